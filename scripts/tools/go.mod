@@ -1,0 +1,3 @@
+module github.com/candor-ota/candor/scripts/tools
+
+go 1.26
