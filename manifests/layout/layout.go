@@ -1,0 +1,95 @@
+// Package layout is the arithmetic of the published tree: which role signs
+// what, and under which path and URL each file stands. Publisher, signer and
+// handset compute the same names from it and never take one from each other.
+//
+//	metadata/timestamp.json            the only file that is ever replaced
+//	metadata/N.ROLE.json               every other role, immutable
+//	targets/releases/PRODUCT/HASH.BUILD.json
+//	targets/rollouts/HASH.PRODUCT.json
+//	blobs/HASH                         indexes, packs, patches
+//
+// It does no I/O. Every argument has been checked by its type, so no path can
+// hold "..", an upper-case letter or a separator of its own.
+package layout
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/candor-ota/candor/manifests"
+)
+
+// The role that signs rollouts, and the file patterns of its delegation.
+const (
+	RolloutsRole     = "rollouts"
+	RolloutsPattern  = "rollouts/*.json"
+	releasesPrefix   = "releases-"
+	MetadataDir      = "metadata"
+	TargetsDir       = "targets"
+	BlobsDir         = "blobs"
+	TimestampFile    = MetadataDir + "/timestamp.json"
+	MaxMetadataBytes = 200 << 10 // of one role; go-tuf decodes 15 MB/s
+)
+
+// The signed fields that Candor adds to TUF's metadata.
+const (
+	FieldIssued  = "x-issued"  // timestamp: when it was made, RFC 3339
+	FieldNextBy  = "x-next-by" // releases-PRODUCT: the makers promise news by then, RFC 3339
+	FieldHolders = "x-holders" // role entries: key id to the name of the person who holds it
+)
+
+// ReleasesRole is the role that signs the releases of a product.
+func ReleasesRole(p manifests.Product) string { return releasesPrefix + string(p) }
+
+// ReleasesRoleProduct tells whose releases a role signs.
+func ReleasesRoleProduct(role string) (manifests.Product, bool) {
+	name, ok := strings.CutPrefix(role, releasesPrefix)
+	if !ok {
+		return "", false
+	}
+	p, err := manifests.ParseProduct(name)
+	return p, err == nil
+}
+
+// ReleasesPattern is the delegated path pattern of ReleasesRole.
+func ReleasesPattern(p manifests.Product) string { return "releases/" + string(p) + "/*.json" }
+
+// ReleasePath is the TUF target path of a release document.
+func ReleasePath(p manifests.Product, b manifests.Build) string {
+	return "releases/" + string(p) + "/" + b.String() + ".json"
+}
+
+// ParseReleasePath is the inverse of ReleasePath.
+func ParseReleasePath(path string) (manifests.Product, manifests.Build, error) {
+	parts := strings.Split(path, "/")
+	if len(parts) == 3 && parts[0] == "releases" {
+		p, perr := manifests.ParseProduct(parts[1])
+		b, berr := manifests.ParseBuild(strings.TrimSuffix(parts[2], ".json"))
+		if perr == nil && berr == nil && ReleasePath(p, b) == path {
+			return p, b, nil
+		}
+	}
+	return "", 0, fmt.Errorf("%q is not the path of a release (releases/PRODUCT/BUILD.json)", path)
+}
+
+// RolloutsPath is the TUF target path of a product's rollouts document.
+func RolloutsPath(p manifests.Product) string { return "rollouts/" + string(p) + ".json" }
+
+// TargetFile is where a target with that path and hash stands in the tree, as
+// TUF's consistent snapshots have it.
+func TargetFile(path string, hash manifests.SHA256) string {
+	dir, base := path[:strings.LastIndexByte(path, '/')+1], path[strings.LastIndexByte(path, '/')+1:]
+	return TargetsDir + "/" + dir + hash.String() + "." + base
+}
+
+// MetadataFile is where a version of a role stands in the tree. The timestamp
+// has no version in its name.
+func MetadataFile(role string, version int64) string {
+	if role == "timestamp" {
+		return TimestampFile
+	}
+	return fmt.Sprintf("%s/%d.%s.json", MetadataDir, version, role)
+}
+
+// BlobFile is where a blob stands in the tree.
+func BlobFile(hash manifests.SHA256) string { return BlobsDir + "/" + hash.String() }
