@@ -1,0 +1,186 @@
+package ceremony
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/candor-ota/candor/manifests/strict"
+	"github.com/candor-ota/candor/signer/keyring"
+)
+
+// Refusals of a signature. Each is a rule of the ceremony.
+var (
+	ErrWrongKey      = errors.New("this key may sign nothing in this proposal")
+	ErrAlreadySigned = errors.New("this key has signed already; another person has to sign next")
+	ErrSamePerson    = errors.New("this person has signed already with another key; another person has to sign next")
+	ErrOtherRoot     = errors.New("the proposal belongs to another root than the one you trust")
+	ErrExpired       = errors.New("expired")
+	ErrNoImage       = errors.New("a release is not signed blind: give your own copy of each raw image, or say that you are the builder")
+	ErrTwoBuilders   = errors.New("somebody else has signed as the builder; give your own copy of each raw image")
+)
+
+// statementPrefix keeps signatures of statements apart from those of metadata,
+// which begin with a brace.
+const statementPrefix = "candor-statement-1\n"
+
+// TrustedBy checks that the proposal descends from the root that a names, or,
+// for init, is that root.
+func (p *Proposal) TrustedBy(a keyring.Anchor) error {
+	roots := p.view.roots
+	if p.Kind == KindInit {
+		roots = []*rootMeta{p.view.root}
+	}
+	if a.Version > int64(len(roots)) {
+		return fmt.Errorf("%w: it knows root up to version %d, you trust version %d; make it again from newer metadata", ErrOtherRoot, len(roots), a.Version)
+	}
+	have, err := anchorOf(roots[a.Version-1])
+	if err != nil {
+		return err
+	}
+	if !have.Same(a) {
+		return fmt.Errorf("%w (root version %d is %s…, you trust %s…)", ErrOtherRoot, a.Version, short(have.SHA256), short(a.SHA256))
+	}
+	return nil
+}
+
+// Anchor names the oldest root of the proposal, for somebody who has accepted
+// no root yet and compares it by words.
+func (p *Proposal) Anchor() (keyring.Anchor, error) {
+	if p.Kind == KindInit {
+		return anchorOf(p.view.root)
+	}
+	return anchorOf(p.view.roots[0])
+}
+
+// CanSign says why a key, known by its public part, may not sign, or nil.
+func (p *Proposal) CanSign(key keyring.Public, now time.Time) error {
+	roles := p.rolesFor(key.KeyID)
+	if len(roles) == 0 {
+		return fmt.Errorf("key %s of %s: %w; it needs %s", key.Name, key.Holder, ErrWrongKey, p.wanted())
+	}
+	for _, i := range roles {
+		view := p.view.roles[i]
+		if p.signedBy(i, key.KeyID) {
+			return fmt.Errorf("%s: key %s: %w", view.name, key.Name, ErrAlreadySigned)
+		}
+		if !view.expires.After(now) {
+			return fmt.Errorf("%s: %w on %s; make the proposal again", view.name, ErrExpired, view.expires.Format(time.DateOnly))
+		}
+		for _, t := range view.tables {
+			if err := p.samePerson(i, t, key); err != nil {
+				return fmt.Errorf("%s: %w", view.name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// samePerson compares the holder of key with those who signed role i.
+func (p *Proposal) samePerson(i int, t roleTable, key keyring.Public) error {
+	who, listed := t.holders[key.KeyID]
+	if listed && !keyring.SameHolder(who, key.Holder) {
+		return fmt.Errorf("key %s is listed as %s's, but its file says %s", key.Name, who, key.Holder)
+	}
+	for _, s := range p.Roles[i].Signatures {
+		if other, ok := t.holders[s.KeyID]; ok && keyring.SameHolder(other, key.Holder) {
+			return fmt.Errorf("%s: %w", key.Holder, ErrSamePerson)
+		}
+	}
+	return nil
+}
+
+// Sign adds the key's signature to every role that it may sign, and its
+// Statement. image says how the images of a release were looked at; it must be
+// ImageNone for everything else.
+func (p *Proposal) Sign(key *keyring.Private, image Image, now time.Time) error {
+	if err := p.CanSign(key.Public, now); err != nil {
+		return err
+	}
+	if err := p.checkImage(image); err != nil {
+		return err
+	}
+	statement := Statement{At: seconds(now).Format(time.RFC3339), KeyID: key.Public.KeyID, Holder: key.Public.Holder, Image: image}
+	said, err := p.statementBytes(statement)
+	if err != nil {
+		return err
+	}
+	sig, err := key.Sign(said)
+	if err != nil {
+		return err
+	}
+	statement.Sig = hex.EncodeToString(sig)
+	for _, i := range p.rolesFor(key.Public.KeyID) {
+		sig, err := key.Sign(p.view.roles[i].payload)
+		if err != nil {
+			return err
+		}
+		p.Roles[i].Signatures = append(p.Roles[i].Signatures, Signature{KeyID: key.Public.KeyID, Sig: hex.EncodeToString(sig)})
+	}
+	p.Statements = append(p.Statements, statement)
+	return p.checkSignatures()
+}
+
+// checkImage enforces that a release is not signed without looking.
+func (p *Proposal) checkImage(image Image) error {
+	if p.Kind != KindRelease {
+		if image != ImageNone {
+			return fmt.Errorf("a proposal of kind %s has no images", p.Kind)
+		}
+		return nil
+	}
+	switch image {
+	case ImageRecomputed, ImageWithout:
+		return nil
+	case ImageBuilder:
+		for _, s := range p.Statements {
+			if s.Image == ImageBuilder {
+				return fmt.Errorf("%w (%s did)", ErrTwoBuilders, s.Holder)
+			}
+		}
+		return nil
+	default:
+		return ErrNoImage
+	}
+}
+
+// rolesFor lists the roles, by place, that a key may sign.
+func (p *Proposal) rolesFor(keyID string) []int {
+	var places []int
+	for i, r := range p.view.roles {
+		if slices.ContainsFunc(r.tables, func(t roleTable) bool { return slices.Contains(t.keyIDs, keyID) }) {
+			places = append(places, i)
+		}
+	}
+	return places
+}
+
+func (p *Proposal) signedBy(i int, keyID string) bool {
+	return slices.ContainsFunc(p.Roles[i].Signatures, func(s Signature) bool { return s.KeyID == keyID })
+}
+
+// wanted names the people whose signatures are asked for.
+func (p *Proposal) wanted() string {
+	var parts []string
+	for _, r := range p.view.roles {
+		parts = append(parts, fmt.Sprintf("%s: %s", r.name, strings.Join(r.tables[0].people(), ", ")))
+	}
+	return strings.Join(parts, "; ")
+}
+
+func (p *Proposal) statementBytes(s Statement) ([]byte, error) {
+	data, err := strict.Canonical(struct {
+		Proposal string `json:"proposal"`
+		At       string `json:"at"`
+		KeyID    string `json:"keyid"`
+		Holder   string `json:"holder"`
+		Image    Image  `json:"image"`
+	}{p.view.hash, s.At, s.KeyID, s.Holder, s.Image})
+	if err != nil {
+		return nil, fmt.Errorf("statement of %s: %w", s.Holder, err)
+	}
+	return append([]byte(statementPrefix), data...), nil
+}

@@ -1,0 +1,94 @@
+package ceremony
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+)
+
+// Source reads files of a published tree by their path below its top, for
+// example metadata/2.targets.json. A file that is not there is fs.ErrNotExist;
+// one longer than limit bytes is an error. Sources are untrusted: what they
+// give is verified by the reader.
+type Source interface {
+	Open(ctx context.Context, path string) (io.ReadCloser, error)
+}
+
+// Dir is a Source: a directory that holds the tree. Names cannot lead out of it.
+func Dir(dir string) (Source, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("published tree: %w", err)
+	}
+	return dirSource{root}, nil
+}
+
+type dirSource struct{ root *os.Root }
+
+func (d dirSource) Open(_ context.Context, path string) (io.ReadCloser, error) {
+	return d.root.Open(path)
+}
+
+// Server is a Source: the address of a Candor server or of its CDN.
+func Server(address string) (Source, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
+		return nil, fmt.Errorf("server address %q: expected https://host[:port]", address)
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.ResponseHeaderTimeout = 30 * time.Second
+	return httpSource{strings.TrimSuffix(u.String(), "/"), &http.Client{Transport: transport}}, nil
+}
+
+type httpSource struct {
+	base   string
+	client *http.Client
+}
+
+func (h httpSource) Open(ctx context.Context, path string) (io.ReadCloser, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, h.base+"/"+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := h.client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	switch resp.StatusCode {
+	case http.StatusOK:
+		return resp.Body, nil
+	case http.StatusNotFound, http.StatusForbidden: // object stores say 403 for what is not there
+		err = fs.ErrNotExist
+	default:
+		err = fmt.Errorf("server answered %s", resp.Status)
+	}
+	return nil, errors.Join(fmt.Errorf("GET %s/%s: %w", h.base, path, err), resp.Body.Close())
+}
+
+// fetchTimeout bounds the reading of one metadata file or release document.
+const fetchTimeout = time.Minute
+
+// fetch reads one small file whole.
+func fetch(ctx context.Context, s Source, path string, limit int64) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	defer cancel()
+	body, err := s.Open(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	data, err := io.ReadAll(io.LimitReader(body, limit+1))
+	if err = errors.Join(err, body.Close()); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if int64(len(data)) > limit {
+		return nil, fmt.Errorf("%s: longer than %d bytes", path, limit)
+	}
+	return data, nil
+}

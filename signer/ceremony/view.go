@@ -1,0 +1,283 @@
+package ceremony
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/candor-ota/candor/manifests"
+	"github.com/candor-ota/candor/manifests/layout"
+	"github.com/theupdateframework/go-tuf/v2/metadata"
+)
+
+// view is a proposal as understood after every check.
+type view struct {
+	hash         string
+	roots        []*rootMeta // of the base
+	baseTargets  *targetsMeta
+	baseReleases *targetsMeta
+	root         *rootMeta    // in force once the proposal is published
+	targets      *targetsMeta // likewise
+	releases     *targetsMeta // likewise, nil where no product is concerned
+	roles        []*roleView
+	before       []manifests.Release // live releases of the base, oldest first
+	release      *manifests.Release  // the one that is added
+}
+
+// roleView is one role that is to be signed.
+type roleView struct {
+	name    string
+	version int64
+	expires time.Time
+	payload []byte      // what a signature covers
+	tables  []roleTable // each threshold must be met; root answers to the old and to the new
+}
+
+// check fills p.view or says what is wrong. It asks no question of trust: see
+// TrustedBy for that.
+func (p *Proposal) check() error {
+	v := &view{}
+	if err := v.readBase(p); err != nil {
+		return fmt.Errorf("base: %w", err)
+	}
+	if err := v.readRoles(p); err != nil {
+		return err
+	}
+	if err := lintRoot(v.root); err != nil {
+		return err
+	}
+	if err := lintTargets(v.root, v.targets); err != nil {
+		return err
+	}
+	if err := v.checkChange(p); err != nil {
+		return err
+	}
+	if err := v.readDocuments(p); err != nil {
+		return err
+	}
+	if err := v.findTables(); err != nil {
+		return err
+	}
+	var err error
+	if v.hash, err = p.contentHash(); err != nil {
+		return err
+	}
+	p.view = v
+	if err := p.checkSignatures(); err != nil {
+		p.view = nil
+		return err
+	}
+	return nil
+}
+
+func (v *view) readBase(p *Proposal) error {
+	for i, text := range p.Base.Roots {
+		root, err := readRoot([]byte(text))
+		if err != nil {
+			return err
+		}
+		v.roots = append(v.roots, root)
+		if err := verifyNextRoot(v.roots, i); err != nil {
+			return err
+		}
+		v.root = root
+	}
+	if p.Kind == KindInit {
+		if len(p.Base.Roots) != 0 || p.Base.Targets != "" || p.Base.Releases != "" || len(p.Base.Documents) != 0 {
+			return errors.New("init replaces nothing, yet the base is not empty")
+		}
+		return nil
+	}
+	if v.root == nil {
+		return errors.New("no root; the proposal was not made from published metadata")
+	}
+	var err error
+	if v.baseTargets, err = readTargets(metadata.TARGETS, []byte(p.Base.Targets)); err != nil {
+		return err
+	}
+	if err := v.root.VerifyDelegate(metadata.TARGETS, v.baseTargets); err != nil {
+		return fmt.Errorf("targets: %w", err)
+	}
+	v.targets = v.baseTargets
+	return v.readBaseReleases(p)
+}
+
+// verifyNextRoot checks root i of a chain against the one before it and itself.
+func verifyNextRoot(chain []*rootMeta, i int) error {
+	root := chain[i]
+	if root.Signed.Version != int64(i)+1 {
+		return fmt.Errorf("root: version %d in place %d of the chain", root.Signed.Version, i+1)
+	}
+	if i > 0 {
+		if err := chain[i-1].VerifyDelegate(metadata.ROOT, root); err != nil {
+			return fmt.Errorf("root version %d, by the keys of version %d: %w", i+1, i, err)
+		}
+	}
+	if err := root.VerifyDelegate(metadata.ROOT, root); err != nil {
+		return fmt.Errorf("root version %d, by its own keys: %w", i+1, err)
+	}
+	return nil
+}
+
+func (v *view) readBaseReleases(p *Proposal) error {
+	if p.Base.Releases == "" {
+		if len(p.Base.Documents) != 0 {
+			return errors.New("release documents without the role that signs them")
+		}
+		return nil
+	}
+	role := layout.ReleasesRole(p.Product)
+	meta, err := readTargets(role, []byte(p.Base.Releases))
+	if err != nil {
+		return err
+	}
+	if err := v.baseTargets.VerifyDelegate(role, meta); err != nil {
+		return fmt.Errorf("%s: %w", role, err)
+	}
+	if err := lintReleases(p.Product, meta); err != nil {
+		return err
+	}
+	v.baseReleases = meta
+	if len(meta.Signed.Targets) != len(p.Base.Documents) {
+		return fmt.Errorf("%s lists %d releases, the proposal carries %d documents", role, len(meta.Signed.Targets), len(p.Base.Documents))
+	}
+	seen := map[string]bool{}
+	for _, d := range p.Base.Documents {
+		if seen[d.Path] {
+			return fmt.Errorf("document %s: given twice", d.Path)
+		}
+		seen[d.Path] = true
+		release, err := readDocument(p.Product, meta, d)
+		if err != nil {
+			return err
+		}
+		v.before = append(v.before, release)
+	}
+	slices.SortFunc(v.before, func(a, b manifests.Release) int { return cmp.Compare(a.Build, b.Build) })
+	return nil
+}
+
+// readDocument parses a release document and compares it with what meta signs.
+func readDocument(product manifests.Product, meta *targetsMeta, d Document) (manifests.Release, error) {
+	target, ok := meta.Signed.Targets[d.Path]
+	if !ok {
+		return manifests.Release{}, fmt.Errorf("document %s: not signed by %s", d.Path, layout.ReleasesRole(product))
+	}
+	if err := target.VerifyLengthHashes([]byte(d.Body)); err != nil {
+		return manifests.Release{}, fmt.Errorf("document %s: %w", d.Path, err)
+	}
+	release, err := manifests.ParseRelease([]byte(d.Body))
+	if err != nil {
+		return manifests.Release{}, fmt.Errorf("document %s: %w", d.Path, err)
+	}
+	if release.Product != product || layout.ReleasePath(product, release.Build) != d.Path {
+		return manifests.Release{}, fmt.Errorf("document %s: says that it is %s build %d", d.Path, release.Product, release.Build)
+	}
+	return *release, nil
+}
+
+// readRoles parses what is to be signed and files it under the role in force.
+func (v *view) readRoles(p *Proposal) error {
+	want, err := rolesOf(p)
+	if err != nil {
+		return err
+	}
+	if len(p.Roles) != len(want) {
+		return fmt.Errorf("a proposal of kind %s signs %v, this one holds %d roles", p.Kind, want, len(p.Roles))
+	}
+	v.releases = v.baseReleases
+	for i, r := range p.Roles {
+		if r.Name != want[i] {
+			return fmt.Errorf("a proposal of kind %s signs %v, this one holds %q", p.Kind, want, r.Name)
+		}
+		if err := v.readRole(p, r); err != nil {
+			return err
+		}
+	}
+	if v.root == nil || v.targets == nil {
+		return errors.New("root or targets is missing")
+	}
+	return nil
+}
+
+func (v *view) readRole(p *Proposal, r Role) error {
+	file := []byte(`{"signatures":[],"signed":` + r.Signed + `}`)
+	rv := &roleView{name: r.Name}
+	var signed any
+	if r.Name == metadata.ROOT {
+		m, err := readRoot(file)
+		if err != nil {
+			return err
+		}
+		v.root, signed = m, m.Signed
+		rv.version, rv.expires = m.Signed.Version, m.Signed.Expires
+	} else {
+		m, err := readTargets(r.Name, file)
+		if err != nil {
+			return err
+		}
+		if r.Name == metadata.TARGETS {
+			v.targets = m
+		} else if v.releases = m; true {
+			if err := lintReleases(p.Product, m); err != nil {
+				return err
+			}
+		}
+		signed = m.Signed
+		rv.version, rv.expires = m.Signed.Version, m.Signed.Expires
+	}
+	var err error
+	rv.payload, err = payload(signed)
+	v.roles = append(v.roles, rv)
+	return err
+}
+
+// rolesOf lists the roles that a proposal of this kind signs, in order.
+func rolesOf(p *Proposal) ([]string, error) {
+	switch p.Kind {
+	case KindInit:
+		return []string{metadata.ROOT, metadata.TARGETS}, nil
+	case KindProduct:
+		return []string{metadata.TARGETS, layout.ReleasesRole(p.Product)}, nil
+	case KindRelease, KindWithdraw:
+		return []string{layout.ReleasesRole(p.Product)}, nil
+	case KindRenew:
+		if p.Product != "" {
+			return []string{layout.ReleasesRole(p.Product)}, nil
+		}
+		if len(p.Roles) == 1 && p.Roles[0].Name == metadata.ROOT {
+			return []string{metadata.ROOT}, nil
+		}
+		return []string{metadata.TARGETS}, nil
+	default:
+		return nil, fmt.Errorf("unknown kind %q", p.Kind)
+	}
+}
+
+// findTables looks up who may sign each role.
+func (v *view) findTables() error {
+	for _, r := range v.roles {
+		var t roleTable
+		var err error
+		switch r.name {
+		case metadata.ROOT, metadata.TARGETS:
+			t, err = rootRole(v.root, r.name)
+		default:
+			t, err = delegatedRole(v.targets, r.name)
+		}
+		if err != nil {
+			return err
+		}
+		r.tables = []roleTable{t}
+		if r.name == metadata.ROOT && len(v.roots) > 0 {
+			old, err := rootRole(v.roots[len(v.roots)-1], r.name)
+			if err != nil {
+				return err
+			}
+			r.tables = append(r.tables, old)
+		}
+	}
+	return nil
+}
