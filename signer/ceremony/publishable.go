@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/layout"
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 )
@@ -69,3 +70,6 @@ func (p *Proposal) signedFile(i int) ([]byte, error) {
 		return releases.ToBytes(false)
 	}
 }
+
+// Release is the release that a proposal of kind release adds, else nil.
+func (p *Proposal) Release() *manifests.Release { return p.view.release }

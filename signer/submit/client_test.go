@@ -1,0 +1,230 @@
+package submit
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/candor-ota/candor/manifests"
+)
+
+const token = "candor-test-token"
+
+// server keeps uploads in memory, as the contract has them.
+type server struct {
+	t        *testing.T
+	data     map[string][]byte // by upload id, which is the hash here
+	size     map[string]int64
+	requests int
+	fail     func(r *http.Request) int // a status to answer with instead, or 0
+	cut      int                       // bytes of the next PATCH to take before the connection breaks
+}
+
+func start(t *testing.T) (*server, *Client) {
+	t.Helper()
+	s := &server{t: t, data: map[string][]byte{}, size: map[string]int64{}}
+	h := httptest.NewServer(s)
+	t.Cleanup(h.Close)
+	c, err := New(h.URL, token+"\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.pause = func(context.Context, time.Duration) error { return nil }
+	return s, c
+}
+
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.requests++
+	if r.Header.Get("Authorization") != "Bearer "+token {
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	if s.fail != nil {
+		if status := s.fail(r); status != 0 {
+			w.Header().Set("Content-Type", "application/problem+json")
+			w.WriteHeader(status)
+			_, _ = io.WriteString(w, `{"title":"no","detail":"because","code":"x"}`)
+			return
+		}
+	}
+	id := strings.TrimPrefix(r.URL.Path, "/v1/uploads/")
+	switch r.Method {
+	case http.MethodPost:
+		s.post(w, r)
+	case http.MethodHead:
+		w.Header().Set("Upload-Offset", strconv.Itoa(len(s.data[id])))
+	case http.MethodPatch:
+		s.patch(w, r, id)
+	}
+}
+
+func (s *server) post(w http.ResponseWriter, r *http.Request) {
+	var in struct {
+		SHA256 string
+		Size   int64
+	}
+	if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
+		s.t.Error(err)
+	}
+	s.size[in.SHA256] = in.Size
+	if have := s.data[in.SHA256]; int64(len(have)) == in.Size {
+		_, _ = io.WriteString(w, `{"complete":true}`)
+		return
+	}
+	w.WriteHeader(http.StatusCreated)
+	_ = json.NewEncoder(w).Encode(map[string]any{"id": in.SHA256, "offset": len(s.data[in.SHA256])})
+}
+
+func (s *server) patch(w http.ResponseWriter, r *http.Request, id string) {
+	if r.Header.Get("Upload-Offset") != strconv.Itoa(len(s.data[id])) {
+		w.WriteHeader(http.StatusConflict)
+		return
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		s.t.Error(err)
+	}
+	if s.cut > 0 {
+		s.data[id] = append(s.data[id], body[:s.cut]...)
+		s.cut = 0
+		panic(http.ErrAbortHandler)
+	}
+	s.data[id] = append(s.data[id], body...)
+	w.Header().Set("Upload-Offset", strconv.Itoa(len(s.data[id])))
+	w.WriteHeader(http.StatusNoContent)
+}
+
+type closer struct{ *bytes.Reader }
+
+func (closer) Close() error { return nil }
+
+func blobOf(data []byte) Blob {
+	return Blob{SHA256: sha256.Sum256(data), Size: int64(len(data)), Open: func() (io.ReadSeekCloser, error) { return closer{bytes.NewReader(data)}, nil }}
+}
+
+func big() []byte { return bytes.Repeat([]byte("firmware"), (chunk*2+chunk/2)/8) }
+
+func TestInterruptedUploadGoesOnWhereItStopped(t *testing.T) {
+	s, c := start(t)
+	s.cut = 1000
+	b := blobOf(big())
+	var seen []int64
+	if err := c.Upload(context.Background(), b, func(n int64) { seen = append(seen, n) }); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(s.data[b.SHA256.String()], big()) {
+		t.Error("other bytes arrived")
+	}
+	if seen[1] != 1000 {
+		t.Errorf("resumed at %d instead of 1000", seen[1])
+	}
+}
+
+func TestBlobThatIsThereIsNotSentAgain(t *testing.T) {
+	s, c := start(t)
+	b := blobOf([]byte("firmware"))
+	for range 2 {
+		if err := c.Upload(context.Background(), b, func(int64) {}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s.requests != 3 {
+		t.Errorf("%d requests; expected POST, PATCH, POST", s.requests)
+	}
+}
+
+func TestServerOutageIsWaitedOut(t *testing.T) {
+	s, c := start(t)
+	failures := 3
+	s.fail = func(*http.Request) int {
+		if failures--; failures >= 0 {
+			return http.StatusServiceUnavailable
+		}
+		return 0
+	}
+	if err := c.Upload(context.Background(), blobOf([]byte("firmware")), func(int64) {}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestLongOutageIsGivenUpWithAdvice(t *testing.T) {
+	s, c := start(t)
+	s.fail = func(*http.Request) int { return http.StatusBadGateway }
+	err := c.Upload(context.Background(), blobOf([]byte("firmware")), func(int64) {})
+	if err == nil || !strings.Contains(err.Error(), "run the command again") || s.requests != attempts {
+		t.Fatalf("%d requests, %v", s.requests, err)
+	}
+}
+
+func TestRefusalIsPassedOnInTheServersWords(t *testing.T) {
+	s, c := start(t)
+	s.fail = func(*http.Request) int { return http.StatusUnprocessableEntity }
+	_, err := c.Submit(context.Background(), nil, nil)
+	var refused *Refusal
+	if !errors.As(err, &refused) || refused.Text != "no: because [x]" || s.requests != 1 {
+		t.Fatalf("%d requests, %v", s.requests, err)
+	}
+}
+
+func TestFileThatShrankIsNamed(t *testing.T) {
+	_, c := start(t)
+	b := blobOf([]byte("firmware"))
+	b.Size, b.SHA256 = 100, manifests.SHA256{1}
+	if err := c.Upload(context.Background(), b, func(int64) {}); err == nil || !strings.Contains(err.Error(), "shorter than") {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestTokenStaysOnSafeGround(t *testing.T) {
+	for _, bad := range []string{"http://updates.example", "ftp://127.0.0.1", "https://", "https://user:pw@host", "updates.example"} {
+		if _, err := New(bad, token); err == nil {
+			t.Errorf("%s: accepted", bad)
+		} else if strings.Contains(err.Error(), "pw") {
+			t.Errorf("%s: the message shows a password", bad)
+		}
+	}
+	for _, bad := range []string{"", "two words", "two\nlines", strings.Repeat("x", maxToken+1)} {
+		if _, err := New("https://updates.example", bad); err == nil || (bad != "" && strings.Contains(err.Error(), bad)) {
+			t.Errorf("token of %d bytes: %v", len(bad), err)
+		}
+	}
+}
+
+func TestTokenDoesNotFollowARedirect(t *testing.T) {
+	var leaked string
+	thief := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { leaked = r.Header.Get("Authorization") }))
+	defer thief.Close()
+	h := httptest.NewServer(http.RedirectHandler(thief.URL, http.StatusTemporaryRedirect))
+	defer h.Close()
+	c, err := New(h.URL, token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Submit(context.Background(), nil, nil); err == nil || leaked != "" {
+		t.Fatalf("followed: %v, leaked %q", err, leaked)
+	}
+}
+
+func TestHTMLInsteadOfJSONIsRefused(t *testing.T) {
+	h := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") }))
+	defer h.Close()
+	c, err := New(h.URL, token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Upload(context.Background(), blobOf([]byte("x")), func(int64) {}); err == nil {
+		t.Error("upload: accepted")
+	}
+	if _, err := c.Submit(context.Background(), nil, nil); err == nil {
+		t.Error("submission: accepted")
+	}
+}
