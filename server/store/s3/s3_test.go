@@ -1,0 +1,66 @@
+package s3_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/candor-ota/candor/server/store"
+	"github.com/candor-ota/candor/server/store/s3"
+	"github.com/candor-ota/candor/server/store/storetest"
+)
+
+const smallPart = 5 << 20
+
+func TestConformance(t *testing.T) {
+	server := storetest.StartS3(t)
+	n := 0
+	storetest.Blobs(t, smallPart*2+16, func(t *testing.T) store.Blobs {
+		n++
+		c := server.Config(t, fmt.Sprintf("bucket-%d", n))
+		c.PartSize, c.Prefix = smallPart, "candor/"
+		b, err := s3.New(t.Context(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	})
+	t.Run("MissingBucketRefused", func(t *testing.T) {
+		c := server.Config(t, "there")
+		c.Bucket = "not-there"
+		if _, err := s3.New(t.Context(), c); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("got %v; want ErrNotFound", err)
+		}
+	})
+	t.Run("WrongKeyRefused", func(t *testing.T) {
+		c := server.Config(t, "locked")
+		c.SecretKey = "wrong-secret"
+		if _, err := s3.New(t.Context(), c); err == nil {
+			t.Error("a wrong secret opened the bucket")
+		}
+	})
+}
+
+// A service that knows no conditions would let a paused publisher overwrite
+// what its successor wrote.
+func TestBucketThatIgnoresConditionsRefused(t *testing.T) {
+	for _, honours := range []string{"", "If-None-Match"} {
+		server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("ETag", `"d41d8cd98f00b204e9800998ecf8427e"`)
+			if honours != "" && r.Header.Get(honours) != "" {
+				w.WriteHeader(http.StatusPreconditionFailed)
+			}
+		}))
+		t.Cleanup(server.Close)
+		_, err := s3.New(t.Context(), s3.Config{
+			Endpoint: strings.TrimPrefix(server.URL, "https://"), Region: "us-east-1", Bucket: "bucket",
+			AccessKey: "a", SecretKey: "b", Transport: server.Client().Transport,
+		})
+		if err == nil || !strings.Contains(err.Error(), "it ignores") {
+			t.Errorf("honouring %q only: got %v; want a refusal", honours, err)
+		}
+	}
+}
