@@ -1,0 +1,34 @@
+package api
+
+// Codes of problems (the field "code" of RFC 9457 bodies). They are never
+// renamed or reused.
+const (
+	CodeBadRequest    = "bad-request"    // the body or a parameter is not what the contract says
+	CodeUnauthorized  = "unauthorized"   // no token, or not a valid one
+	CodeForbidden     = "forbidden"      // the token's role or product does not allow it
+	CodeNotFound      = "not-found"      // no such thing
+	CodeConflict      = "conflict"       // the state does not allow it
+	CodeStale         = "stale"          // If-Match names an older version
+	CodeTooLarge      = "too-large"      // more bytes than this route takes
+	CodeBusy          = "busy"           // try again after Retry-After
+	CodeInternal      = "internal"       // our fault; the log has the reason
+	CodeNotVerified   = "not-verified"   // signatures, versions or hashes do not hold
+	CodeMissingBlob   = "missing-blob"   // a release names a blob that was not uploaded
+	CodeWrongHash     = "wrong-hash"     // uploaded bytes do not have the promised hash
+	CodeWrongOffset   = "wrong-offset"   // an upload goes on at another offset
+	CodeReasonNeeded  = "reason-needed"  // say why
+	CodePace          = "pace"           // the signed pace does not allow it yet
+	CodeSoaking       = "soaking"        // the stage has not lasted long enough
+	CodeVotesNeeded   = "votes-needed"   // too few votes to advance
+	CodeBadCredential = "bad-credential" // factory credential or its proof does not hold
+	CodeNotEnrolled   = "not-enrolled"   // unknown device key
+	CodeTooYoung      = "too-young"      // the device key is too young for this stage
+	CodeBatchFull     = "batch-full"     // the day's cap of the batch is reached
+	CodeBatchRevoked  = "batch-revoked"  // the batch may not enrol or ask for tokens
+	CodeAlreadyIssued = "already-issued" // another element was evaluated for this handset, release and class
+	CodeBadElement    = "bad-element"    // identity, or not a canonical group element
+	CodeBadToken      = "bad-token"      // the vote's mac does not hold
+	CodeAlreadyVoted  = "already-voted"  // this token was redeemed with another vote
+	CodeVotingClosed  = "voting-closed"  // the release counts no more votes
+	CodeNotConfigured = "not-configured" // the root of trust is not there yet
+)
