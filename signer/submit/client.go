@@ -1,7 +1,6 @@
 package submit
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,9 +9,10 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
+
+	"github.com/candor-ota/candor/manifests/api"
 )
 
 // Bounds of one exchange.
@@ -28,9 +28,7 @@ const (
 
 // Client talks to one server. It is not safe for concurrent use.
 type Client struct {
-	base  string
-	token string
-	http  *http.Client
+	api   *api.Client
 	pause func(context.Context, time.Duration) error
 }
 
@@ -50,10 +48,16 @@ func New(server, token string) (*Client, error) {
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.ResponseHeaderTimeout = headerWait
-	return &Client{
-		base: strings.TrimSuffix(u.String(), "/"), token: token, pause: sleep,
-		http: &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
-	}, nil
+	doer := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	bearer := func(_ context.Context, req *http.Request) error {
+		req.Header.Set("Authorization", "Bearer "+token)
+		return nil
+	}
+	client, err := api.NewClient(u.String(), api.WithHTTPClient(doer), api.WithRequestEditorFn(bearer))
+	if err != nil {
+		return nil, fmt.Errorf("server address: %w", err)
+	}
+	return &Client{api: client, pause: sleep}, nil
 }
 
 func loopback(host string) bool {
@@ -72,23 +76,10 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// call is one request.
-type call struct {
-	method, path string
-	body         []byte
-	offset       int64 // Upload-Offset; below 0 is none
-}
-
-// answer is what came back, with a status below 300.
-type answer struct {
-	status int
-	offset int64 // Upload-Offset, or -1
-	body   []byte
-}
-
 // Refusal is an answer that trying again would not change.
 type Refusal struct {
 	Status int
+	Code   string // of package api; empty when the answer was no problem of Candor's
 	Text   string
 }
 
@@ -99,37 +90,26 @@ func (r *Refusal) Error() string {
 // errAgain marks failures that may pass.
 var errAgain = errors.New("the server could not be reached")
 
-func (c *Client) do(ctx context.Context, k call) (*answer, error) {
-	req, err := http.NewRequestWithContext(ctx, k.method, c.base+k.path, bytes.NewReader(k.body))
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Authorization", "Bearer "+c.token)
-	if k.offset >= 0 {
-		req.Header.Set("Content-Type", "application/offset+octet-stream")
-		req.Header.Set("Upload-Offset", strconv.FormatInt(k.offset, 10))
-	} else if len(k.body) > 0 {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	resp, err := c.http.Do(req)
+// read takes what a call of the contract's client gave, and decodes the answer
+// into out.
+func read(ctx context.Context, resp *http.Response, err error, out any) error {
 	if err != nil {
 		if ctx.Err() != nil {
-			return nil, ctx.Err()
+			return ctx.Err()
 		}
-		return nil, fmt.Errorf("%w: %w", errAgain, err)
+		return fmt.Errorf("%w: %w", errAgain, err)
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err = errors.Join(err, resp.Body.Close()); err != nil {
-		return nil, fmt.Errorf("%w: %w", errAgain, err)
+		return fmt.Errorf("%w: %w", errAgain, err)
 	}
-	if resp.StatusCode >= 300 {
-		return nil, refusal(resp.StatusCode, body)
+	if resp.StatusCode != http.StatusOK {
+		return refusal(resp.StatusCode, body)
 	}
-	a := &answer{status: resp.StatusCode, offset: -1, body: body}
-	if n, err := strconv.ParseInt(resp.Header.Get("Upload-Offset"), 10, 64); err == nil {
-		a.offset = n
+	if err := json.Unmarshal(body, out); err != nil {
+		return fmt.Errorf("the answer is not that of a Candor server: %w", err)
 	}
-	return a, nil
+	return nil
 }
 
 // refusal turns a problem (RFC 9457), or any other body, into an error.
@@ -149,7 +129,7 @@ func refusal(status int, body []byte) error {
 			text += " [" + p.Code + "]"
 		}
 	}
-	r := &Refusal{Status: status, Text: text}
+	r := &Refusal{Status: status, Code: p.Code, Text: text}
 	if status >= 500 || status == http.StatusTooManyRequests {
 		return fmt.Errorf("%w: %w", errAgain, r)
 	}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/candor-ota/candor/manifests"
+	"github.com/candor-ota/candor/manifests/api"
 )
 
 const token = "candor-test-token"
@@ -26,6 +27,7 @@ type server struct {
 	size     map[string]int64
 	requests int
 	fail     func(r *http.Request) int // a status to answer with instead, or 0
+	also     func()                    // runs after a PATCH
 	cut      int                       // bytes of the next PATCH to take before the connection breaks
 }
 
@@ -60,8 +62,8 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch r.Method {
 	case http.MethodPost:
 		s.post(w, r)
-	case http.MethodHead:
-		w.Header().Set("Upload-Offset", strconv.Itoa(len(s.data[id])))
+	case http.MethodGet:
+		s.state(w, id)
 	case http.MethodPatch:
 		s.patch(w, r, id)
 	}
@@ -76,17 +78,20 @@ func (s *server) post(w http.ResponseWriter, r *http.Request) {
 		s.t.Error(err)
 	}
 	s.size[in.SHA256] = in.Size
-	if have := s.data[in.SHA256]; int64(len(have)) == in.Size {
-		_, _ = io.WriteString(w, `{"complete":true}`)
-		return
+	s.state(w, in.SHA256)
+}
+
+func (s *server) state(w http.ResponseWriter, id string) {
+	at := int64(len(s.data[id]))
+	if err := json.NewEncoder(w).Encode(api.Upload{Id: id, Offset: at, Size: s.size[id], Complete: at == s.size[id]}); err != nil {
+		s.t.Error(err)
 	}
-	w.WriteHeader(http.StatusCreated)
-	_ = json.NewEncoder(w).Encode(map[string]any{"id": in.SHA256, "offset": len(s.data[in.SHA256])})
 }
 
 func (s *server) patch(w http.ResponseWriter, r *http.Request, id string) {
 	if r.Header.Get("Upload-Offset") != strconv.Itoa(len(s.data[id])) {
 		w.WriteHeader(http.StatusConflict)
+		_, _ = io.WriteString(w, `{"title":"elsewhere","code":"wrong-offset"}`)
 		return
 	}
 	body, err := io.ReadAll(r.Body)
@@ -99,8 +104,10 @@ func (s *server) patch(w http.ResponseWriter, r *http.Request, id string) {
 		panic(http.ErrAbortHandler)
 	}
 	s.data[id] = append(s.data[id], body...)
-	w.Header().Set("Upload-Offset", strconv.Itoa(len(s.data[id])))
-	w.WriteHeader(http.StatusNoContent)
+	if s.also != nil {
+		s.also()
+	}
+	s.state(w, id)
 }
 
 type closer struct{ *bytes.Reader }
@@ -126,6 +133,26 @@ func TestInterruptedUploadGoesOnWhereItStopped(t *testing.T) {
 	}
 	if seen[1] != 1000 {
 		t.Errorf("resumed at %d instead of 1000", seen[1])
+	}
+}
+
+func TestServersOffsetHolds(t *testing.T) {
+	s, c := start(t)
+	b := blobOf(big())
+	id := b.SHA256.String()
+	s.also = func() { // another upload of the same blob went on meanwhile
+		s.data[id], s.also = big()[:len(s.data[id])+500], nil
+		s.fail = func(r *http.Request) int {
+			s.fail = nil
+			s.data[id] = big()[:len(s.data[id])+500]
+			return 0
+		}
+	}
+	if err := c.Upload(context.Background(), b, func(int64) {}); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(s.data[id], big()) {
+		t.Error("other bytes arrived")
 	}
 }
 

@@ -1,15 +1,15 @@
 package submit
 
 import (
+	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 
 	"github.com/candor-ota/candor/manifests"
+	"github.com/candor-ota/candor/manifests/api"
 )
 
 // chunk is how much one request carries: little enough that a broken
@@ -62,43 +62,17 @@ type upload struct {
 	blob   Blob
 	file   io.ReadSeeker
 	buf    []byte
-	path   string
+	id     string
 	offset int64
 }
 
 // begin asks the server for the upload of this blob, new or unfinished.
 func (u *upload) begin(ctx context.Context) error {
-	body, err := json.Marshal(struct {
-		SHA256 manifests.SHA256 `json:"sha256"`
-		Size   int64            `json:"size"`
-	}{u.blob.SHA256, u.blob.Size})
-	if err != nil {
-		return err
-	}
-	a, err := u.client.do(ctx, call{method: http.MethodPost, path: "/v1/uploads", body: body, offset: -1})
-	if err != nil {
-		return err
-	}
-	var state struct {
-		ID       string `json:"id"`
-		Offset   int64  `json:"offset"`
-		Complete bool   `json:"complete"`
-	}
-	if err := json.Unmarshal(a.body, &state); err != nil {
-		return fmt.Errorf("the server's answer is not that of a Candor server: %w", err)
-	}
-	if state.Complete {
-		u.offset = u.blob.Size
-		return nil
-	}
-	if state.ID == "" || state.Offset < 0 || state.Offset > u.blob.Size {
-		return errors.New("the server's answer names no upload; is it a Candor server?")
-	}
-	u.path, u.offset = "/v1/uploads/"+url.PathEscape(state.ID), state.Offset
-	return nil
+	resp, err := u.client.api.StartUpload(ctx, api.UploadRequest{Sha256: u.blob.SHA256.String(), Size: u.blob.Size})
+	return u.take(ctx, resp, err)
 }
 
-// step sends one chunk. Should the server be elsewhere (409), its own offset holds.
+// step sends one chunk. Should the server be elsewhere, its own offset holds.
 func (u *upload) step(ctx context.Context) error {
 	if _, err := u.file.Seek(u.offset, io.SeekStart); err != nil {
 		return err
@@ -107,17 +81,34 @@ func (u *upload) step(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("the file is shorter than the %d bytes that were signed: %w", u.blob.Size, err)
 	}
-	a, err := u.client.do(ctx, call{method: http.MethodPatch, path: u.path, body: u.buf[:n], offset: u.offset})
+	before := u.offset
+	resp, err := u.client.api.AppendUploadWithBody(ctx, u.id, &api.AppendUploadParams{UploadOffset: u.offset},
+		"application/octet-stream", bytes.NewReader(u.buf[:n]))
+	err = u.take(ctx, resp, err)
 	var refused *Refusal
-	if errors.As(err, &refused) && refused.Status == http.StatusConflict {
-		a, err = u.client.do(ctx, call{method: http.MethodHead, path: u.path, offset: -1})
+	if errors.As(err, &refused) && refused.Code == api.CodeWrongOffset {
+		resp, err := u.client.api.GetUpload(ctx, u.id)
+		return u.take(ctx, resp, err)
 	}
-	if err != nil {
+	if err == nil && u.offset <= before {
+		return fmt.Errorf("%w: it stays at byte %d", errAgain, before)
+	}
+	return err
+}
+
+// take reads the state of the upload from an answer.
+func (u *upload) take(ctx context.Context, resp *http.Response, err error) error {
+	var state api.Upload
+	if err := read(ctx, resp, err, &state); err != nil {
 		return err
 	}
-	if a.offset < 0 || a.offset > u.blob.Size || a.offset == u.offset {
-		return fmt.Errorf("%w: it answered with offset %d after %d", errAgain, a.offset, u.offset)
+	switch {
+	case state.Complete:
+		u.offset = u.blob.Size
+	case state.Id == "" || state.Offset < 0 || state.Offset > u.blob.Size || state.Size != u.blob.Size:
+		return errors.New("the answer names no upload of this blob; is it a Candor server?")
+	default:
+		u.id, u.offset = state.Id, state.Offset
 	}
-	u.offset = a.offset
 	return nil
 }
