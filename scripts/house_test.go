@@ -1,0 +1,178 @@
+package scripts_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/candor-ota/candor"
+
+// pkg is what the rules read of `go list -json`.
+type pkg struct {
+	ImportPath, Name, Doc, Dir string
+	GoFiles, TestGoFiles       []string
+	Imports, Deps              []string
+	TestImports, XTestImports  []string
+}
+
+// room is the path of a package below the module.
+func (p pkg) room() string { return strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, module), "/") }
+
+func packages(t *testing.T) []pkg {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-json=ImportPath,Name,Doc,Dir,GoFiles,TestGoFiles,Imports,Deps,TestImports,XTestImports", "./...")
+	cmd.Dir = ".."
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var all []pkg
+	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p pkg
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+	if len(all) < 15 {
+		t.Fatalf("go list names only %d packages", len(all))
+	}
+	return all
+}
+
+func within(room, house string) bool { return room == house || strings.HasPrefix(room, house+"/") }
+
+func TestProgramsMeetOnlyInTheVocabulary(t *testing.T) {
+	forbidden := map[string][]string{
+		"manifests": {"server", "signer", "client", "scripts"},
+		"server":    {"signer", "client", "scripts"},
+		"signer":    {"server", "client", "scripts"},
+		"client":    {"server", "signer", "scripts"},
+	}
+	for _, p := range packages(t) {
+		for house, others := range forbidden {
+			if !within(p.room(), house) {
+				continue
+			}
+			for _, imported := range slices.Concat(p.Imports, p.TestImports, p.XTestImports) {
+				room, ours := strings.CutPrefix(imported, module+"/")
+				if ours && slices.ContainsFunc(others, func(o string) bool { return within(room, o) }) {
+					t.Errorf("%s imports %s", p.room(), room)
+				}
+			}
+		}
+	}
+}
+
+func TestLibrariesStayInTheirRooms(t *testing.T) {
+	rooms := map[string][]string{
+		"github.com/gin-gonic/gin":             {"server/api"},
+		"github.com/minio/minio-go":            {"server/store/s3"},
+		"modernc.org/sqlite":                   {"server/store/sqlite"},
+		"github.com/theupdateframework/go-tuf": {"signer/ceremony", "signer/build", "server/release", "server/publish", "client/trust"},
+	}
+	for _, p := range packages(t) {
+		for library, allowed := range rooms {
+			uses := slices.ContainsFunc(p.Imports, func(i string) bool { return strings.HasPrefix(i, library) })
+			if uses && !within(p.room(), "scripts") && !slices.Contains(allowed, p.room()) {
+				t.Errorf("%s imports %s, which belongs to %v", p.room(), library, allowed)
+			}
+		}
+	}
+}
+
+func TestBinariesStaySmall(t *testing.T) {
+	banned := map[string][]string{
+		"client": {"github.com/gin-gonic", "github.com/minio", "database/sql", "modernc.org/sqlite", "github.com/jackc", "filippo.io/age"},
+		"signer": {"github.com/gin-gonic", "github.com/minio", "database/sql", "modernc.org/sqlite", "net/http/httptest", "net/http/pprof"},
+		"server": {"filippo.io/age", module + "/signer", module + "/client", "golang.org/x/term"},
+	}
+	for _, p := range packages(t) {
+		for _, dep := range p.Deps {
+			for _, b := range banned[p.room()] {
+				if strings.HasPrefix(dep, b) {
+					t.Errorf("candor-%s links %s", p.room(), dep)
+				}
+			}
+		}
+	}
+}
+
+// The signer holds offline keys; nothing may reach it.
+func TestSignerNeverListens(t *testing.T) {
+	listens := regexp.MustCompile(`\b(net\.Listen|ListenAndServe|http\.Serve|tls\.Listen|ListenConfig|ListenUDP|ListenPacket)`)
+	for _, p := range packages(t) {
+		if !within(p.room(), "signer") {
+			continue
+		}
+		for _, name := range p.GoFiles {
+			src, err := os.ReadFile(filepath.Join(p.Dir, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if found := listens.Find(src); found != nil {
+				t.Errorf("%s/%s: %s", p.room(), name, found)
+			}
+		}
+	}
+}
+
+func TestEveryPackageSaysWhatItIsFor(t *testing.T) {
+	for _, p := range packages(t) {
+		if len(p.GoFiles) > 0 && len(strings.Fields(p.Doc)) < 5 {
+			t.Errorf("%s has no package comment", p.room())
+		}
+	}
+}
+
+func TestTopLevelIsTheDesignsAndNothingIsReplaced(t *testing.T) {
+	out, err := exec.Command("git", "-C", "..", "ls-files").Output()
+	if err != nil {
+		t.Fatalf("git ls-files: %v", err)
+	}
+	allowed := []string{".ci", ".gitignore", ".golangci.yml", "LICENSE", "README.md", "client", "go.mod", "go.sum", "manifests", "scripts", "server", "signer"}
+	for _, f := range strings.Fields(string(out)) {
+		if top, _, _ := strings.Cut(f, "/"); !slices.Contains(allowed, top) {
+			t.Errorf("%s does not belong at the top level", f)
+		}
+	}
+	for _, f := range []string{"../go.mod", "tools/go.mod"} {
+		mod, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if regexp.MustCompile(`(?m)^\s*replace\b`).Match(mod) {
+			t.Errorf("%s replaces a module", f)
+		}
+	}
+}
+
+func TestTestsNeitherSkipNorSleep(t *testing.T) {
+	lazy := regexp.MustCompile(`\bt\.Skip|\btime\.Sleep\(`)
+	err := filepath.WalkDir("..", func(path string, _ os.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, "_test.go") || strings.HasSuffix(path, "house_test.go") {
+			return err
+		}
+		src, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		if found := lazy.Find(src); found != nil {
+			t.Errorf("%s: %s", path, found)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
