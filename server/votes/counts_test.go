@@ -1,0 +1,94 @@
+package votes_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/candor-ota/candor/manifests/vote"
+	"github.com/candor-ota/candor/server/votes"
+)
+
+func TestSilenceIsCounted(t *testing.T) {
+	w := newWorld(t)
+	for range 5 {
+		w.says(t, vote.Attempt, begun)
+	}
+	for range 2 {
+		w.says(t, vote.Trial, healthy)
+	}
+	if c := w.counts(t); c.Silent != 0 || c.Attempts != 5 {
+		t.Errorf("within the grace time: %+v", c)
+	}
+	w.pass(24 * time.Hour)
+	if c := w.counts(t); c.Silent != 0 {
+		t.Errorf("%d are silent in an hour that is not over", c.Silent)
+	}
+	w.pass(time.Hour)
+	if c := w.counts(t); c.Silent != 3 {
+		t.Errorf("%d are silent; want 3", c.Silent)
+	}
+	for range 4 { // new attempts and their trials do not make it more
+		w.says(t, vote.Attempt, begun)
+	}
+	if c := w.counts(t); c.Silent != 3 {
+		t.Errorf("%d are silent; want 3", c.Silent)
+	}
+	w.says(t, vote.Trial, rolled)
+	if c := w.counts(t); c.Silent != 2 || c.Failures != 1 || c.Reasons[vote.Trial][vote.BootLoop] != 1 {
+		t.Errorf("after one came back: %+v", c)
+	}
+}
+
+func TestFewVotesShowOnlyTotals(t *testing.T) {
+	w := newWorld(t)
+	w.pass(24 * time.Hour)
+	for range votes.SmallCell - 1 {
+		w.says(t, vote.Trial, rolled)
+	}
+	other := healthy
+	other.FromClass = vote.FromOlder
+	w.says(t, vote.Trial, other)
+	shown, err := w.Shown(t.Context(), ref)
+	must(t, err)
+	if shown.Trials != votes.SmallCell || shown.Failures != votes.SmallCell-1 || !shown.Masked {
+		t.Errorf("totals are %+v", shown)
+	}
+	if len(shown.Reasons[vote.Trial]) != 0 || len(shown.From) != 0 {
+		t.Errorf("shown are %v and %v", shown.Reasons, shown.From)
+	}
+	exact := w.counts(t)
+	if exact.Masked || exact.Reasons[vote.Trial][vote.BootLoop] != votes.SmallCell-1 {
+		t.Errorf("the engine sees %+v", exact)
+	}
+
+	w.says(t, vote.Trial, rolled)
+	shown, err = w.Shown(t.Context(), ref)
+	must(t, err)
+	if shown.Trials != votes.SmallCell {
+		t.Error("a vote could be watched as it landed")
+	}
+	w.pass(time.Hour)
+	shown, err = w.Shown(t.Context(), ref)
+	must(t, err)
+	if shown.Trials != votes.SmallCell+1 || shown.Reasons[vote.Trial][vote.BootLoop] != votes.SmallCell {
+		t.Errorf("an hour later: %+v", shown)
+	}
+	// One small part beside a large one: the large one would give it away.
+	if len(shown.From) != 0 {
+		t.Errorf("origins are shown: %v", shown.From)
+	}
+}
+
+func TestRefusalsAreCountedApart(t *testing.T) {
+	w := newWorld(t)
+	w.says(t, vote.Refusal, vote.Vote{V: 1, Outcome: vote.Declined, Reason: vote.None, FromClass: vote.FromSecond, Attempts: vote.AttemptsOne, Duration: vote.OverDay})
+	w.says(t, vote.Refusal, vote.Vote{V: 1, Outcome: vote.InstallFailed, Reason: vote.Space, FromClass: vote.FromSecond, Attempts: vote.AttemptsOne, Duration: vote.OverDay})
+	w.says(t, vote.Regression, vote.Vote{V: 1, Reason: vote.HealthCheck, FromClass: vote.FromPrevious, Attempts: vote.AttemptsOne, Duration: vote.OverDay})
+	c := w.counts(t)
+	if c.Declined != 1 || c.NotTried != 1 || c.Regressions != 1 || c.Failures != 1 || c.Trials != 0 {
+		t.Errorf("counted %+v", c)
+	}
+	if c.Reasons[vote.Refusal][vote.Space] != 1 || c.Reasons[vote.Regression][vote.HealthCheck] != 1 {
+		t.Errorf("reasons are %v", c.Reasons)
+	}
+}
