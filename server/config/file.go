@@ -1,0 +1,146 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"regexp"
+	"time"
+
+	"github.com/candor-ota/candor/manifests"
+)
+
+// The defaults of File.
+const (
+	DefaultListen = "127.0.0.1:8080"
+	DefaultAdmin  = "127.0.0.1:8081"
+)
+
+const maxFile = 64 << 10
+
+// File is config.yaml. Every field may be left out.
+type File struct {
+	// Listen is host:port for handsets and operators; DefaultListen if empty.
+	Listen string `json:"listen,omitempty"`
+	// Admin is host:port for metrics and health, on loopback; DefaultAdmin if
+	// empty.
+	Admin string `json:"admin,omitempty"`
+	// TLS turns HTTPS on. Without it a proxy in front must speak TLS.
+	TLS *TLS `json:"tls,omitempty"`
+	// S3 keeps blobs and published files in a bucket instead of tree/.
+	S3 *S3 `json:"s3,omitempty"`
+	// Votes says whose votes count when.
+	Votes Votes `json:"votes,omitzero"`
+}
+
+// TLS names PEM files.
+type TLS struct {
+	Cert string `json:"cert"`
+	Key  string `json:"key"`
+}
+
+// S3 names a bucket that exists and honours conditional writes.
+type S3 struct {
+	Endpoint      string `json:"endpoint"` // host or host:port, reached by HTTPS
+	Region        string `json:"region,omitempty"`
+	Bucket        string `json:"bucket"`
+	Prefix        string `json:"prefix,omitempty"`
+	AccessKeyFile string `json:"accessKeyFile"` // one line each
+	SecretKeyFile string `json:"secretKeyFile"`
+}
+
+// Votes bounds what a stolen batch key can do.
+type Votes struct {
+	// MinKeyAge is how old a device key must be before it gets tokens while a
+	// rollout is in its first stage; 48h if absent, 0s turns it off.
+	MinKeyAge *manifests.Duration `json:"minKeyAge,omitempty"`
+	// Grace is how long after an attempt silence counts against a build; 24h
+	// if absent.
+	Grace *manifests.Duration `json:"grace,omitempty"`
+}
+
+// KeyAge gives MinKeyAge or its default.
+func (v Votes) KeyAge() time.Duration { return orDefault(v.MinKeyAge, 48*time.Hour) }
+
+// GraceTime gives Grace or its default.
+func (v Votes) GraceTime() time.Duration { return orDefault(v.Grace, 24*time.Hour) }
+
+func orDefault(d *manifests.Duration, otherwise time.Duration) time.Duration {
+	if d == nil {
+		return otherwise
+	}
+	return d.Duration
+}
+
+// Parse reads a configuration strictly and fills in defaults. The error names
+// every mistake that Validate finds.
+func Parse(data []byte) (File, error) {
+	var f File
+	if err := manifests.DecodeYAML(data, maxFile, &f); err != nil {
+		return f, fmt.Errorf("config: %w", err)
+	}
+	f.fill()
+	if err := f.Validate(); err != nil {
+		return f, fmt.Errorf("config:\n%w", err)
+	}
+	return f, nil
+}
+
+func (f *File) fill() {
+	if f.Listen == "" {
+		f.Listen = DefaultListen
+	}
+	if f.Admin == "" {
+		f.Admin = DefaultAdmin
+	}
+}
+
+var bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
+
+// Validate reports all mistakes, one a line.
+func (f *File) Validate() error {
+	var errs []error
+	say := func(field, format string, args ...any) {
+		errs = append(errs, fmt.Errorf("field %q: %s", field, fmt.Sprintf(format, args...)))
+	}
+	if _, _, err := net.SplitHostPort(f.Listen); err != nil {
+		say("listen", "%q is not host:port", f.Listen)
+	}
+	host, _, err := net.SplitHostPort(f.Admin)
+	if err != nil {
+		say("admin", "%q is not host:port", f.Admin)
+	} else if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		say("admin", "%q is not on loopback; metrics and health are for this machine, tunnel to it instead", f.Admin)
+	}
+	if f.TLS != nil {
+		for field, name := range map[string]string{"tls.cert": f.TLS.Cert, "tls.key": f.TLS.Key} {
+			if _, err := os.Stat(name); err != nil {
+				say(field, "%v", err)
+			}
+		}
+	}
+	if s := f.S3; s != nil {
+		if s.Endpoint == "" {
+			say("s3.endpoint", "is empty; give host or host:port")
+		}
+		if !bucketName.MatchString(s.Bucket) {
+			say("s3.bucket", "%q is not the name of a bucket", s.Bucket)
+		}
+		for field, name := range map[string]string{"s3.accessKeyFile": s.AccessKeyFile, "s3.secretKeyFile": s.SecretKeyFile} {
+			if _, err := os.Stat(name); err != nil {
+				say(field, "%v", err)
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// template is the config.yaml of a new data directory.
+const template = `# candor-server; every field may be left out. server/README.md explains them.
+listen: %q
+admin: %q
+# tls: {cert: /path/cert.pem, key: /path/key.pem}
+# s3: {endpoint: s3.example.org, bucket: candor, accessKeyFile: /path/a, secretKeyFile: /path/b}
+# votes: {minKeyAge: 48h, grace: 24h}
+`

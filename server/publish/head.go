@@ -1,0 +1,210 @@
+package publish
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/theupdateframework/go-tuf/v2/metadata"
+
+	"github.com/candor-ota/candor/manifests"
+	"github.com/candor-ota/candor/manifests/layout"
+	"github.com/candor-ota/candor/manifests/rollout"
+	"github.com/candor-ota/candor/server/store"
+)
+
+// The names of the heads in the ledger.
+const (
+	treeHead       = "tree"
+	submissionHead = "submission"
+)
+
+// head is what the ledger keeps of the published tree.
+type head struct {
+	Submission int64                                  `json:"submission"` // the last one that is in
+	Roots      int64                                  `json:"roots"`      // versions 1 to this
+	Versions   map[string]int64                       `json:"versions"`   // of every other role
+	Rollouts   map[manifests.Product]manifests.SHA256 `json:"rollouts"`   // documents
+	Files      map[string]file                        `json:"files"`      // by path in the tree, without the timestamp
+	Timestamp  []byte                                 `json:"timestamp"`
+}
+
+// file is one immutable file of the tree.
+type file struct {
+	Size   int64            `json:"size"`
+	SHA256 manifests.SHA256 `json:"sha256"`
+	Until  *manifests.Time  `json:"until,omitempty"` // retired, to be removed then
+}
+
+// generation is a head with the bytes that it names. It is never changed once
+// it is published.
+type generation struct {
+	head
+	number int64 // of the head in the ledger; 0 is the empty tree
+	bodies map[string][]byte
+}
+
+func (g *generation) clone() *generation {
+	n := &generation{head: g.head, number: g.number + 1, bodies: maps.Clone(g.bodies)}
+	n.Versions, n.Rollouts, n.Files = maps.Clone(g.Versions), maps.Clone(g.Rollouts), maps.Clone(g.Files)
+	return n
+}
+
+func empty() *generation {
+	return &generation{
+		head:   head{Versions: map[string]int64{}, Rollouts: map[manifests.Product]manifests.SHA256{}, Files: map[string]file{}},
+		bodies: map[string][]byte{},
+	}
+}
+
+func (g *generation) add(path string, data []byte) {
+	g.Files[path] = file{Size: int64(len(data)), SHA256: manifests.SumSHA256(data)}
+	g.bodies[path] = data
+}
+
+// role gives the published file of a role, nil if there is none.
+func (g *generation) role(name string) []byte {
+	return g.bodies[layout.MetadataFile(name, g.Versions[name])]
+}
+
+// products are those with a role of releases, by name.
+func (g *generation) products() []manifests.Product {
+	var out []manifests.Product
+	for role := range g.Versions {
+		if p, ok := layout.ReleasesRoleProduct(role); ok {
+			out = append(out, p)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// releases gives what the engineers of a product sign, by build.
+func (g *generation) releases(p manifests.Product) (map[manifests.Build]rollout.Reference, error) {
+	role := layout.ReleasesRole(p)
+	m, err := metadata.Targets().FromBytes(g.role(role))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", role, err)
+	}
+	out := make(map[manifests.Build]rollout.Reference, len(m.Signed.Targets))
+	for path, t := range m.Signed.Targets {
+		_, build, err := layout.ParseReleasePath(path)
+		if err != nil || len(t.Hashes["sha256"]) != len(manifests.SHA256{}) {
+			return nil, fmt.Errorf("%s: target %q is not a release", role, path)
+		}
+		out[build] = rollout.Reference{Path: path, Length: t.Length, SHA256: manifests.SHA256(t.Hashes["sha256"])}
+	}
+	return out, nil
+}
+
+// retire marks what is no longer named, from the moment that no timestamp
+// which named it is valid any more, plus a day for those in mid-refresh.
+func (g *generation) retire(now time.Time) error {
+	live := map[string]bool{}
+	for v := int64(1); v <= g.Roots; v++ {
+		live[layout.MetadataFile(metadata.ROOT, v)] = true
+	}
+	for role, v := range g.Versions {
+		live[layout.MetadataFile(role, v)] = true
+	}
+	for p, hash := range g.Rollouts {
+		live[layout.TargetFile(layout.RolloutsPath(p), hash)] = true
+	}
+	for _, p := range g.products() {
+		refs, err := g.releases(p)
+		if err != nil {
+			return err
+		}
+		for _, r := range refs {
+			live[layout.TargetFile(r.Path, r.SHA256)] = true
+		}
+	}
+	for path, f := range g.Files {
+		switch {
+		case live[path]:
+			f.Until = nil
+		case f.Until == nil:
+			until := manifests.At(now.Add(timestampLife + 24*time.Hour))
+			f.Until = &until
+		}
+		g.Files[path] = f
+	}
+	return nil
+}
+
+// overdue takes out the files whose time has come and names them.
+func (g *generation) overdue(now time.Time) []string {
+	var gone []string
+	for path, f := range g.Files {
+		if f.Until != nil && now.After(f.Until.Time) {
+			gone = append(gone, path)
+			delete(g.Files, path)
+			delete(g.bodies, path)
+		}
+	}
+	slices.Sort(gone)
+	return gone
+}
+
+// load reads the head and every file that it names, and checks each against
+// the ledger's hash: the store of blobs is trusted with nothing.
+func (p *Publisher) load(ctx context.Context) (*generation, error) {
+	h, err := p.ledger.Head(ctx, treeHead)
+	if errors.Is(err, store.ErrNotFound) {
+		return empty(), nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("load the published tree: %w", err)
+	}
+	g := empty()
+	g.number = h.Version
+	if err := json.Unmarshal(h.Document, &g.head); err != nil {
+		return nil, fmt.Errorf("load the published tree: head %d: %w", h.Version, err)
+	}
+	for path, f := range g.Files {
+		body, err := p.read(ctx, path, f)
+		if err != nil && f.Until != nil {
+			continue // retired: nobody needs it for long
+		}
+		if err != nil {
+			return nil, fmt.Errorf("load the published tree: %w", err)
+		}
+		g.bodies[path] = body
+	}
+	return g, nil
+}
+
+func (p *Publisher) read(ctx context.Context, path string, f file) ([]byte, error) {
+	r, info, err := p.blobs.Open(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	if info.Size != f.Size {
+		return nil, errors.Join(fmt.Errorf("%s: has %d bytes, published were %d; restore it from a backup", path, info.Size, f.Size), r.Close())
+	}
+	body, err := io.ReadAll(io.LimitReader(r, f.Size))
+	if err = errors.Join(err, r.Close()); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if manifests.SumSHA256(body) != f.SHA256 {
+		return nil, fmt.Errorf("%s: its bytes are not those that were published; restore it from a backup", path)
+	}
+	return body, nil
+}
+
+// roleOf splits a file name such as 3.releases-phone.json.
+func roleOf(name string) (role string, version int64, err error) {
+	number, rest, ok := strings.Cut(name, ".")
+	role, isJSON := strings.CutSuffix(rest, ".json")
+	build, err := manifests.ParseBuild(number)
+	if !ok || !isJSON || err != nil {
+		return "", 0, fmt.Errorf("%q is not the name of a metadata file (VERSION.ROLE.json)", name)
+	}
+	return role, int64(build), nil
+}

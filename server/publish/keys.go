@@ -1,0 +1,142 @@
+package publish
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/sigstore/sigstore/pkg/signature"
+	"github.com/theupdateframework/go-tuf/v2/metadata"
+
+	"github.com/candor-ota/candor/manifests/layout"
+	"github.com/candor-ota/candor/manifests/strict"
+)
+
+// Keys are the online keys, one for each role. Their private halves never
+// leave the process.
+type Keys struct {
+	rollouts, snapshot, timestamp ed25519.PrivateKey
+}
+
+func (k *Keys) roles() map[string]*ed25519.PrivateKey {
+	return map[string]*ed25519.PrivateKey{
+		layout.RolloutsRole: &k.rollouts, metadata.SNAPSHOT: &k.snapshot, metadata.TIMESTAMP: &k.timestamp,
+	}
+}
+
+// String hides the keys.
+func (Keys) String() string { return "keys(hidden)" }
+
+// GoString hides the keys.
+func (Keys) GoString() string { return "keys(hidden)" }
+
+// CreateKeys makes three keys and writes each to ROLE.pem (PKCS #8, mode 0600)
+// in a folder that has none of them.
+func CreateKeys(dir string) (Keys, error) {
+	var k Keys
+	for role, key := range k.roles() {
+		var err error
+		if _, *key, err = ed25519.GenerateKey(rand.Reader); err != nil {
+			return Keys{}, fmt.Errorf("key of %s: %w", role, err)
+		}
+		der, err := x509.MarshalPKCS8PrivateKey(*key)
+		if err != nil {
+			return Keys{}, fmt.Errorf("key of %s: %w", role, err)
+		}
+		f, err := os.OpenFile(keyFile(dir, role), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+		if err != nil {
+			return Keys{}, fmt.Errorf("key of %s: %w", role, err)
+		}
+		err = pem.Encode(f, &pem.Block{Type: "PRIVATE KEY", Bytes: der})
+		if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+			return Keys{}, fmt.Errorf("key of %s: %w", role, err)
+		}
+	}
+	return k, nil
+}
+
+func keyFile(dir, role string) string { return filepath.Join(dir, role+".pem") }
+
+// LoadKeys reads the three keys.
+func LoadKeys(dir string) (Keys, error) {
+	var k Keys
+	for role, key := range k.roles() {
+		data, err := os.ReadFile(keyFile(dir, role))
+		if err != nil {
+			return Keys{}, fmt.Errorf("key of %s: %w", role, err)
+		}
+		block, _ := pem.Decode(data)
+		if block == nil {
+			return Keys{}, fmt.Errorf("key of %s: %s is not a PEM file", role, keyFile(dir, role))
+		}
+		private, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+		if err != nil {
+			return Keys{}, fmt.Errorf("key of %s: %w", role, err)
+		}
+		var ok bool
+		if *key, ok = private.(ed25519.PrivateKey); !ok {
+			return Keys{}, fmt.Errorf("key of %s: is %T; an Ed25519 key is needed", role, private)
+		}
+	}
+	return k, nil
+}
+
+// ID is the TUF key id under which root or targets must list the key of a role.
+func (k Keys) ID(role string) (string, error) {
+	key, ok := k.roles()[role]
+	if !ok {
+		return "", fmt.Errorf("role %s is not signed online", role)
+	}
+	public, err := metadata.KeyFromPublicKey(key.Public())
+	if err != nil {
+		return "", fmt.Errorf("key of %s: %w", role, err)
+	}
+	return public.ID()
+}
+
+// Public gives the public halves as `candor-signer init --online` reads them.
+func (k Keys) Public() ([]byte, error) {
+	type public struct {
+		KeyID string        `json:"keyid"`
+		Key   *metadata.Key `json:"key"`
+	}
+	out := map[string]public{}
+	for role, key := range k.roles() {
+		p, err := metadata.KeyFromPublicKey(key.Public())
+		if err != nil {
+			return nil, fmt.Errorf("key of %s: %w", role, err)
+		}
+		id, err := p.ID()
+		if err != nil {
+			return nil, fmt.Errorf("key of %s: %w", role, err)
+		}
+		out[role] = public{id, p}
+	}
+	data, err := strict.Canonical(out)
+	if err != nil {
+		return nil, fmt.Errorf("online keys: %w", err)
+	}
+	return append(data, '\n'), nil
+}
+
+// sign gives the file of a role, signed by the role's own key.
+func sign[T metadata.Roles](k Keys, role string, m *metadata.Metadata[T]) ([]byte, error) {
+	signer, err := signature.LoadED25519Signer(*k.roles()[role])
+	if err != nil {
+		return nil, fmt.Errorf("sign %s: %w", role, err)
+	}
+	m.ClearSignatures()
+	if _, err := m.Sign(signer); err != nil {
+		return nil, fmt.Errorf("sign %s: %w", role, err)
+	}
+	data, err := m.ToBytes(false)
+	if err != nil {
+		return nil, fmt.Errorf("sign %s: %w", role, err)
+	}
+	return data, nil
+}

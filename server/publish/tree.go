@@ -1,0 +1,91 @@
+package publish
+
+import (
+	"bytes"
+	"maps"
+	"time"
+
+	"github.com/candor-ota/candor/manifests"
+	"github.com/candor-ota/candor/manifests/layout"
+)
+
+// File is one file of the tree as it is served.
+type File struct {
+	Body      []byte
+	ETag      string // strong, with its quotes
+	Immutable bool   // never replaced under this name
+}
+
+// Tree is a consistent state of everything small: metadata and documents. It
+// is read without locks and never changes.
+type Tree struct {
+	files    map[string]*File
+	Snapshot int64 // version
+	Issued   time.Time
+	Expires  time.Time // of the timestamp
+}
+
+// File gives a file by its path, such as "metadata/timestamp.json"; nil if
+// there is none.
+func (t *Tree) File(path string) *File { return t.files[path] }
+
+func newTree(g *generation, issued time.Time) *Tree {
+	t := &Tree{
+		files: make(map[string]*File, len(g.bodies)+1), Snapshot: g.Versions["snapshot"],
+		Issued: issued, Expires: issued.Add(timestampLife),
+	}
+	for path, body := range g.bodies {
+		t.files[path] = &File{Body: body, ETag: quoted(body), Immutable: true}
+	}
+	t.files[layout.TimestampFile] = &File{Body: g.Timestamp, ETag: quoted(g.Timestamp)}
+	return t
+}
+
+func quoted(body []byte) string { return `"` + manifests.SumSHA256(body).String() + `"` }
+
+// State is what the engineers have signed and the server has published: what a
+// submission is judged against. Its bytes must not be changed.
+type State struct {
+	Roots     [][]byte // version 1 first
+	Targets   []byte   // nil while there is no root of trust
+	Releases  map[manifests.Product][]byte
+	Documents map[string][]byte // release documents by target path
+}
+
+func (g *generation) state() (State, error) {
+	s := State{Targets: g.role("targets"), Releases: map[manifests.Product][]byte{}, Documents: map[string][]byte{}}
+	for v := int64(1); v <= g.Roots; v++ {
+		s.Roots = append(s.Roots, g.bodies[layout.MetadataFile("root", v)])
+	}
+	for _, p := range g.products() {
+		s.Releases[p] = g.role(layout.ReleasesRole(p))
+		refs, err := g.releases(p)
+		if err != nil {
+			return s, err
+		}
+		for _, r := range refs {
+			s.Documents[r.Path] = g.bodies[layout.TargetFile(r.Path, r.SHA256)]
+		}
+	}
+	return s, nil
+}
+
+// Submission is verified, signed material on its way into the tree.
+type Submission struct {
+	Metadata map[string][]byte `json:"metadata"` // by file name, such as "3.targets.json"
+	Targets  map[string][]byte `json:"targets"`  // by target path
+}
+
+// without leaves out what is published already.
+func (s Submission) without(g *generation) Submission {
+	out := Submission{Metadata: maps.Clone(s.Metadata), Targets: maps.Clone(s.Targets)}
+	maps.DeleteFunc(out.Metadata, func(name string, data []byte) bool {
+		have, ok := g.bodies[layout.MetadataDir+"/"+name]
+		return ok && bytes.Equal(have, data)
+	})
+	maps.DeleteFunc(out.Targets, func(path string, data []byte) bool {
+		_, ok := g.bodies[layout.TargetFile(path, manifests.SumSHA256(data))]
+		return ok
+	})
+	return out
+}
