@@ -3,6 +3,7 @@ package ceremony
 import (
 	"encoding/hex"
 	"fmt"
+	"path"
 	"slices"
 
 	"github.com/candor-ota/candor/manifests"
@@ -28,12 +29,17 @@ func (p *Proposal) Submission() (*Submission, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", r.name, err)
 		}
-		s.Metadata[layout.MetadataFile(r.name, r.version)] = data
+		s.Metadata[fileName(r.name, r.version)] = data
 	}
 	for _, d := range p.Documents {
 		s.Targets[d.Path] = []byte(d.Body)
 	}
 	return s, nil
+}
+
+// fileName is the name of a metadata file without its directory.
+func fileName(role string, version int64) string {
+	return path.Base(layout.MetadataFile(role, version))
 }
 
 // signedFile is role i with its signatures, as it will be published.

@@ -1,6 +1,7 @@
 package ceremony
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/candor-ota/candor/manifests"
+	"github.com/candor-ota/candor/manifests/image"
 	"github.com/candor-ota/candor/manifests/layout"
 	"github.com/candor-ota/candor/manifests/rollout"
 	"github.com/candor-ota/candor/signer/keyring"
@@ -21,10 +23,13 @@ type Shown struct {
 	Lines []string `json:"lines"`
 }
 
-// Show says in words what a JSON file of Candor's holds: a proposal, a public
-// key, a release, a rollouts document or TUF metadata. It trusts nothing and
+// Show says in words what a file of Candor's holds: a proposal, a public key, a
+// release, a rollouts document, TUF metadata or an image index. It trusts nothing and
 // proves nothing: signatures of metadata are listed, not checked.
 func Show(data []byte, now time.Time) (*Shown, error) {
+	if !bytes.HasPrefix(bytes.TrimSpace(data[:min(len(data), 64)]), []byte("{")) {
+		return showIndex(data)
+	}
 	if len(data) > MaxProposal {
 		return nil, fmt.Errorf("longer than %d bytes", MaxProposal)
 	}
@@ -34,7 +39,7 @@ func Show(data []byte, now time.Time) (*Shown, error) {
 		Signed json.RawMessage `json:"signed"`
 	}
 	if err := json.Unmarshal(data, &head); err != nil {
-		return nil, errors.New("neither JSON nor an image index")
+		return nil, fmt.Errorf("not JSON: %w", err)
 	}
 	switch {
 	case head.Format == proposalFormat:
@@ -49,6 +54,25 @@ func Show(data []byte, now time.Time) (*Shown, error) {
 		return showMetadata(data, head.Signed)
 	}
 	return nil, errors.New("JSON of an unknown kind; proposals, public keys, releases, rollouts and TUF metadata can be shown")
+}
+
+func showIndex(data []byte) (*Shown, error) {
+	x, err := image.Parse(data)
+	if err != nil {
+		return nil, fmt.Errorf("neither JSON nor an image index: %w", err)
+	}
+	unique := 0
+	for i := range x.Rows {
+		if x.Unique(i) {
+			unique++
+		}
+	}
+	p := x.Params()
+	return &Shown{"index", []string{
+		fmt.Sprintf("index of an image of %d bytes, sha256 %x", x.ImageSize, x.ImageSHA256),
+		fmt.Sprintf("  pack of %d bytes, sha256 %x", x.PackSize, x.PackSHA256),
+		fmt.Sprintf("  %d chunks, %d of them different, of %d to %d bytes", len(x.Rows), unique, p.Min, p.Max),
+	}}, nil
 }
 
 func showProposal(data []byte, now time.Time) (*Shown, error) {

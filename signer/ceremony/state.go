@@ -84,7 +84,7 @@ func FromProposal(p *Proposal) (*State, error) {
 		s.releaseFiles[p.Product] = p.Base.Releases
 	}
 	for _, r := range p.view.roles {
-		file := string(done.Metadata[layout.MetadataFile(r.name, r.version)])
+		file := string(done.Metadata[fileName(r.name, r.version)])
 		switch r.name {
 		case metadata.ROOT:
 			s.rootFiles = append(s.rootFiles, file)

@@ -184,7 +184,7 @@ func (w *world) publish(p *Proposal) {
 	done, err := p.Submission()
 	w.must(err)
 	for _, r := range p.view.roles {
-		data := done.Metadata[layout.MetadataFile(r.name, r.version)]
+		data := done.Metadata[fileName(r.name, r.version)]
 		w.files[layout.MetadataFile(r.name, r.version)] = data
 		if r.name != metadata.ROOT {
 			w.meta[r.name+".json"] = metaFile(r.version, data)

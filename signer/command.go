@@ -1,0 +1,115 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"time"
+
+	"github.com/candor-ota/candor/signer/ceremony"
+	"github.com/candor-ota/candor/signer/keyring"
+	"github.com/spf13/cobra"
+)
+
+// app holds what every command shares: global flags and the streams.
+type app struct {
+	keysDir  string
+	rootFile string
+	json     bool
+	pass     passphrases
+	out, err io.Writer
+	in       io.Reader
+	now      func() time.Time
+}
+
+const longHelp = `candor-signer signs firmware releases offline.
+
+A system starts with a ceremony (init), gets products (product add) and then
+releases (release build, release sign). What is to be signed travels between
+people as one file, the proposal, until enough of them have signed; submit
+hands it to the server.
+
+Passphrases are asked for on the terminal, or read with --passphrase-file or
+--passphrase-fd; never from an argument or the environment.
+
+Exit status: 0 done, 1 refused or failed, 2 wrong use of the command.`
+
+func newCommand() *cobra.Command {
+	a := &app{now: time.Now}
+	cmd := &cobra.Command{
+		Use:           "candor-signer",
+		Short:         "Sign firmware releases offline",
+		Long:          longHelp,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		PersistentPreRun: func(cmd *cobra.Command, _ []string) {
+			a.out, a.err, a.in = cmd.OutOrStdout(), cmd.ErrOrStderr(), cmd.InOrStdin()
+		},
+	}
+	flags := cmd.PersistentFlags()
+	flags.StringVar(&a.keysDir, "keys", "keys", "directory of your keys")
+	flags.StringVar(&a.rootFile, "root", "", "root file to trust; by default the one that your key directory has accepted")
+	flags.BoolVar(&a.json, "json", false, "print the result as one JSON object")
+	flags.StringVar(&a.pass.file, "passphrase-file", "", "read the passphrase from the first line of this file")
+	flags.IntVar(&a.pass.fd, "passphrase-fd", -1, "read the passphrase from the first line of this file descriptor")
+	cmd.AddCommand(a.keyCommand(), a.initCommand(), a.productCommand(), a.releaseCommand(), a.signCommand("sign PROPOSAL"),
+		a.withdrawCommand(), a.renewCommand(), a.proposalCommand(), a.submitCommand(), a.verifyCommand(), a.showCommand())
+	asUsage(cmd)
+	return cmd
+}
+
+// asUsage marks errors of flags and argument counts as wrong use.
+func asUsage(cmd *cobra.Command) {
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	if check := cmd.Args; check != nil {
+		cmd.Args = func(c *cobra.Command, args []string) error {
+			if err := check(c, args); err != nil {
+				return usageError{err}
+			}
+			return nil
+		}
+	}
+	for _, sub := range cmd.Commands() {
+		asUsage(sub)
+	}
+}
+
+// group is a command that only holds others.
+func group(use, short string, subs ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{Use: use, Short: short, Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	cmd.AddCommand(subs...)
+	return cmd
+}
+
+func (a *app) ring() *keyring.Ring { return keyring.Open(a.keysDir) }
+
+// anchor is the root to trust: --root, or what the key directory has accepted.
+// Both must agree when both are there.
+func (a *app) anchor() (keyring.Anchor, error) {
+	have, err := a.ring().Anchor()
+	if a.rootFile == "" {
+		if errors.Is(err, fs.ErrNotExist) {
+			return keyring.Anchor{}, usagef("no trusted root yet: give --root 1.root.json, a file that you got from a root holder")
+		}
+		return have, err
+	}
+	data, readErr := keyring.ReadFile(a.rootFile, 1<<20)
+	if readErr != nil {
+		return keyring.Anchor{}, readErr
+	}
+	given, readErr := ceremony.AnchorOf(data)
+	if readErr != nil {
+		return keyring.Anchor{}, readErr
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return given, nil
+	case err != nil:
+		return keyring.Anchor{}, err
+	case have.Version == given.Version && !have.Same(given):
+		return keyring.Anchor{}, ceremony.ErrOtherRoot
+	}
+	return given, nil
+}

@@ -1,0 +1,15 @@
+// Candor-signer is the release engineer's program. It keeps signing keys,
+// holds the ceremony that starts a system, builds releases out of raw images,
+// collects signatures and hands the result to a server.
+//
+// Parties. The people who run it hold the offline keys: root and targets, and
+// the releases of each product. It talks to a server as a client only; it
+// never listens, and no private key leaves its key directory.
+//
+// Files. Everything that is passed from person to person is a proposal (one
+// file) or a public key. README.md is the ceremony as a page for people.
+//
+// Failure. Every refusal names the file, role or field and what to do. Output
+// for people goes to standard output, progress and questions to standard
+// error. Exit status: 0 done, 1 refused or failed, 2 wrong use of the command.
+package main

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/candor-ota/candor/manifests"
+	"github.com/candor-ota/candor/signer/build"
+	"github.com/candor-ota/candor/signer/ceremony"
+)
+
+// slotPath is one SLOT=PATH of the command line.
+type slotPath struct {
+	slot manifests.Name
+	path string
+}
+
+// slotPaths reads --image. Every file is looked at before hours are spent on
+// the first.
+func slotPaths(args []string) ([]slotPath, error) {
+	var out []slotPath
+	for _, arg := range args {
+		name, path, ok := strings.Cut(arg, "=")
+		slot, err := manifests.ParseName(name)
+		if !ok || err != nil || path == "" {
+			return nil, usagef("--image %q: expected SLOT=PATH, such as system=system.img", arg)
+		}
+		if slices.ContainsFunc(out, func(s slotPath) bool { return s.slot == slot }) {
+			return nil, usagef("--image: slot %s is given twice", slot)
+		}
+		if _, err := os.Stat(path); err != nil {
+			return nil, err
+		}
+		out = append(out, slotPath{slot, path})
+	}
+	return out, nil
+}
+
+// bar follows the reading of one image.
+func (a *app) bar(what string, path string) (progress func(done, total int64), finish func() error) {
+	b := a.progress(what+" "+path, -1)
+	return func(done, total int64) {
+		b.ChangeMax64(total)
+		ignoreBar(b.Set64(done))
+	}, b.Exit
+}
+
+// buildImages writes index and pack of each image into dir.
+func (a *app) buildImages(ctx context.Context, images []slotPath, dir string) ([]manifests.Image, error) {
+	var out []manifests.Image
+	for _, s := range images {
+		progress, finish := a.bar("building", s.path)
+		result, err := build.Image(ctx, build.Options{Source: s.path, Dir: dir, Progress: progress})
+		if err != nil {
+			return nil, err
+		}
+		if err := finish(); err != nil {
+			return nil, err
+		}
+		out = append(out, result.Image(s.slot))
+	}
+	return out, nil
+}
+
+// lookAtImages does what a signer of a release owes: he recomputes every image
+// from a copy of his own, or he built them on this machine, or he says openly
+// that he did neither.
+func (a *app) lookAtImages(ctx context.Context, p *ceremony.Proposal, f signFlags) (ceremony.Image, error) {
+	release := p.Release()
+	ways := 0
+	for _, chosen := range []bool{len(f.images) > 0, f.builder, f.withoutImage} {
+		if chosen {
+			ways++
+		}
+	}
+	switch {
+	case release == nil && ways > 0:
+		return "", usagef("--image, --builder and --without-image are for releases; this proposal is of kind %s", p.Kind)
+	case release == nil:
+		return ceremony.ImageNone, nil
+	case ways == 0:
+		return "", fmt.Errorf("%w (--image SLOT=PATH or --builder)", ceremony.ErrNoImage)
+	case ways > 1:
+		return "", usagef("choose one of --image, --builder and --without-image")
+	case f.withoutImage:
+		return ceremony.ImageWithout, nil
+	case f.builder:
+		return ceremony.ImageBuilder, a.checkBuilder(p)
+	}
+	return ceremony.ImageRecomputed, a.recompute(ctx, release, f.images)
+}
+
+func (a *app) checkBuilder(p *ceremony.Proposal) error {
+	was, err := a.ring().WasBuilt(p.Hash())
+	if err != nil {
+		return err
+	}
+	if !was {
+		return fmt.Errorf("this proposal was not built on this machine with the key directory %s; give your own copy of each raw image with --image SLOT=PATH", a.keysDir)
+	}
+	return nil
+}
+
+// recompute compares every image of the release with the signer's own copies.
+func (a *app) recompute(ctx context.Context, release *manifests.Release, args []string) error {
+	own, err := slotPaths(args)
+	if err != nil {
+		return err
+	}
+	for _, s := range own {
+		if !slices.ContainsFunc(release.Images, func(m manifests.Image) bool { return m.Slot == s.slot }) {
+			return usagef("--image %s=…: the release has no slot %s", s.slot, s.slot)
+		}
+	}
+	for _, want := range release.Images {
+		i := slices.IndexFunc(own, func(s slotPath) bool { return s.slot == want.Slot })
+		if i < 0 {
+			return fmt.Errorf("slot %s: %w", want.Slot, ceremony.ErrNoImage)
+		}
+		if len(want.Patches) > 0 {
+			return fmt.Errorf("slot %s: this version cannot recompute patches, so it does not vouch for them", want.Slot)
+		}
+		progress, finish := a.bar("recomputing", own[i].path)
+		if err := build.Verify(ctx, build.VerifyOptions{Source: own[i].path, Want: want, Progress: progress}); err != nil {
+			if errors.Is(err, build.ErrDiffers) {
+				return fmt.Errorf("not signed; find out whose build is not to be trusted: %w", err)
+			}
+			return err
+		}
+		if err := finish(); err != nil {
+			return err
+		}
+	}
+	return nil
+}

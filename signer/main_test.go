@@ -1,0 +1,42 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"candor-signer": main})
+}
+
+// TestCommandLine runs the scripts in testdata/script. Each begins with a
+// server of its own ($SERVER, whose published tree is $TREE and whose public
+// keys are in online.json) and a passphrase file pw.
+func TestCommandLine(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(env *testscript.Env) error {
+			s, err := newFakeServer(filepath.Join(env.WorkDir, "tree"))
+			if err != nil {
+				return err
+			}
+			env.Defer(s.http.Close)
+			env.Setenv("SERVER", s.http.URL)
+			env.Setenv("TREE", s.dir)
+			env.Setenv("HOME", env.WorkDir)
+			for name, data := range map[string][]byte{
+				"online.json": s.online(), "pw": []byte("a test passphrase\n"), "token": []byte(testToken + "\n"),
+				"vote-keys.json": voteKeys(),
+			} {
+				if err := os.WriteFile(filepath.Join(env.WorkDir, name), data, 0o600); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"people": makePeople, "image": makeImage},
+	})
+}

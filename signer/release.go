@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/candor-ota/candor/manifests"
+	"github.com/candor-ota/candor/manifests/strict"
+	"github.com/candor-ota/candor/manifests/vote"
+	"github.com/candor-ota/candor/signer/ceremony"
+	"github.com/candor-ota/candor/signer/keyring"
+	"github.com/spf13/cobra"
+)
+
+// maxStale is how far back notBefore may lie when a release is built: pace
+// counts from it, and a release that starts in the past has spent its pace.
+const maxStale = 24 * time.Hour
+
+// buildFlags are the wishes of the person who builds a release.
+type buildFlags struct {
+	images   []string // SLOT=PATH
+	voteKeys string
+	out      string
+	state    stateFlags
+}
+
+// built is the result of release build as --json prints it.
+type built struct {
+	proposalInfo
+	Release string            `json:"release"` // file of the canonical document
+	Blobs   string            `json:"blobs"`   // directory to give to submit
+	Images  []manifests.Image `json:"images"`
+}
+
+func (a *app) releaseCommand() *cobra.Command {
+	return group("release", "Build and sign releases", a.releaseBuild(), a.signCommand("sign PROPOSAL"))
+}
+
+func (a *app) releaseBuild() *cobra.Command {
+	var f buildFlags
+	cmd := &cobra.Command{
+		Use:   "build RELEASE.yaml --image SLOT=PATH… --out DIR --server URL",
+		Short: "Build a release out of raw images and propose it",
+		Long: `Build a release: cut each raw image into chunks, write index and pack,
+fill the release document with their hashes, and propose it as the next release of its product. The privacy label is
+compared with every live build that the release may be installed over. Nothing
+is uploaded; "submit" does that once enough engineers have signed.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if f.out == "" || len(f.images) == 0 {
+				return usagef("--image and --out are needed")
+			}
+			return a.buildRelease(cmd.Context(), args[0], f)
+		},
+	}
+	f.state.register(cmd)
+	cmd.Flags().StringArrayVar(&f.images, "image", nil, "raw image, as SLOT=PATH; once for each slot")
+	cmd.Flags().StringVar(&f.voteKeys, "vote-keys", "", "public vote keys of this build, exported by the server; without them outcomes are not counted")
+	cmd.Flags().StringVar(&f.out, "out", "", "directory for blobs, document and proposal")
+	return cmd
+}
+
+func (a *app) buildRelease(ctx context.Context, file string, f buildFlags) error {
+	images, err := slotPaths(f.images)
+	if err != nil {
+		return err
+	}
+	release, err := a.draft(file, f.voteKeys)
+	if err != nil {
+		return err
+	}
+	state, err := a.load(ctx, f.state)
+	if err != nil {
+		return err
+	}
+	live, err := state.Releases(release.Product)
+	if err != nil {
+		return err
+	}
+	// before hours of building; AddRelease checks again with the images
+	if err := ceremony.CheckPolicy(*release, live); err != nil {
+		return err
+	}
+	base := fmt.Sprintf("%s-%d", release.Product, release.Build)
+	proposal := filepath.Join(f.out, base+".proposal.json")
+	if err := refuseExisting(proposal); err != nil {
+		return err
+	}
+	if release.Images, err = a.buildImages(ctx, images, f.out); err != nil {
+		return err
+	}
+	document, err := document(release)
+	if err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	p, err := ceremony.AddRelease(state, ceremony.ReleaseOptions{Document: document, Now: a.now()})
+	if err != nil {
+		return err
+	}
+	result := built{Release: filepath.Join(f.out, base+".release.json"), Blobs: f.out, Images: release.Images}
+	if err := keyring.WriteFile(result.Release, document, 0o644); err != nil {
+		return err
+	}
+	if err := a.save(p, proposal); err != nil {
+		return err
+	}
+	if err := a.ring().NoteBuilt(p.Hash()); err != nil {
+		return err
+	}
+	result.proposalInfo = infoOfProposal(proposal, p)
+	return a.print(result, append([]string{"release:     " + result.Release, "blobs:       " + result.Blobs}, result.lines()...)...)
+}
+
+// draft reads the author's YAML and fills what is known before the images.
+func (a *app) draft(file, voteKeys string) (*manifests.Release, error) {
+	data, err := keyring.ReadFile(file, manifests.MaxReleaseBytes)
+	if err != nil {
+		return nil, err
+	}
+	r, err := manifests.DraftRelease(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	if len(r.Images) != 0 {
+		return nil, fmt.Errorf("%s: field \"images\": is filled from --image; leave it out", file)
+	}
+	now := a.now()
+	if r.NotBefore.IsZero() {
+		r.NotBefore = manifests.At(now)
+	}
+	if now.Sub(r.NotBefore.Time) > maxStale {
+		return nil, fmt.Errorf("%s: field \"notBefore\": %s is more than a day ago, so its pace would be spent; leave it out to mean now", file, r.NotBefore)
+	}
+	r.Start(r.NotBefore)
+	if voteKeys != "" {
+		if err := readVoteKeys(voteKeys, r); err != nil {
+			return nil, fmt.Errorf("%s: %w", voteKeys, err)
+		}
+	}
+	return r, nil
+}
+
+// voteKeyFile is what the server exports for one build.
+type voteKeyFile struct {
+	Product manifests.Product    `json:"product"`
+	Build   manifests.Build      `json:"build"`
+	Primary manifests.VoteKeySet `json:"primary"`
+	Spare   manifests.VoteKeySet `json:"spare"`
+}
+
+func readVoteKeys(path string, r *manifests.Release) error {
+	data, err := keyring.ReadFile(path, 1<<16)
+	if err != nil {
+		return err
+	}
+	var f voteKeyFile
+	if err := strict.Decode(data, 1<<16, &f); err != nil {
+		return fmt.Errorf("vote keys: %w", err)
+	}
+	if f.Product != r.Product || f.Build != r.Build {
+		return fmt.Errorf("vote keys of %s build %d, but the release is %s build %d", f.Product, f.Build, r.Product, r.Build)
+	}
+	seen := map[manifests.VoteKey]bool{}
+	for _, set := range []manifests.VoteKeySet{f.Primary, f.Spare} {
+		for _, k := range []manifests.VoteKey{set.Attempt, set.Trial, set.Refusal, set.Regression} {
+			if err := vote.CheckKey(k); err != nil {
+				return fmt.Errorf("vote keys: %w", err)
+			}
+			if seen[k] {
+				return errors.New("vote keys: one key stands for two classes")
+			}
+			seen[k] = true
+		}
+	}
+	r.Votes.Primary, r.Votes.Spare = &f.Primary, &f.Spare
+	return nil
+}
+
+// document checks a filled release and gives its canonical form.
+func document(r *manifests.Release) ([]byte, error) {
+	if err := r.Validate(); err != nil {
+		return nil, fmt.Errorf("release: %w", err)
+	}
+	return r.Canonical()
+}

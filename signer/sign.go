@@ -1,0 +1,143 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/candor-ota/candor/signer/ceremony"
+	"github.com/candor-ota/candor/signer/keyring"
+	"github.com/spf13/cobra"
+)
+
+// signFlags are the wishes of one signer.
+type signFlags struct {
+	key          string
+	images       []string // SLOT=PATH
+	builder      bool
+	withoutImage bool
+	yes          bool
+}
+
+func (a *app) signCommand(use string) *cobra.Command {
+	var f signFlags
+	cmd := &cobra.Command{
+		Use:   use + " --key NAME",
+		Short: "Read a proposal in words and sign it",
+		Long: `Read a proposal in words, then sign it with one key. The whole file is checked
+first, from the root that you trust. To sign, type the fingerprint words, having
+compared them with the person who made the proposal; --yes skips the typing.
+
+A release is not signed blind. Give your own copy of each raw image with
+--image SLOT=PATH: index and pack are computed again and must come out the same. Whoever built the release on this machine says --builder instead.
+--without-image signs nevertheless; the proposal then says so to everybody.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if f.key == "" {
+				return usagef("--key: name the key to sign with; `key list` shows yours")
+			}
+			p, err := ceremony.Read(args[0])
+			if err != nil {
+				return err
+			}
+			if err := a.signFile(cmd.Context(), args[0], p, f); err != nil {
+				return err
+			}
+			return a.printProposal(args[0], p)
+		},
+	}
+	cmd.Flags().StringVar(&f.key, "key", "", "name of the key in your key directory")
+	cmd.Flags().StringArrayVar(&f.images, "image", nil, "your own copy of a raw image, as SLOT=PATH; once for each slot")
+	cmd.Flags().BoolVar(&f.builder, "builder", false, "you built this release on this machine")
+	cmd.Flags().BoolVar(&f.withoutImage, "without-image", false, "sign without looking at the images; the proposal will say so")
+	cmd.Flags().BoolVar(&f.yes, "yes", false, "do not ask to type the fingerprint")
+	return cmd
+}
+
+func (a *app) signFile(ctx context.Context, path string, p *ceremony.Proposal, f signFlags) error {
+	accept, err := a.accept(p)
+	if err != nil {
+		return err
+	}
+	public, err := a.ring().Public(f.key)
+	if err != nil {
+		return err
+	}
+	if err := p.CanSign(public, a.now()); err != nil {
+		return err
+	}
+	image, err := a.lookAtImages(ctx, p, f)
+	if err != nil {
+		return err
+	}
+	if err := a.tell(p.Describe(a.now())...); err != nil {
+		return err
+	}
+	if err := a.confirm(p, f.yes); err != nil {
+		return err
+	}
+	passphrase, err := a.pass.get(f.key)
+	if err != nil {
+		return err
+	}
+	key, err := a.ring().Unlock(f.key, passphrase)
+	if err != nil {
+		return err
+	}
+	if err := p.Sign(key, image, a.now()); err != nil {
+		return err
+	}
+	if err := p.Write(path); err != nil {
+		return err
+	}
+	return a.ring().Trust(accept)
+}
+
+// accept checks the proposal against the trusted root, and gives the root that
+// the key directory trusts from now on. The first root of a system is accepted
+// by signing it.
+func (a *app) accept(p *ceremony.Proposal) (keyring.Anchor, error) {
+	if p.Kind == ceremony.KindInit {
+		born, err := p.Anchor()
+		if err != nil {
+			return keyring.Anchor{}, err
+		}
+		have, err := a.ring().Anchor()
+		if err == nil && !have.Same(born) {
+			return keyring.Anchor{}, fmt.Errorf("%w; a new system needs a key directory of its own", ceremony.ErrOtherRoot)
+		}
+		return born, ignoreMissing(err)
+	}
+	anchor, err := a.anchor()
+	if err != nil {
+		return keyring.Anchor{}, err
+	}
+	if err := p.TrustedBy(anchor); err != nil {
+		return keyring.Anchor{}, err
+	}
+	have, err := a.ring().Anchor()
+	if err == nil {
+		return have, p.TrustedBy(have)
+	}
+	return anchor, ignoreMissing(err)
+}
+
+// confirm has the signer type the fingerprint, so that nobody signs by habit.
+func (a *app) confirm(p *ceremony.Proposal, yes bool) error {
+	if err := a.tell("", "Fingerprint: "+p.Words()); err != nil || yes {
+		return err
+	}
+	if err := a.tell("Compare it with the person who made the proposal, then type it to sign:"); err != nil {
+		return err
+	}
+	line, err := bufio.NewReader(a.in).ReadString('\n')
+	if err != nil && strings.TrimSpace(line) == "" {
+		return errors.New("nothing typed; not signed (--yes signs without typing)")
+	}
+	if !keyring.SameWords(line, p.Words()) {
+		return errors.New("the words differ; not signed")
+	}
+	return nil
+}
