@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/api"
@@ -68,8 +67,12 @@ type upload struct {
 
 // begin asks the server for the upload of this blob, new or unfinished.
 func (u *upload) begin(ctx context.Context) error {
+	var state api.Upload
 	resp, err := u.client.api.StartUpload(ctx, api.UploadRequest{Sha256: u.blob.SHA256.String(), Size: u.blob.Size})
-	return u.take(ctx, resp, err)
+	if err := read(ctx, resp, err, &state); err != nil {
+		return err
+	}
+	return u.take(state)
 }
 
 // step sends one chunk. Should the server be elsewhere, its own offset holds.
@@ -81,27 +84,35 @@ func (u *upload) step(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("the file is shorter than the %d bytes that were signed: %w", u.blob.Size, err)
 	}
-	before := u.offset
+	var state api.Upload
 	resp, err := u.client.api.AppendUploadWithBody(ctx, u.id, &api.AppendUploadParams{UploadOffset: u.offset},
 		"application/octet-stream", bytes.NewReader(u.buf[:n]))
-	err = u.take(ctx, resp, err)
+	err = read(ctx, resp, err, &state)
 	var refused *Refusal
 	if errors.As(err, &refused) && refused.Code == api.CodeWrongOffset {
-		resp, err := u.client.api.GetUpload(ctx, u.id)
-		return u.take(ctx, resp, err)
+		return u.ask(ctx)
 	}
-	if err == nil && u.offset <= before {
-		return fmt.Errorf("%w: it stays at byte %d", errAgain, before)
+	if err != nil {
+		return err
 	}
-	return err
+	if !state.Complete && state.Offset <= u.offset {
+		return fmt.Errorf("%w: it stays at byte %d", errAgain, u.offset)
+	}
+	return u.take(state)
 }
 
-// take reads the state of the upload from an answer.
-func (u *upload) take(ctx context.Context, resp *http.Response, err error) error {
+// ask learns how far the server is.
+func (u *upload) ask(ctx context.Context) error {
 	var state api.Upload
+	resp, err := u.client.api.GetUpload(ctx, u.id)
 	if err := read(ctx, resp, err, &state); err != nil {
 		return err
 	}
+	return u.take(state)
+}
+
+// take believes the server's state of the upload, within bounds.
+func (u *upload) take(state api.Upload) error {
 	switch {
 	case state.Complete:
 		u.offset = u.blob.Size
