@@ -1,0 +1,179 @@
+package trust
+
+import (
+	"context"
+	"encoding/hex"
+	"time"
+
+	"github.com/theupdateframework/go-tuf/v2/metadata"
+
+	"github.com/candor-ota/candor/manifests"
+	"github.com/candor-ota/candor/manifests/layout"
+	"github.com/candor-ota/candor/manifests/rollout"
+)
+
+// read fetches the documents that the walk vouches for: the rollouts of the
+// product, and each release that one of them names, under the role that must
+// answer for it.
+func (c *Client) read(ctx context.Context, w *walk) (*View, error) {
+	view := &View{Releases: map[manifests.Build]rollout.Signed{}, Expires: w.earliestExpiry(), Versions: w.versions()}
+	releases := layout.ReleasesRole(c.Product)
+	next, err := signedTime(releases, w.set.Targets[releases].Signed.UnrecognizedFields, layout.FieldNextBy)
+	if err != nil {
+		return nil, err
+	}
+	view.NextBy = next
+	keep := map[manifests.SHA256]bool{}
+	path := layout.RolloutsPath(c.Product)
+	ref, ok, err := w.entry(layout.RolloutsRole, path)
+	if err != nil || !ok {
+		return view, err
+	}
+	data, err := c.document(ctx, layout.RolloutsRole, ref, rollout.MaxBytes)
+	if err != nil {
+		return nil, err
+	}
+	if view.Document, err = rollout.Parse(data); err != nil {
+		return nil, refuse(layout.RolloutsRole, ErrMalformed, "%s: %v", path, err)
+	}
+	if view.Document.Product != c.Product {
+		return nil, refuse(layout.RolloutsRole, ErrMismatch, "%s is for product %s", path, view.Document.Product)
+	}
+	view.Head, keep[ref.SHA256] = ref.SHA256, true
+	if err := checkChain(w.state, view); err != nil {
+		return nil, err
+	}
+	for _, r := range view.Document.Rollouts {
+		if err := c.release(ctx, w, r.Build, view, keep); err != nil {
+			return nil, err
+		}
+	}
+	return view, c.Store.keepDocuments(keep)
+}
+
+// release adds what releases-PRODUCT signs for a build. A build that it does
+// not list is left out: it was withdrawn.
+func (c *Client) release(ctx context.Context, w *walk, build manifests.Build, view *View, keep map[manifests.SHA256]bool) error {
+	role, path := layout.ReleasesRole(c.Product), layout.ReleasePath(c.Product, build)
+	if _, done := view.Releases[build]; done {
+		return nil
+	}
+	ref, ok, err := w.entry(role, path)
+	if err != nil || !ok {
+		return err
+	}
+	data, err := c.document(ctx, role, ref, manifests.MaxReleaseBytes)
+	if err != nil {
+		return err
+	}
+	release, err := manifests.ParseRelease(data)
+	if err != nil {
+		return refuse(role, ErrMalformed, "%s: %v", path, err)
+	}
+	if release.Product != c.Product || release.Build != build {
+		return refuse(role, ErrMismatch, "%s holds build %d of %s", path, release.Build, release.Product)
+	}
+	keep[ref.SHA256] = true
+	view.Releases[build] = rollout.Signed{Reference: ref, Release: release}
+	return nil
+}
+
+// entry gives what a role itself, and no other, says about a path.
+func (w *walk) entry(role, path string) (rollout.Reference, bool, error) {
+	target, ok := w.set.Targets[role].Signed.Targets[path]
+	if !ok {
+		return rollout.Reference{}, false, nil
+	}
+	if target == nil || target.Length <= 0 {
+		return rollout.Reference{}, false, refuse(role, ErrMalformed, "%s has no length", path)
+	}
+	hash, err := manifests.ParseSHA256(hex.EncodeToString(target.Hashes["sha256"]))
+	if err != nil {
+		return rollout.Reference{}, false, refuse(role, ErrMalformed, "%s: sha256: %v", path, err)
+	}
+	return rollout.Reference{Path: path, Length: target.Length, SHA256: hash}, true, nil
+}
+
+func (c *Client) document(ctx context.Context, role string, ref rollout.Reference, limit int64) ([]byte, error) {
+	if data := c.Store.document(ref.SHA256); data != nil {
+		return data, nil
+	}
+	if ref.Length > limit {
+		return nil, refuse(role, ErrMalformed, "%s has %d bytes; at most %d are read", ref.Path, ref.Length, limit)
+	}
+	answer, err := c.Fetch.Get(ctx, layout.TargetFile(ref.Path, ref.SHA256), ref.Length, "")
+	if err != nil {
+		return nil, unreachable(role, err)
+	}
+	if int64(len(answer.Body)) != ref.Length || manifests.SumSHA256(answer.Body) != ref.SHA256 {
+		return nil, refuse(role, ErrMismatch, "%s has other bytes than were signed", ref.Path)
+	}
+	return answer.Body, c.Store.saveDocument(ref.SHA256, answer.Body)
+}
+
+// checkChain compares the document with the newest one that was seen. The
+// counter never falls while the chain holds; a second document with the same
+// counter, or a successor that does not name it, is a fork: somebody shows
+// different handsets different rollouts.
+func checkChain(st *state, view *View) error {
+	d, seen := view.Document, st.Head
+	if seen == nil || st.floor(layout.RolloutsRole) == nil {
+		return nil
+	}
+	switch {
+	case d.Counter < seen.Counter:
+		return refuse(layout.RolloutsRole, ErrRollback, "rollouts document %d is older than %d, which was seen before", d.Counter, seen.Counter)
+	case d.Counter == seen.Counter:
+		view.Forked = view.Head != seen.SHA256
+	case d.Counter == seen.Counter+1:
+		view.Forked = d.Prev == nil || *d.Prev != seen.SHA256
+	}
+	return nil
+}
+
+func (w *walk) earliestExpiry() time.Time {
+	first := w.set.Root.Signed.Expires
+	for _, t := range []time.Time{w.set.Timestamp.Signed.Expires, w.set.Snapshot.Signed.Expires} {
+		if t.Before(first) {
+			first = t
+		}
+	}
+	for _, m := range w.set.Targets {
+		if m.Signed.Expires.Before(first) {
+			first = m.Signed.Expires
+		}
+	}
+	return first
+}
+
+func (w *walk) versions() map[string]int64 {
+	out := map[string]int64{
+		metadata.ROOT:      w.set.Root.Signed.Version,
+		metadata.TIMESTAMP: w.set.Timestamp.Signed.Version,
+		metadata.SNAPSHOT:  w.set.Snapshot.Signed.Version,
+	}
+	for role, m := range w.set.Targets {
+		out[role] = m.Signed.Version
+	}
+	return out
+}
+
+// raiseFloors records every version that the walk accepted.
+func (w *walk) raiseFloors() {
+	root, targets := w.set.Root.Signed, w.set.Targets[metadata.TARGETS]
+	var issued *manifests.Time
+	if t, err := signedTime(metadata.TIMESTAMP, w.set.Timestamp.Signed.UnrecognizedFields, layout.FieldIssued); err == nil {
+		issued = t
+	}
+	w.state.raise(metadata.TIMESTAMP, w.set.Timestamp.Signed.Version, issued, w.set.Timestamp.Signatures, root.Roles[metadata.TIMESTAMP].KeyIDs)
+	w.state.raise(metadata.SNAPSHOT, w.set.Snapshot.Signed.Version, nil, w.set.Snapshot.Signatures, root.Roles[metadata.SNAPSHOT].KeyIDs)
+	w.state.raise(metadata.TARGETS, targets.Signed.Version, nil, targets.Signatures, root.Roles[metadata.TARGETS].KeyIDs)
+	if targets.Signed.Delegations == nil {
+		return
+	}
+	for _, d := range targets.Signed.Delegations.Roles {
+		if m := w.set.Targets[d.Name]; m != nil {
+			w.state.raise(d.Name, m.Signed.Version, nil, m.Signatures, d.KeyIDs)
+		}
+	}
+}
