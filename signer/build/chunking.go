@@ -82,7 +82,7 @@ func (c *cutting) read(ctx context.Context) error {
 	chunks := image.NewChunker(io.TeeReader(c.in, whole), image.ParamsFor(c.in.size))
 	for row, done := 0, int64(0); ; row++ {
 		chunk, err := chunks.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			c.index.ImageSHA256 = [sha256.Size]byte(whole.Sum(nil))
 			return c.in.unchanged()
 		}

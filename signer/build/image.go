@@ -47,12 +47,12 @@ func Image(ctx context.Context, o Options) (Result, error) {
 	return result, nil
 }
 
-func (o Options) build(ctx context.Context) (Result, error) {
+func (o Options) build(ctx context.Context) (_ Result, err error) {
 	in, err := openSource(o.Source)
 	if err != nil {
 		return Result{}, err
 	}
-	defer in.close()
+	defer func() { err = errors.Join(err, in.file.Close()) }()
 	dir, err := openBlobDir(filepath.Join(o.Dir, layout.BlobsDir), o.create)
 	if err != nil {
 		return Result{}, err

@@ -1,6 +1,7 @@
 package build
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -22,8 +23,7 @@ func openSource(path string) (*source, error) {
 	}
 	s := &source{file: file}
 	if err := s.measure(); err != nil {
-		s.close()
-		return nil, err
+		return nil, errors.Join(err, file.Close())
 	}
 	return s, nil
 }
@@ -49,7 +49,7 @@ func (s *source) measure() (err error) {
 func (s *source) Read(b []byte) (int, error) {
 	n, err := s.file.Read(b)
 	s.read += int64(n)
-	if s.read > s.size || (err == io.EOF && s.read != s.size) {
+	if s.read > s.size || (errors.Is(err, io.EOF) && s.read != s.size) {
 		return n, s.changed()
 	}
 	return n, err
@@ -70,6 +70,3 @@ func (s *source) unchanged() error {
 func (s *source) changed() error {
 	return fmt.Errorf("the image changed while it was read (it had %d bytes); let its build finish, then start again", s.size)
 }
-
-// close needs no answer: the file was only read.
-func (s *source) close() { s.file.Close() }

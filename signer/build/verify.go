@@ -31,12 +31,12 @@ func Verify(ctx context.Context, o VerifyOptions) error {
 	return nil
 }
 
-func (o VerifyOptions) verify(ctx context.Context) error {
+func (o VerifyOptions) verify(ctx context.Context) (err error) {
 	in, err := openSource(o.Source)
 	if err != nil {
 		return err
 	}
-	defer in.close()
+	defer func() { err = errors.Join(err, in.file.Close()) }()
 	if in.size != o.Want.Size {
 		return fmt.Errorf("the image %w: it has %d bytes, the release's %d", ErrDiffers, in.size, o.Want.Size)
 	}
