@@ -45,6 +45,8 @@ type Options struct {
 	Rollouts Rollouts
 	Now      func() time.Time
 	Log      *slog.Logger // nil is slog.Default
+	// After runs in Run, after each look; nil is nothing.
+	After func(context.Context) error
 }
 
 // Publisher keeps the tree. It is safe for concurrent use.
@@ -55,6 +57,7 @@ type Publisher struct {
 	rollouts Rollouts
 	now      func() time.Time
 	log      *slog.Logger
+	after    func(context.Context) error
 	holder   string
 	kick     chan struct{}
 	tree     atomic.Pointer[Tree]
@@ -75,7 +78,7 @@ const (
 // ledger is fine: there is no tree then.
 func Open(ctx context.Context, o Options) (*Publisher, error) {
 	p := &Publisher{
-		ledger: o.Ledger, blobs: o.Blobs, keys: o.Keys, rollouts: o.Rollouts, now: o.Now, log: o.Log,
+		ledger: o.Ledger, blobs: o.Blobs, keys: o.Keys, rollouts: o.Rollouts, now: o.Now, log: o.Log, after: o.After,
 		holder: rand.Text(), kick: make(chan struct{}, 1),
 	}
 	if p.log == nil {
@@ -184,7 +187,11 @@ func (p *Publisher) Run(ctx context.Context) {
 		}
 		timer.Stop()
 		wait = period
-		if err := p.Renew(ctx); err != nil && ctx.Err() == nil {
+		err := p.Renew(ctx)
+		if err == nil && p.after != nil {
+			err = p.after(ctx)
+		}
+		if err != nil && ctx.Err() == nil {
 			p.log.Error("publish failed; it is tried again", "error", err)
 			wait = again
 		}

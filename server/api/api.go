@@ -1,0 +1,162 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	contract "github.com/candor-ota/candor/manifests/api"
+	"github.com/candor-ota/candor/manifests/vote"
+	"github.com/candor-ota/candor/server/auth"
+	"github.com/candor-ota/candor/server/publish"
+	"github.com/candor-ota/candor/server/release"
+	"github.com/candor-ota/candor/server/rollout"
+	"github.com/candor-ota/candor/server/store"
+	"github.com/candor-ota/candor/server/votes"
+)
+
+// Ledger is the part of the ledger that the front reads by itself.
+type Ledger interface {
+	auth.Tokens
+	store.Products
+	store.Releases
+	Ping(ctx context.Context) error
+}
+
+// Blobs opens published blobs. A store that also has
+//
+//	Presign(ctx context.Context, key string, life time.Duration) (url string, err error)
+//
+// is answered for by redirects.
+type Blobs interface {
+	Open(ctx context.Context, key string) (io.ReadSeekCloser, store.Info, error)
+}
+
+// Deps is all that the front stands on. Log may be nil (slog.Default).
+type Deps struct {
+	Ledger   Ledger
+	Blobs    Blobs
+	Tree     *publish.Publisher
+	Intake   *release.Intake
+	Uploads  *release.Uploads
+	Rollouts *rollout.Engine
+	Votes    *votes.Service
+	Now      func() time.Time
+	Log      *slog.Logger
+}
+
+// API is the front. Handler and Admin are safe for concurrent use.
+type API struct {
+	Deps
+	static  *static
+	gin     *gin.Engine
+	metrics *metrics
+	refused atomic.Int64 // votes turned away
+}
+
+// New makes the front.
+func New(d Deps) (*API, error) {
+	if d.Log == nil {
+		d.Log = slog.Default()
+	}
+	a := &API{Deps: d, metrics: newMetrics(d.Tree, d.Now)}
+	a.static = &static{tree: d.Tree.Tree, blobs: d.Blobs, log: d.Log, metrics: a.metrics}
+	a.static.presign, _ = d.Blobs.(presigner)
+	validate, err := newValidator(contract.Spec)
+	if err != nil {
+		return nil, err
+	}
+	gin.SetMode(gin.ReleaseMode)
+	e := gin.New()
+	if err := e.SetTrustedProxies(nil); err != nil {
+		return nil, fmt.Errorf("api: %w", err)
+	}
+	e.HandleMethodNotAllowed = true
+	e.Use(a.recovered, a.counted)
+	e.NoRoute(func(c *gin.Context) { a.fail(c, errNoRoute) })
+	e.NoMethod(func(c *gin.Context) { a.fail(c, errNoRoute) })
+	a.gin = e
+	a.routes(e, validate)
+	return a, nil
+}
+
+// Bounds of request bodies, in bytes.
+const (
+	maxDeviceBody     = vote.MaxMessageBytes
+	maxOperatorBody   = 256 << 10
+	maxSubmissionBody = 24 << 20
+	maxPiece          = 64 << 20 // of an upload
+)
+
+func (a *API) routes(e *gin.Engine, v *validator) {
+	device := e.Group("/v1", limited(maxDeviceBody), a.whole)
+	device.POST("/enrolments", a.enrol)
+	device.POST("/enrolments/withdraw", a.withdraw)
+	device.POST("/tokens", a.issue)
+	device.POST("/votes", a.cast)
+
+	operator := func(need auth.Permission, limit int64) gin.IRoutes {
+		return e.Group("/v1", a.authenticated(need), limited(limit), a.whole, a.validated(v))
+	}
+	submit := operator(auth.Submit, maxOperatorBody)
+	submit.POST("/uploads", a.startUpload)
+	submit.GET("/uploads/:id", a.getUpload)
+	e.Group("/v1", a.authenticated(auth.Submit), limited(maxPiece), a.validated(v)).PATCH("/uploads/:id", a.appendUpload)
+	operator(auth.Submit, maxSubmissionBody).POST("/submissions", a.submit)
+
+	read := operator(auth.Read, maxOperatorBody)
+	read.GET("/products", a.listProducts)
+	read.GET("/products/:product/releases", a.listReleases)
+	read.GET("/products/:product/releases/:build/vote-keys", a.voteKeys)
+	read.GET("/products/:product/releases/:build/counts", a.counts)
+	read.GET("/rollouts", a.listRollouts)
+	read.GET("/rollouts/:id", a.getRollout)
+
+	operate := operator(auth.Operate, maxOperatorBody)
+	operate.POST("/rollouts", a.createRollout)
+	operate.POST("/rollouts/:id/:action", a.changeRollout)
+}
+
+// ServeHTTP sends the static plane past gin.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch p := r.URL.Path; {
+	case strings.HasPrefix(p, "/v1/"):
+		a.gin.ServeHTTP(w, r)
+	case strings.HasPrefix(p, "/blobs/"):
+		a.static.blob(w, r)
+	default:
+		a.static.file(w, r)
+	}
+}
+
+// NewServer gives a server with every timeout set. Blobs and pieces of uploads
+// lift theirs in proportion to their size.
+func NewServer(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute,
+		WriteTimeout: 3 * time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
+	}
+}
+
+// minimumRate is the slowest peer that is waited for, in bytes a second.
+const minimumRate = 16 << 10
+
+func patience(size int64) time.Time {
+	return time.Now().Add(time.Minute + time.Duration(size/minimumRate)*time.Second)
+}
+
+// unsupported drops the answer of writers that have no deadlines.
+func unsupported(err error) error {
+	if errors.Is(err, http.ErrNotSupported) {
+		return nil
+	}
+	return err
+}

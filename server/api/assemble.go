@@ -1,0 +1,94 @@
+package api
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/candor-ota/candor/manifests"
+	policy "github.com/candor-ota/candor/manifests/rollout"
+	"github.com/candor-ota/candor/manifests/vote"
+	"github.com/candor-ota/candor/server/publish"
+	"github.com/candor-ota/candor/server/release"
+	"github.com/candor-ota/candor/server/rollout"
+	"github.com/candor-ota/candor/server/store"
+	"github.com/candor-ota/candor/server/votes"
+)
+
+// Parts are what differs from one service to another: stores, secrets, rules
+// and the clock. Log may be nil.
+type Parts struct {
+	Ledger    store.Ledger
+	Blobs     store.Blobs
+	Keys      publish.Keys
+	Master    vote.Master
+	UploadDir string // exists; for blobs that are arriving
+	Now       func() time.Time
+	Log       *slog.Logger
+
+	MinKeyAge time.Duration // see votes.Config; zero for none
+	Grace     time.Duration
+	ShowEvery time.Duration
+}
+
+// Assemble builds the whole service over its stores, and brings tree and
+// ledger to where they were going before a crash. The caller serves the API,
+// keeps Run running, and closes it before the stores.
+func Assemble(ctx context.Context, p Parts) (*API, error) {
+	var d Deps
+	var err error
+	d.Ledger, d.Blobs, d.Now, d.Log = p.Ledger, p.Blobs, p.Now, p.Log
+	// Engine, publisher and intake need one another; these look them up late.
+	live := func(ctx context.Context, ref vote.Ref) (*manifests.Release, policy.Reference, error) {
+		return d.Intake.Live(ctx, ref)
+	}
+	trials := func(ctx context.Context, ref vote.Ref) (int64, error) {
+		n, err := d.Votes.Counts(ctx, ref)
+		return n.Trials, err
+	}
+	d.Rollouts = rollout.New(rollout.Options{
+		Ledger: p.Ledger, Now: p.Now, Live: live, Trials: trials,
+		Publish: func(ctx context.Context) error { return d.Tree.Publish(ctx) },
+	})
+	settle := func(ctx context.Context) error {
+		if err := d.Intake.Reconcile(ctx, "server"); err != nil {
+			return err
+		}
+		return d.Rollouts.Settle(ctx)
+	}
+	if d.Votes, err = votes.New(votes.Config{
+		Master: p.Master, Ledger: p.Ledger, Now: p.Now, Random: rand.Reader, FirstStage: d.Rollouts.FirstStage,
+		MinKeyAge: p.MinKeyAge, Grace: p.Grace, ShowEvery: p.ShowEvery,
+	}); err != nil {
+		return nil, err
+	}
+	if d.Tree, err = publish.Open(ctx, publish.Options{
+		Ledger: p.Ledger, Blobs: p.Blobs, Keys: p.Keys, Rollouts: d.Rollouts, Now: p.Now, Log: p.Log, After: settle,
+	}); err != nil {
+		return nil, err
+	}
+	if d.Intake, err = release.New(release.Options{
+		Ledger: p.Ledger, Blobs: p.Blobs, Tree: d.Tree, Keys: p.Keys, Master: p.Master, Now: p.Now, OpenVotes: d.Votes.OpenRelease,
+	}); err != nil {
+		return nil, err
+	}
+	if err := settle(ctx); err != nil {
+		return nil, err
+	}
+	if d.Uploads, err = release.NewUploads(p.Ledger, p.Blobs, p.UploadDir, p.Now); err != nil {
+		return nil, err
+	}
+	a, err := New(d)
+	if err != nil {
+		return nil, errors.Join(err, d.Uploads.Close())
+	}
+	return a, nil
+}
+
+// Run keeps what is published up to date until ctx ends.
+func (a *API) Run(ctx context.Context) { a.Tree.Run(ctx) }
+
+// Close releases what Assemble opened; the stores are the caller's.
+func (a *API) Close() error { return a.Uploads.Close() }

@@ -1,0 +1,243 @@
+package release
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/candor-ota/candor/manifests"
+	"github.com/candor-ota/candor/manifests/layout"
+	"github.com/candor-ota/candor/server/store"
+)
+
+// MaxBlob is the largest blob, in bytes.
+const MaxBlob = 1 << 40
+
+// maxOpen bounds the uploads that one server keeps at a time.
+const maxOpen = 256
+
+// idle is how long an upload may stand still before its place is needed.
+const idle = 7 * 24 * time.Hour
+
+// The refusals of uploads.
+var (
+	ErrWrongOffset = errors.New("the upload goes on at another offset")
+	ErrWrongHash   = errors.New("the bytes do not have the announced sha256; begin again")
+	ErrTooMany     = errors.New("too many unfinished uploads; finish them or wait")
+	ErrTooLarge    = errors.New("more bytes than were announced")
+)
+
+// Uploads receives blobs in pieces. It is safe for concurrent use; pieces of
+// one upload come one after the other.
+type Uploads struct {
+	ledger store.Uploads
+	blobs  Blobs
+	dir    *os.Root
+	now    func() time.Time
+
+	mu   sync.Mutex
+	busy map[string]bool
+}
+
+// NewUploads keeps unfinished blobs in files of dir.
+func NewUploads(ledger store.Uploads, blobs Blobs, dir string, now func() time.Time) (*Uploads, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("uploads: %w", err)
+	}
+	return &Uploads{ledger: ledger, blobs: blobs, dir: root, now: now, busy: map[string]bool{}}, nil
+}
+
+// Close releases the folder.
+func (u *Uploads) Close() error { return u.dir.Close() }
+
+// Status of an upload.
+type Status struct {
+	ID       string
+	Offset   int64
+	Size     int64
+	Complete bool
+}
+
+// Begin starts an upload, or finds the one of the same owner and blob. A blob
+// that is here already is complete at once.
+func (u *Uploads) Begin(ctx context.Context, owner string, b manifests.Blob) (Status, error) {
+	if b.Size < 1 || b.Size > MaxBlob {
+		return Status{}, fmt.Errorf("upload of %d bytes: %w", b.Size, ErrTooLarge)
+	}
+	info, err := u.blobs.Stat(ctx, layout.BlobFile(b.SHA256))
+	if err == nil {
+		if info.Size != b.Size {
+			return Status{}, fmt.Errorf("blob %s has %d bytes: %w", b.SHA256.Short(), info.Size, ErrWrongHash)
+		}
+		return Status{ID: "complete-" + b.SHA256.Short(), Offset: b.Size, Size: b.Size, Complete: true}, nil
+	}
+	if !errors.Is(err, store.ErrNotFound) {
+		return Status{}, fmt.Errorf("upload: %w", err)
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	all, err := u.ledger.Uploads(ctx)
+	if err != nil {
+		return Status{}, fmt.Errorf("upload: %w", err)
+	}
+	for _, s := range all {
+		if s.Owner == owner && s.SHA256 == b.SHA256 && s.Size == b.Size {
+			return Status{ID: s.ID, Offset: s.Offset, Size: s.Size}, nil
+		}
+	}
+	if len(all) >= maxOpen && !u.evict(ctx, all[0]) {
+		return Status{}, ErrTooMany
+	}
+	return u.create(ctx, owner, b)
+}
+
+// evict makes room by dropping an upload that nobody went on with.
+func (u *Uploads) evict(ctx context.Context, s store.Upload) bool {
+	return !u.busy[s.ID] && u.now().Sub(s.Updated) > idle && u.drop(ctx, s.ID) == nil
+}
+
+func (u *Uploads) create(ctx context.Context, owner string, b manifests.Blob) (Status, error) {
+	s := store.Upload{ID: strings.ToLower(rand.Text()), Owner: owner, SHA256: b.SHA256, Size: b.Size, Created: u.now(), Updated: u.now()}
+	f, err := u.dir.OpenFile(s.ID, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return Status{}, fmt.Errorf("upload: %w", err)
+	}
+	if err := errors.Join(f.Sync(), f.Close(), u.syncDir()); err != nil {
+		return Status{}, fmt.Errorf("upload: %w", err)
+	}
+	if err := u.ledger.AddUpload(ctx, s); err != nil {
+		return Status{}, fmt.Errorf("upload: %w", err)
+	}
+	return Status{ID: s.ID, Size: s.Size}, nil
+}
+
+func (u *Uploads) syncDir() error {
+	d, err := u.dir.Open(".")
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// Get tells how far an upload has come; store.ErrNotFound if it is not there
+// or somebody else's.
+func (u *Uploads) Get(ctx context.Context, owner, id string) (Status, error) {
+	s, err := u.session(ctx, owner, id)
+	return Status{ID: s.ID, Offset: s.Offset, Size: s.Size}, err
+}
+
+func (u *Uploads) session(ctx context.Context, owner, id string) (store.Upload, error) {
+	s, err := u.ledger.Upload(ctx, id)
+	if err == nil && s.Owner != owner {
+		err = store.ErrNotFound
+	}
+	if err != nil {
+		return store.Upload{}, fmt.Errorf("upload %s: %w", id, err)
+	}
+	return s, nil
+}
+
+// Append writes a piece at an offset, which must be the one reached. What
+// arrived before the connection broke is kept. The last byte makes the blob,
+// once its hash is right; a wrong hash drops the upload.
+func (u *Uploads) Append(ctx context.Context, owner, id string, offset int64, body io.Reader) (Status, error) {
+	if !u.enter(id) {
+		return Status{}, fmt.Errorf("upload %s: another piece is arriving: %w", id, ErrWrongOffset)
+	}
+	defer u.leave(id)
+	s, err := u.session(ctx, owner, id)
+	if err != nil {
+		return Status{}, err
+	}
+	if s.Offset != offset {
+		return Status{}, fmt.Errorf("upload %s stands at %d: %w", id, s.Offset, ErrWrongOffset)
+	}
+	n, readErr := u.write(s, body)
+	if n > 0 {
+		// The bytes are durable; that must be known even if the sender is gone.
+		if err := u.ledger.AdvanceUpload(context.WithoutCancel(ctx), id, s.Offset, s.Offset+n, u.now()); err != nil {
+			return Status{}, fmt.Errorf("upload: %w", err)
+		}
+		s.Offset += n
+	}
+	if readErr != nil {
+		return Status{}, readErr
+	}
+	if s.Offset < s.Size {
+		return Status{ID: id, Offset: s.Offset, Size: s.Size}, nil
+	}
+	return u.complete(ctx, s)
+}
+
+func (u *Uploads) enter(id string) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.busy[id] {
+		return false
+	}
+	u.busy[id] = true
+	return true
+}
+
+func (u *Uploads) leave(id string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	delete(u.busy, id)
+}
+
+// write appends what arrives, at most what is missing, and makes it durable.
+func (u *Uploads) write(s store.Upload, body io.Reader) (int64, error) {
+	f, err := u.dir.OpenFile(s.ID, os.O_WRONLY, 0)
+	if err != nil {
+		return 0, fmt.Errorf("upload %s: %w", s.ID, err)
+	}
+	n, readErr := io.Copy(io.NewOffsetWriter(f, s.Offset), io.LimitReader(body, s.Size-s.Offset))
+	if readErr == nil && s.Offset+n == s.Size {
+		var extra [1]byte
+		if more, _ := io.ReadFull(body, extra[:]); more > 0 {
+			n, readErr = 0, ErrTooLarge
+		}
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return 0, fmt.Errorf("upload %s: %w", s.ID, err)
+	}
+	if readErr != nil {
+		readErr = fmt.Errorf("upload %s: %w", s.ID, readErr)
+	}
+	return n, readErr
+}
+
+// complete moves the bytes into the store, which checks length and hash.
+func (u *Uploads) complete(ctx context.Context, s store.Upload) (Status, error) {
+	f, err := u.dir.Open(s.ID)
+	if err != nil {
+		return Status{}, fmt.Errorf("upload %s: %w", s.ID, err)
+	}
+	o := store.Object{Key: layout.BlobFile(s.SHA256), Size: s.Size, SHA256: s.SHA256}
+	err = errors.Join(u.blobs.Put(ctx, o, io.LimitReader(f, s.Size)), f.Close())
+	if errors.Is(err, store.ErrMismatch) {
+		return Status{}, errors.Join(fmt.Errorf("upload %s: %w", s.ID, ErrWrongHash), u.drop(ctx, s.ID))
+	}
+	if err != nil {
+		return Status{}, fmt.Errorf("upload %s: %w", s.ID, err)
+	}
+	return Status{ID: s.ID, Offset: s.Size, Size: s.Size, Complete: true}, u.drop(ctx, s.ID)
+}
+
+func (u *Uploads) drop(ctx context.Context, id string) error {
+	if err := u.ledger.DeleteUpload(ctx, id); err != nil {
+		return fmt.Errorf("upload: %w", err)
+	}
+	if err := u.dir.Remove(id); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("upload: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/candor-ota/candor/server/api"
+	"github.com/candor-ota/candor/server/config"
+	"github.com/candor-ota/candor/server/publish"
+	"github.com/candor-ota/candor/server/store/sqlite"
+)
+
+// shutdownTime is how long requests under way may take to end.
+const shutdownTime = 20 * time.Second
+
+// overrides are the flags that win over config.yaml.
+type overrides struct{ listen, admin, cert, key string }
+
+func (o overrides) apply(f config.File) (config.File, error) {
+	if o.listen != "" {
+		f.Listen = o.listen
+	}
+	if o.admin != "" {
+		f.Admin = o.admin
+	}
+	if (o.cert == "") != (o.key == "") {
+		return f, usagef("--tls-cert and --tls-key come together")
+	}
+	if o.cert != "" {
+		f.TLS = &config.TLS{Cert: o.cert, Key: o.key}
+	}
+	if err := f.Validate(); err != nil {
+		return f, usageError{err}
+	}
+	return f, nil
+}
+
+func (a *app) runCommand() *cobra.Command {
+	var o overrides
+	cmd := &cobra.Command{
+		Use:   "run --data DIR",
+		Short: "Serve a data directory",
+		Args:  exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			d, err := a.dir()
+			if err != nil {
+				return err
+			}
+			f, err := d.Load()
+			if err != nil {
+				return err
+			}
+			if f, err = o.apply(f); err != nil {
+				return err
+			}
+			return a.run(cmd.Context(), d, f)
+		},
+	}
+	cmd.Flags().StringVar(&o.listen, "listen", "", "host:port for handsets and operators (default "+config.DefaultListen+")")
+	cmd.Flags().StringVar(&o.admin, "admin", "", "host:port on loopback for metrics and health (default "+config.DefaultAdmin+")")
+	cmd.Flags().StringVar(&o.cert, "tls-cert", "", "PEM file: serve HTTPS")
+	cmd.Flags().StringVar(&o.key, "tls-key", "", "PEM file")
+	return cmd
+}
+
+// run opens everything, serves until ctx ends, and closes everything in the
+// opposite order.
+func (a *app) run(ctx context.Context, d config.Dir, f config.File) (err error) {
+	lock, err := d.Lock()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, lock.Close()) }()
+	keys, err := publish.LoadKeys(d.Keys())
+	if err != nil {
+		return err
+	}
+	master, err := d.LoadMaster()
+	if err != nil {
+		return err
+	}
+	ledger, err := sqlite.Open(ctx, d.Ledger())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, ledger.Close()) }()
+	blobs, err := d.OpenBlobs(ctx, f)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, blobs.Close()) }()
+	service, err := api.Assemble(ctx, api.Parts{
+		Ledger: ledger, Blobs: blobs, Keys: keys, Master: master, UploadDir: d.Uploads(), Now: a.now,
+		Log:       slog.New(slog.NewTextHandler(a.err, nil)),
+		MinKeyAge: f.Votes.KeyAge(), Grace: f.Votes.GraceTime(), ShowEvery: time.Hour,
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, service.Close()) }()
+	return a.serve(ctx, service, f)
+}
+
+func (a *app) serve(ctx context.Context, service *api.API, f config.File) error {
+	public, err := net.Listen("tcp", f.Listen)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	admin, err := net.Listen("tcp", f.Admin)
+	if err != nil {
+		return errors.Join(fmt.Errorf("listen for admin: %w", err), public.Close())
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	renewal := make(chan struct{})
+	go func() {
+		defer close(renewal)
+		service.Run(ctx)
+	}()
+	front, back := api.NewServer(service), api.NewServer(service.Admin())
+	failed := make(chan error, 2)
+	scheme := "http"
+	if f.TLS != nil {
+		scheme = "https"
+		go func() { failed <- front.ServeTLS(public, f.TLS.Cert, f.TLS.Key) }()
+	} else {
+		go func() { failed <- front.Serve(public) }()
+	}
+	go func() { failed <- back.Serve(admin) }()
+	address, adminAddress := scheme+"://"+public.Addr().String(), "http://"+admin.Addr().String()
+	err = a.print(map[string]string{"listen": address, "admin": adminAddress}, fmt.Sprintf("serving %s, admin %s", address, adminAddress))
+	if err == nil {
+		select {
+		case <-ctx.Done():
+		case err = <-failed:
+			if errors.Is(err, http.ErrServerClosed) {
+				err = nil
+			}
+		}
+	}
+	cancel()
+	last, done := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
+	defer done()
+	err = errors.Join(err, front.Shutdown(last), back.Shutdown(last))
+	<-renewal
+	return err
+}
