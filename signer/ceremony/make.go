@@ -29,7 +29,7 @@ type InitOptions struct {
 
 // Init proposes version 1 of root and targets.
 func Init(o InitOptions) (*Proposal, error) {
-	if err := checkPeople(metadata.ROOT, o.RootKeys, o.Threshold); err != nil {
+	if err := checkKeys(metadata.ROOT, o.RootKeys); err != nil {
 		return nil, err
 	}
 	root := metadata.Root(seconds(o.Now.Add(RootLife)))
@@ -68,7 +68,7 @@ type ProductOptions struct {
 // engineers the other.
 func AddProduct(s *State, o ProductOptions) (*Proposal, error) {
 	role := layout.ReleasesRole(o.Product)
-	if err := checkPeople(role, o.Engineers, o.Threshold); err != nil {
+	if err := checkKeys(role, o.Engineers); err != nil {
 		return nil, err
 	}
 	if _, err := delegatedRole(s.targets, role); err == nil {

@@ -54,11 +54,10 @@ func TestSecondKeyOfOnePersonRefused(t *testing.T) {
 		t.Fatalf("init with two keys of one person: %v", err)
 	}
 	// a key whose file names another person than the role does
-	p := w.sign(w.initProposal(), ImageNone, "bob")
 	alice := w.public["alice"]
 	alice.Holder = "Bob Okafor"
-	if err := p.CanSign(alice, w.now); err == nil {
-		t.Fatal("one person may sign with another's key")
+	if err := w.initProposal().CanSign(alice, w.now); err == nil || !strings.Contains(err.Error(), "listed as Alice Chen's") {
+		t.Fatalf("one person may sign with another's key: %v", err)
 	}
 }
 
@@ -196,6 +195,10 @@ func TestParallelSignaturesMerge(t *testing.T) {
 	}
 	if a.Complete() == nil || b.Complete() == nil {
 		t.Error("merging changed its inputs")
+	}
+	rival := w.sign(w.again(blank), ImageBuilder, "emil")
+	if _, err := Merge(a, rival); !errors.Is(err, ErrTwoBuilders) {
+		t.Errorf("two builders merged: %v", err)
 	}
 	if _, err := Merge(a, w.initProposal()); !errors.Is(err, ErrOtherProposal) {
 		t.Errorf("two proposals merged: %v", err)

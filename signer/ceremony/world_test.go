@@ -227,10 +227,15 @@ func (w *world) stamp() {
 	data, err := snapshot.ToBytes(false)
 	w.must(err)
 	w.files[layout.MetadataFile("snapshot", w.stamps)] = data
+	w.timestamp(map[string]*metadata.MetaFiles{"snapshot.json": metaFile(w.stamps, data)})
+}
+
+// timestamp signs a timestamp that names these files.
+func (w *world) timestamp(meta map[string]*metadata.MetaFiles) {
+	w.t.Helper()
 	stamp := metadata.Timestamp(w.now.AddDate(0, 0, 2))
-	stamp.Signed.Version = w.stamps
-	stamp.Signed.Meta = map[string]*metadata.MetaFiles{"snapshot.json": metaFile(w.stamps, data)}
-	signer, err = signature.LoadED25519Signer(w.online["timestamp"])
+	stamp.Signed.Version, stamp.Signed.Meta = w.stamps, meta
+	signer, err := signature.LoadED25519Signer(w.online["timestamp"])
 	w.must(err)
 	_, err = stamp.Sign(signer)
 	w.must(err)

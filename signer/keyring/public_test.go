@@ -94,3 +94,19 @@ func FuzzParsePublic(f *testing.F) {
 		}
 	})
 }
+
+func TestOneKeyHasOneSpelling(t *testing.T) {
+	for _, kind := range []string{TypeEd25519, TypeP256} {
+		k := newKey(t, Open(t.TempDir()), "alice", kind).Key
+		if _, err := k.Parse(); err != nil {
+			t.Fatal(err)
+		}
+		k.Value.Public += "\n"
+		if kind == TypeEd25519 {
+			k.Value.Public = strings.ToUpper(strings.TrimSpace(k.Value.Public))
+		}
+		if _, err := k.Parse(); err == nil {
+			t.Errorf("%s: a second spelling was taken", kind)
+		}
+	}
+}

@@ -148,3 +148,22 @@ func TestBuiltIsRemembered(t *testing.T) {
 		t.Error("a path was taken for a hash")
 	}
 }
+
+func TestMismatchedPrivatePartRefused(t *testing.T) {
+	alice := newKey(t, Open(t.TempDir()), "alice", TypeEd25519)
+	other, err := generate(TypeEd25519)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealed, err := seal(alice, other, pass, MinWorkFactor)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, err := unseal(sealed, pass)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := parsePrivate(plain); err == nil || !strings.Contains(err.Error(), "do not match") {
+		t.Fatalf("got %v", err)
+	}
+}
