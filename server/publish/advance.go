@@ -86,7 +86,7 @@ func (s *step) take(ctx context.Context, n *noted) error {
 		if role == metadata.ROOT {
 			s.next.Roots = max(s.next.Roots, version)
 		} else {
-			s.next.Versions[role] = version
+			s.next.Versions[role] = max(s.next.Versions[role], version)
 		}
 	}
 	s.next.Submission = n.version

@@ -86,17 +86,26 @@ func LoadKeys(dir string) (Keys, error) {
 	return k, nil
 }
 
-// ID is the TUF key id under which root or targets must list the key of a role.
-func (k Keys) ID(role string) (string, error) {
+// Key is the public key of a role as root or targets must list it.
+func (k Keys) Key(role string) (*metadata.Key, error) {
 	key, ok := k.roles()[role]
 	if !ok {
-		return "", fmt.Errorf("role %s is not signed online", role)
+		return nil, fmt.Errorf("role %s is not signed online", role)
 	}
 	public, err := metadata.KeyFromPublicKey(key.Public())
 	if err != nil {
-		return "", fmt.Errorf("key of %s: %w", role, err)
+		return nil, fmt.Errorf("key of %s: %w", role, err)
 	}
-	return public.ID()
+	return public, nil
+}
+
+// ID is the TUF key id of Key.
+func (k Keys) ID(role string) (string, error) {
+	key, err := k.Key(role)
+	if err != nil {
+		return "", err
+	}
+	return key.ID()
 }
 
 // Public gives the public halves as `candor-signer init --online` reads them.
@@ -106,10 +115,10 @@ func (k Keys) Public() ([]byte, error) {
 		Key   *metadata.Key `json:"key"`
 	}
 	out := map[string]public{}
-	for role, key := range k.roles() {
-		p, err := metadata.KeyFromPublicKey(key.Public())
+	for role := range k.roles() {
+		p, err := k.Key(role)
 		if err != nil {
-			return nil, fmt.Errorf("key of %s: %w", role, err)
+			return nil, err
 		}
 		id, err := p.ID()
 		if err != nil {

@@ -1,0 +1,176 @@
+package publish_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/candor-ota/candor/manifests"
+	"github.com/candor-ota/candor/manifests/layout"
+	"github.com/candor-ota/candor/manifests/rollout"
+	"github.com/candor-ota/candor/server/publish"
+	"github.com/candor-ota/candor/server/release/releasetest"
+	"github.com/candor-ota/candor/server/store"
+	"github.com/candor-ota/candor/server/store/disk"
+	"github.com/candor-ota/candor/server/store/sqlite"
+)
+
+const phone = releasetest.Phone
+
+var ctx = context.Background()
+
+// rollouts is what the engine would say: one rollout of each listed build that
+// is signed.
+type rollouts struct {
+	builds []manifests.Build
+	state  rollout.State
+}
+
+func (r *rollouts) Rollouts(_ context.Context, p manifests.Product, signed map[manifests.Build]rollout.Reference) ([]rollout.Rollout, error) {
+	var out []rollout.Rollout
+	for _, b := range r.builds {
+		if ref, ok := signed[b]; ok {
+			out = append(out, rollout.Rollout{
+				ID: manifests.Name(b.String()), Release: ref, Build: b, Channel: "stable", State: r.state, Share: 10_000, Kind: manifests.KindNormal,
+			})
+		}
+	}
+	return out, nil
+}
+
+// world is a publisher's surroundings, which outlive it.
+type world struct {
+	t        *testing.T
+	ledger   *sqlite.Ledger
+	blobs    *disk.Blobs
+	keys     publish.Keys
+	makers   *releasetest.Makers
+	rollouts *rollouts
+	reader   *releasetest.Reader
+	now      time.Time
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	dir := t.TempDir()
+	w := &world{t: t, rollouts: &rollouts{state: rollout.Active}, now: releasetest.Start}
+	var err error
+	w.keys, err = publish.CreateKeys(dir)
+	w.must(err)
+	w.must(disk.Create(filepath.Join(dir, "tree")))
+	w.blobs, err = disk.Open(filepath.Join(dir, "tree"))
+	w.must(err)
+	w.ledger, err = sqlite.Create(ctx, filepath.Join(dir, "ledger.db"))
+	w.must(err)
+	t.Cleanup(func() {
+		if err := errors.Join(w.ledger.Close(), w.blobs.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	w.makers = releasetest.New(t, w.keys)
+	w.reader = &releasetest.Reader{Blobs: w.blobs, Now: func() time.Time { return w.now }}
+	return w
+}
+
+func (w *world) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) open(l publish.Ledger, b publish.Blobs) (*publish.Publisher, error) {
+	return publish.Open(ctx, publish.Options{
+		Ledger: l, Blobs: b, Keys: w.keys, Rollouts: w.rollouts, Now: func() time.Time { return w.now },
+		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	})
+}
+
+func (w *world) start() *publish.Publisher {
+	w.t.Helper()
+	p, err := w.open(w.ledger, w.blobs)
+	w.must(err)
+	return p
+}
+
+// submit publishes without verification, which is package release's.
+func submit(p *publish.Publisher, s publish.Submission) (int64, error) {
+	return p.Submit(ctx, func(publish.State) (publish.Submission, error) { return s, nil })
+}
+
+func (w *world) read() *rollout.Document {
+	w.t.Helper()
+	doc, _, err := w.reader.Read(w.t, phone)
+	if err != nil {
+		w.t.Fatalf("a handset cannot read the tree: %v", err)
+	}
+	return doc
+}
+
+// faults fails one store operation: before it does anything, or after it did.
+type faults struct {
+	at    int
+	after bool
+	count int
+}
+
+var errFault = errors.New("fault")
+
+func (f *faults) around(do func() error) error {
+	f.count++
+	if f.count != f.at {
+		return do()
+	}
+	if f.after {
+		if err := do(); err != nil {
+			return err
+		}
+	}
+	return errFault
+}
+
+type faultyLedger struct {
+	*sqlite.Ledger
+	*faults
+}
+
+func (l faultyLedger) ReserveVersion(ctx context.Context, lease store.Lease, role string, least int64) (v int64, err error) {
+	err = l.around(func() error { v, err = l.Ledger.ReserveVersion(ctx, lease, role, least); return err })
+	return v, err
+}
+
+func (l faultyLedger) SetHead(ctx context.Context, lease store.Lease, old int64, h store.Head) error {
+	return l.around(func() error { return l.Ledger.SetHead(ctx, lease, old, h) })
+}
+
+type faultyBlobs struct {
+	*disk.Blobs
+	*faults
+}
+
+func (b faultyBlobs) Put(ctx context.Context, o store.Object, body io.Reader) error {
+	return b.around(func() error { return b.Blobs.Put(ctx, o, body) })
+}
+
+func (b faultyBlobs) Replace(ctx context.Context, key string, data []byte, old store.ETag) (tag store.ETag, err error) {
+	err = b.around(func() error { tag, err = b.Blobs.Replace(ctx, key, data, old); return err })
+	return tag, err
+}
+
+func file(t *testing.T, p *publish.Publisher, path string) *publish.File {
+	t.Helper()
+	f := p.Tree().File(path)
+	if f == nil {
+		t.Fatalf("%s is not in the tree", path)
+	}
+	return f
+}
+
+func timestampOf(t *testing.T, p *publish.Publisher) string {
+	t.Helper()
+	return string(file(t, p, layout.TimestampFile).Body)
+}
