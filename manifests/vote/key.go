@@ -1,7 +1,6 @@
 package vote
 
 import (
-	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"errors"
@@ -37,13 +36,20 @@ func (m Master) Key(ref Ref, class Class, set Set) (*Key, error) {
 	if err != nil {
 		return nil, fmt.Errorf("derive vote key of %s, %s %s: %w", ref, set, class, err)
 	}
-	k := &Key{ref: ref, class: class, set: set, server: oprf.NewVerifiableServer(suite, secret)}
-	// Public caches in the private key; asking once here keeps Key free of races.
-	raw, err := secret.Public().MarshalBinary()
+	k := &Key{ref: ref, class: class, set: set, server: oprf.NewVerifiableServer(suite, secret), secret: suite.Group().NewScalar()}
+	raw, err := secret.MarshalBinary()
+	if err == nil {
+		err = k.secret.UnmarshalBinary(raw)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("derive vote key of %s, %s %s: %w", ref, set, class, err)
 	}
+	// Public caches in the private key; asking once here keeps Key free of races.
+	if raw, err = secret.Public().MarshalBinary(); err != nil {
+		return nil, fmt.Errorf("derive vote key of %s, %s %s: %w", ref, set, class, err)
+	}
 	copy(k.public[:], raw)
+	k.seed = proofSeed(raw)
 	return k, nil
 }
 
@@ -72,7 +78,9 @@ type Key struct {
 	class  Class
 	set    Set
 	server oprf.VerifiableServer
+	secret group.Scalar
 	public manifests.VoteKey
+	seed   []byte
 }
 
 // Public gives the key that the release names.
@@ -85,21 +93,14 @@ func (k *Key) Evaluate(b Blinded) (IssueResponse, error) {
 	if err != nil {
 		return IssueResponse{}, fmt.Errorf("blinded: %w", err)
 	}
-	ev, err := k.server.Evaluate(&oprf.EvaluationRequest{Elements: []oprf.Blinded{e}})
+	raw, err := suite.Group().NewElement().Mul(e, k.secret).MarshalBinaryCompress()
 	if err != nil {
 		return IssueResponse{}, fmt.Errorf("evaluate: %w", err)
 	}
-	raw, err := ev.Elements[0].MarshalBinaryCompress()
-	if err != nil {
-		return IssueResponse{}, fmt.Errorf("evaluate: %w", err)
+	r := IssueResponse{Evaluated: Evaluated(raw)}
+	if r.Proof, err = k.prove(e, b[:], raw); err != nil {
+		return IssueResponse{}, fmt.Errorf("prove: %w", err)
 	}
-	proof, err := ev.Proof.MarshalBinary()
-	if err != nil {
-		return IssueResponse{}, fmt.Errorf("evaluate: %w", err)
-	}
-	var r IssueResponse
-	copy(r.Evaluated[:], raw)
-	copy(r.Proof[:], proof)
 	return r, nil
 }
 
@@ -133,13 +134,10 @@ func CheckKey(k manifests.VoteKey) error {
 	return err
 }
 
+// element decodes as RFC 9496, section 4.3.1, says: one encoding per element.
 func element(b []byte) (group.Element, error) {
 	e := suite.Group().NewElement()
 	if err := e.UnmarshalBinary(b); err != nil || e.IsIdentity() {
-		return nil, ErrElement
-	}
-	// Whatever the decoder lets through, only the canonical bytes are taken.
-	if back, err := e.MarshalBinaryCompress(); err != nil || !bytes.Equal(back, b) {
 		return nil, ErrElement
 	}
 	return e, nil

@@ -184,11 +184,7 @@ func parseCredential(text string) (credential, error) {
 
 // check verifies that the CA signed the credential and that it names the batch
 // only, and gives its key.
-func (c credential) check(caPEM string, now time.Time) (ed25519.PublicKey, error) {
-	ca, err := parseCA(caPEM)
-	if err != nil {
-		return nil, err
-	}
+func (c credential) check(ca *x509.Certificate, now time.Time) (ed25519.PublicKey, error) {
 	key, isEd25519 := c.leaf.PublicKey.(ed25519.PublicKey)
 	want := subject(c.batch, unitHandset)
 	raw, err := asn1.Marshal(want.ToRDNSequence())

@@ -106,7 +106,10 @@ func TestCredentialThatNamesTheHandsetRefused(t *testing.T) {
 		"extension": func(c *x509.Certificate) {
 			c.ExtraExtensions = []pkix.Extension{{Id: []int{1, 2, 3}, Value: []byte("IMEI 1")}}
 		},
-		"a CA": func(c *x509.Certificate) { c.IsCA = true },
+		"a CA": func(c *x509.Certificate) {
+			c.BasicConstraintsValid = false // and by hand, or it would get a key identifier too
+			c.ExtraExtensions = []pkix.Extension{{Id: []int{2, 5, 29, 19}, Value: []byte{0x30, 3, 1, 1, 0xff}}}
+		},
 		"not yet valid": func(c *x509.Certificate) {
 			c.NotBefore = noon.Add(time.Hour)
 		},

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"crypto/hmac"
 	"crypto/sha256"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -55,6 +56,7 @@ type Config struct {
 type Service struct {
 	Config
 	keys  sync.Map // keyName to *vote.Key; derived for releases in the ledger only
+	cas   sync.Map // PEM in the ledger to its *x509.Certificate
 	shown sync.Map // vote.Ref to *snapshot
 }
 
@@ -139,7 +141,11 @@ func (s *Service) proven(ctx context.Context, cred credential, signedBy func(ed2
 	case !batch.Revoked.IsZero():
 		return batch, refuse(api.CodeBatchRevoked, fmt.Sprintf("batch %s was revoked", batch.Name))
 	}
-	key, err := cred.check(batch.CA, s.Now())
+	ca, err := s.ca(batch.CA)
+	if err != nil {
+		return batch, fmt.Errorf("batch %s: %w", batch.Name, err)
+	}
+	key, err := cred.check(ca, s.Now())
 	if err != nil {
 		return batch, refuse(api.CodeBadCredential, "factory credential: "+err.Error())
 	}
@@ -147,6 +153,17 @@ func (s *Service) proven(ctx context.Context, cred credential, signedBy func(ed2
 		return batch, refuse(api.CodeBadCredential, "the credential key did not sign this request")
 	}
 	return batch, nil
+}
+
+func (s *Service) ca(text string) (*x509.Certificate, error) {
+	if c, ok := s.cas.Load(text); ok {
+		return c.(*x509.Certificate), nil
+	}
+	c, err := parseCA(text)
+	if err == nil {
+		s.cas.Store(text, c)
+	}
+	return c, err
 }
 
 // Withdraw forgets a device key at once.

@@ -42,9 +42,34 @@ func (b *Blobs) Put(ctx context.Context, o store.Object, body io.Reader) error {
 	case checked.err != nil: // the client wraps it in words of its own
 		return fmt.Errorf("put %w", checked.err)
 	case refused(err):
-		return b.present(ctx, o)
+		return b.settle(ctx, o)
 	}
 	return named(o.Key, err)
+}
+
+// A create is refused also while another one is under way, whose object may
+// not be there to compare with yet.
+const (
+	settleTries = 6
+	settleFirst = 20 * time.Millisecond // doubled each time: 1.3 s in all
+)
+
+// settle waits for the object that a refused create ran into.
+func (b *Blobs) settle(ctx context.Context, o store.Object) error {
+	wait := settleFirst
+	for range settleTries {
+		err := b.present(ctx, o)
+		if !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("put %s: %w", o.Key, ctx.Err())
+		case <-time.After(wait):
+		}
+		wait *= 2
+	}
+	return fmt.Errorf("put %s: another create of it was under way and came to nothing; put it again", o.Key)
 }
 
 // present is nil if these very bytes are there, ErrExists if others are.

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/candor-ota/candor/server/store"
 	"github.com/candor-ota/candor/server/store/s3"
@@ -62,5 +63,47 @@ func TestBucketThatIgnoresConditionsRefused(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "it ignores") {
 			t.Errorf("honouring %q only: got %v; want a refusal", honours, err)
 		}
+	}
+}
+
+// A create that is refused because another is under way waits for its object,
+// and says so when there never is one.
+func TestRefusedCreateWaitsForTheOther(t *testing.T) {
+	for name, c := range map[string]struct {
+		appears bool
+		want    string
+	}{"it appears": {true, ""}, "it never does": {false, "put it again"}} {
+		t.Run(name, func(t *testing.T) {
+			looks := 0
+			server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("ETag", `"d41d8cd98f00b204e9800998ecf8427e"`)
+				w.Header().Set("Last-Modified", "Sun, 01 Mar 2026 12:00:00 GMT")
+				switch {
+				case r.Method == http.MethodPut:
+					w.WriteHeader(http.StatusPreconditionFailed)
+				case strings.HasSuffix(r.URL.Path, "/x"):
+					if looks++; looks < 3 || !c.appears {
+						w.WriteHeader(http.StatusNotFound)
+						return
+					}
+					http.ServeContent(w, r, "", time.Time{}, strings.NewReader("bytes"))
+				}
+			}))
+			t.Cleanup(server.Close)
+			b, err := s3.New(t.Context(), s3.Config{
+				Endpoint: strings.TrimPrefix(server.URL, "https://"), Region: "us-east-1", Bucket: "bucket",
+				AccessKey: "a", SecretKey: "b", Transport: server.Client().Transport,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = store.PutBytes(t.Context(), b, "x", []byte("bytes"))
+			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+				t.Errorf("got %v; want %q", err, c.want)
+			}
+			if errors.Is(err, store.ErrNotFound) {
+				t.Error("a put says that it found nothing")
+			}
+		})
 	}
 }

@@ -11,7 +11,11 @@ import (
 	"github.com/candor-ota/candor/server/store"
 )
 
-const batchColumns = `name, ca, lab, daily_cap, created_at, revoked_at`
+const (
+	batchColumns    = `name, ca, lab, daily_cap, created_at, revoked_at`
+	selectBatch     = `SELECT ` + batchColumns + ` FROM batches WHERE name = $1`
+	selectEnrolment = `SELECT device_key, batch, day FROM enrolments WHERE device_key = $1`
+)
 
 func scanBatch(r row) (b store.Batch, err error) {
 	return b, r.Scan(&b.Name, &b.CA, &b.Lab, &b.DailyCap, moment{&b.Created}, moment{&b.Revoked})
@@ -28,7 +32,7 @@ func (l *Ledger) AddBatch(ctx context.Context, b store.Batch, e store.Entry) err
 
 // Batch reads a batch.
 func (l *Ledger) Batch(ctx context.Context, name manifests.Name) (store.Batch, error) {
-	b, err := one(ctx, l.reader, scanBatch, `SELECT `+batchColumns+` FROM batches WHERE name = $1`, name)
+	b, err := only(ctx, l.hot.batch, scanBatch, name)
 	if err != nil {
 		err = fmt.Errorf("batch %s: %w", name, err)
 	}
@@ -47,7 +51,7 @@ func (l *Ledger) Batches(ctx context.Context) ([]store.Batch, error) {
 // RevokeBatch ends a batch.
 func (l *Ledger) RevokeBatch(ctx context.Context, name manifests.Name, e store.Entry) error {
 	return l.audited(ctx, e, fmt.Sprintf("revoke batch %s", name), func(tx *sql.Tx) error {
-		b, err := one(ctx, tx, scanBatch, `SELECT `+batchColumns+` FROM batches WHERE name = $1`, name)
+		b, err := one(ctx, tx, scanBatch, selectBatch, name)
 		if err != nil {
 			return err
 		}
@@ -59,17 +63,14 @@ func (l *Ledger) RevokeBatch(ctx context.Context, name manifests.Name, e store.E
 	})
 }
 
-func enrolment(ctx context.Context, q querier, key vote.DeviceKey) (store.Enrolment, error) {
-	scan := func(r row) (n store.Enrolment, err error) {
-		return n, r.Scan(fixed(n.DeviceKey[:]), &n.Batch, &n.Day)
-	}
-	return one(ctx, q, scan, `SELECT device_key, batch, day FROM enrolments WHERE device_key = $1`, key[:])
+func scanEnrolment(r row) (n store.Enrolment, err error) {
+	return n, r.Scan(fixed(n.DeviceKey[:]), &n.Batch, &n.Day)
 }
 
 // Enrol records a handset that opted in, within the cap of its batch.
 func (l *Ledger) Enrol(ctx context.Context, n store.Enrolment, dailyCap int) error {
 	err := l.write(ctx, "enrol", func(tx *sql.Tx) error {
-		old, err := enrolment(ctx, tx, n.DeviceKey)
+		old, err := one(ctx, tx, scanEnrolment, selectEnrolment, n.DeviceKey[:])
 		switch {
 		case err == nil && old.Batch == n.Batch:
 			return errUnchanged
@@ -98,7 +99,7 @@ func (l *Ledger) Enrol(ctx context.Context, n store.Enrolment, dailyCap int) err
 
 // Enrolment reads an enrolment.
 func (l *Ledger) Enrolment(ctx context.Context, key vote.DeviceKey) (store.Enrolment, error) {
-	n, err := enrolment(ctx, l.reader, key)
+	n, err := only(ctx, l.hot.enrolment, scanEnrolment, key[:])
 	if err != nil {
 		err = fmt.Errorf("enrolment: %w", err)
 	}

@@ -42,6 +42,7 @@ type Ledger struct {
 	writer *sql.DB // one connection: SQLite has one writer
 	reader *sql.DB
 	group  *group
+	hot    hot
 }
 
 var _ store.Ledger = (*Ledger)(nil)
@@ -72,14 +73,14 @@ func Open(ctx context.Context, file string) (*Ledger, error) {
 		return nil, fmt.Errorf("open ledger: %w", err)
 	}
 	l := &Ledger{}
-	if err := l.open(ctx, file); err != nil {
+	if err := l.connect(ctx, dsn(file, "_txlock=immediate"), dsn(file, "_pragma=query_only(1)")); err != nil {
 		return nil, errors.Join(fmt.Errorf("open ledger %s: %w", file, err), l.Close())
 	}
 	return l, nil
 }
 
-func (l *Ledger) open(ctx context.Context, file string) (err error) {
-	if l.writer, err = sql.Open("sqlite", dsn(file, "_txlock=immediate")); err != nil {
+func (l *Ledger) connect(ctx context.Context, writer, reader string) (err error) {
+	if l.writer, err = sql.Open("sqlite", writer); err != nil {
 		return err
 	}
 	l.writer.SetMaxOpenConns(1)
@@ -89,11 +90,14 @@ func (l *Ledger) open(ctx context.Context, file string) (err error) {
 	if err := migrate(ctx, l.writer); err != nil {
 		return err
 	}
-	if l.reader, err = sql.Open("sqlite", dsn(file, "_pragma=query_only(1)")); err != nil {
+	if l.reader, err = sql.Open("sqlite", reader); err != nil {
 		return err
 	}
 	l.reader.SetMaxOpenConns(readers)
 	l.reader.SetMaxIdleConns(readers)
+	if err := l.hot.prepare(ctx, l.reader); err != nil {
+		return err
+	}
 	l.group, err = newGroup(ctx, l.writer)
 	return err
 }

@@ -82,6 +82,30 @@ func one[T any](ctx context.Context, q querier, scan func(row) (T, error), query
 	return v, err
 }
 
+// hot are the queries that every vote makes, prepared.
+type hot struct{ enrolment, batch, votes *sql.Stmt }
+
+func (h *hot) prepare(ctx context.Context, db *sql.DB) (err error) {
+	for _, p := range []struct {
+		into  **sql.Stmt
+		query string
+	}{{&h.enrolment, selectEnrolment}, {&h.batch, selectBatch}, {&h.votes, selectVotes}} {
+		if *p.into, err = db.PrepareContext(ctx, p.query); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// only reads the single row of a prepared query, or ErrNotFound.
+func only[T any](ctx context.Context, stmt *sql.Stmt, scan func(row) (T, error), args ...any) (T, error) {
+	v, err := scan(stmt.QueryRowContext(ctx, args...))
+	if errors.Is(err, sql.ErrNoRows) {
+		err = store.ErrNotFound
+	}
+	return v, err
+}
+
 // all reads every row.
 func all[T any](ctx context.Context, q querier, scan func(row) (T, error), query string, args ...any) (list []T, err error) {
 	rows, err := q.QueryContext(ctx, query, args...)

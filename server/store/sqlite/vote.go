@@ -17,15 +17,17 @@ type voteRelease struct {
 	id int64
 }
 
-const voteReleaseColumns = `id, product, build, secret, active_set, opened_at, closed_at`
+const (
+	voteReleaseColumns = `id, product, build, secret, active_set, opened_at, closed_at`
+	selectVotes        = `SELECT ` + voteReleaseColumns + ` FROM vote_releases WHERE product = $1 AND build = $2`
+)
 
 func scanVoteRelease(r row) (v voteRelease, err error) {
 	return v, r.Scan(&v.id, &v.Ref.Product, &v.Ref.Build, fixed(v.Secret[:]), &v.Active, moment{&v.Opened}, moment{&v.Closed})
 }
 
 func votesOf(ctx context.Context, q querier, ref vote.Ref) (voteRelease, error) {
-	v, err := one(ctx, q, scanVoteRelease,
-		`SELECT `+voteReleaseColumns+` FROM vote_releases WHERE product = $1 AND build = $2`, ref.Product, ref.Build)
+	v, err := one(ctx, q, scanVoteRelease, selectVotes, ref.Product, ref.Build)
 	if err != nil {
 		err = fmt.Errorf("votes of %s: %w", ref, err)
 	}
@@ -48,7 +50,10 @@ func (l *Ledger) OpenVotes(ctx context.Context, v store.VoteRelease) error {
 
 // VoteRelease reads how the votes of a release stand.
 func (l *Ledger) VoteRelease(ctx context.Context, ref vote.Ref) (store.VoteRelease, error) {
-	v, err := votesOf(ctx, l.reader, ref)
+	v, err := only(ctx, l.hot.votes, scanVoteRelease, ref.Product, ref.Build)
+	if err != nil {
+		err = fmt.Errorf("votes of %s: %w", ref, err)
+	}
 	return v.VoteRelease, err
 }
 
