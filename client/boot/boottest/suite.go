@@ -1,0 +1,200 @@
+// Package boottest is the conformance suite of boot drivers: what the agent
+// relies on, whatever boot loader is behind it.
+package boottest
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/candor-ota/candor/client/boot"
+)
+
+// Machine is a driver with the power button of its handset.
+type Machine interface {
+	boot.Driver
+	// Boot restarts the handset and tells which slot the loader chose.
+	Boot() (boot.Slot, error)
+}
+
+// Run runs the suite. fresh makes a handset with two slots that runs the good
+// first one; reopen gives a driver that knows only what was durable.
+func Run(t *testing.T, fresh func(*testing.T) Machine, reopen func(*testing.T, Machine) Machine) {
+	for name, promise := range map[string]func(*testing.T, Machine){
+		"FactorySlotBootsForEver":         factoryBoots,
+		"ArmedSlotIsTriedThenGivenUp":     triedThenGivenUp,
+		"GoodSlotIsKept":                  goodIsKept,
+		"DisarmReturnsAtTheNextBoot":      disarmReturns,
+		"DisarmFromWithinReturns":         disarmFromWithin,
+		"RunningSlotIsNeverGivenAway":     runningIsKept,
+		"NeighbourOfAnUnprovedSlotIsKept": neighbourIsKept,
+		"OnlyTheRunningSlotIsMarkedGood":  onlyRunningIsGood,
+		"UnknownSlotsAndTriesAreRefused":  unknownRefused,
+		"UnbootableSlotIsNeverChosen":     unbootableNeverChosen,
+		"GoodSlotSurvivesDisarm":          goodSurvivesDisarm,
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := fresh(t)
+			promise(t, &durable{m, t, reopen})
+		})
+	}
+}
+
+// durable reopens the driver after each verb, so that nothing is kept in
+// memory alone.
+type durable struct {
+	Machine
+	t      *testing.T
+	reopen func(*testing.T, Machine) Machine
+}
+
+func (d *durable) Arm(s boot.Slot, tries int) error {
+	defer d.again()
+	return d.Machine.Arm(s, tries)
+}
+
+func (d *durable) MarkGood(s boot.Slot) error {
+	defer d.again()
+	return d.Machine.MarkGood(s)
+}
+
+func (d *durable) again() { d.Machine = d.reopen(d.t, d.Machine) }
+
+func pair(t *testing.T, m Machine) (running, spare boot.Slot) {
+	t.Helper()
+	slots, err := m.Slots()
+	if err != nil || len(slots) < 2 {
+		t.Fatal(slots, err)
+	}
+	if running, err = m.Booted(); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range slots {
+		if s != running {
+			return running, s
+		}
+	}
+	t.Fatal("no spare slot")
+	return
+}
+
+func do(t *testing.T, errs ...error) {
+	t.Helper()
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func boots(t *testing.T, m Machine, want boot.Slot) {
+	t.Helper()
+	if got, err := m.Boot(); err != nil || got != want {
+		t.Fatalf("booted %q, %v; want %q", got, err, want)
+	}
+	if got, err := m.Booted(); err != nil || got != want {
+		t.Fatalf("Booted says %q, %v; want %q", got, err, want)
+	}
+}
+
+func factoryBoots(t *testing.T, m Machine) {
+	running, _ := pair(t, m)
+	for range 20 {
+		boots(t, m, running)
+	}
+}
+
+func triedThenGivenUp(t *testing.T, m Machine) {
+	running, spare := pair(t, m)
+	do(t, m.MarkUnbootable(spare), m.Arm(spare, 3))
+	if s, err := m.State(spare); err != nil || !s.Armed() || s.TriesLeft != 3 {
+		t.Fatalf("armed slot: %+v, %v", s, err)
+	}
+	for range 3 {
+		boots(t, m, spare)
+	}
+	boots(t, m, running)
+	if s, err := m.State(spare); err != nil || s.Bootable || s.Armed() {
+		t.Fatalf("slot that was given up: %+v, %v", s, err)
+	}
+	boots(t, m, running)
+}
+
+func goodIsKept(t *testing.T, m Machine) {
+	_, spare := pair(t, m)
+	do(t, m.MarkUnbootable(spare), m.Arm(spare, 2))
+	boots(t, m, spare)
+	do(t, m.MarkGood(spare))
+	for range 20 {
+		boots(t, m, spare)
+	}
+}
+
+func disarmReturns(t *testing.T, m Machine) {
+	running, spare := pair(t, m)
+	do(t, m.MarkUnbootable(spare), m.Arm(spare, 3), m.Disarm(spare))
+	boots(t, m, running)
+	if s, err := m.State(spare); err != nil || s.Bootable {
+		t.Fatalf("disarmed slot: %+v, %v", s, err)
+	}
+}
+
+func disarmFromWithin(t *testing.T, m Machine) {
+	running, spare := pair(t, m)
+	do(t, m.MarkUnbootable(spare), m.Arm(spare, 3))
+	boots(t, m, spare)
+	do(t, m.Disarm(spare))
+	boots(t, m, running)
+}
+
+func runningIsKept(t *testing.T, m Machine) {
+	running, _ := pair(t, m)
+	if err := m.MarkUnbootable(running); !errors.Is(err, boot.ErrBooted) {
+		t.Fatalf("marking the running slot: %v", err)
+	}
+	if err := m.Arm(running, 1); !errors.Is(err, boot.ErrBooted) {
+		t.Fatalf("arming the running slot: %v", err)
+	}
+	boots(t, m, running)
+}
+
+func neighbourIsKept(t *testing.T, m Machine) {
+	running, spare := pair(t, m)
+	do(t, m.MarkUnbootable(spare), m.Arm(spare, 1))
+	boots(t, m, spare)
+	if err := m.MarkUnbootable(running); !errors.Is(err, boot.ErrUnproved) {
+		t.Fatalf("giving up the only way back: %v", err)
+	}
+	boots(t, m, running)
+}
+
+func onlyRunningIsGood(t *testing.T, m Machine) {
+	_, spare := pair(t, m)
+	do(t, m.MarkUnbootable(spare), m.Arm(spare, 1))
+	if err := m.MarkGood(spare); !errors.Is(err, boot.ErrNotBooted) {
+		t.Fatalf("marking a slot good that never ran: %v", err)
+	}
+}
+
+func unknownRefused(t *testing.T, m Machine) {
+	_, spare := pair(t, m)
+	if err := m.Arm("no-such-slot", 1); !errors.Is(err, boot.ErrNoSlot) {
+		t.Fatalf("got %v", err)
+	}
+	for _, tries := range []int{-1, 0, boot.MaxTries + 1} {
+		if err := m.Arm(spare, tries); !errors.Is(err, boot.ErrTries) {
+			t.Fatalf("%d tries: %v", tries, err)
+		}
+	}
+}
+
+func unbootableNeverChosen(t *testing.T, m Machine) {
+	running, spare := pair(t, m)
+	do(t, m.MarkUnbootable(spare), m.Arm(spare, 3), m.MarkUnbootable(spare))
+	boots(t, m, running)
+}
+
+func goodSurvivesDisarm(t *testing.T, m Machine) {
+	_, spare := pair(t, m)
+	do(t, m.MarkUnbootable(spare), m.Arm(spare, 1))
+	boots(t, m, spare)
+	do(t, m.MarkGood(spare), m.Disarm(spare))
+	boots(t, m, spare)
+}

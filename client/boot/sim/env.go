@@ -1,0 +1,147 @@
+package sim
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/candor-ota/candor/client/boot"
+	"github.com/candor-ota/candor/client/disk"
+	"github.com/candor-ota/candor/manifests"
+	"github.com/candor-ota/candor/manifests/strict"
+)
+
+const maxEnvBytes = 64 << 10
+
+// env is what the boot loader keeps.
+type env struct {
+	Booted boot.Slot          `json:"booted"` // chosen by the last Boot
+	First  boot.Slot          `json:"first"`  // tried first at the next one
+	Slots  map[string]slotEnv `json:"slots"`
+	Boots  int64              `json:"boots"` // for people
+}
+
+type slotEnv struct {
+	Bootable bool `json:"bootable"`
+	Good     bool `json:"good"`
+	Tries    int  `json:"tries"`
+}
+
+// Sim is the driver. It satisfies boot.Driver.
+type Sim struct {
+	dir  string
+	disk disk.Disk
+}
+
+var _ boot.Driver = (*Sim)(nil)
+
+// Open opens a directory that Create made.
+func Open(dir string) (*Sim, error) {
+	s := &Sim{dir: dir, disk: disk.OS{}}
+	if _, err := s.load(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Create makes slots a and b. Slot a holds the factory image, linked where the
+// filesystem can, and is marked good; b is empty.
+func Create(dir, image string, m boot.Metadata) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("simulated slots: %w", err)
+	}
+	s := &Sim{dir: dir, disk: disk.OS{}}
+	if _, err := os.Stat(s.path("boot.json")); err == nil {
+		return fmt.Errorf("simulated slots: %s is a handset already", dir)
+	}
+	if err := linkOrCopy(image, s.Image("a")); err != nil {
+		return fmt.Errorf("simulated slots: %w", err)
+	}
+	if err := s.SetMetadata("a", m); err != nil {
+		return err
+	}
+	return s.save(&env{Booted: "a", First: "a", Slots: map[string]slotEnv{"a": {Bootable: true, Good: true}, "b": {}}})
+}
+
+func (s *Sim) path(name string) string { return filepath.Join(s.dir, name) }
+
+// Image is the path of a slot's bytes.
+func (s *Sim) Image(slot boot.Slot) string { return s.path(string(slot) + ".img") }
+
+func (s *Sim) load() (*env, error) {
+	var e env
+	if err := s.read("boot.json", &e); err != nil {
+		return nil, err
+	}
+	if _, ok := e.Slots[string(e.Booted)]; !ok {
+		return nil, fmt.Errorf("boot environment %s: booted slot %q: %w", s.path("boot.json"), e.Booted, boot.ErrNoSlot)
+	}
+	return &e, nil
+}
+
+func (s *Sim) read(name string, into any) error {
+	f, err := s.disk.Open(s.path(name), disk.Read)
+	if err != nil {
+		return fmt.Errorf("boot environment: %w", err)
+	}
+	size, err := f.Size()
+	if err == nil && size > maxEnvBytes {
+		err = fmt.Errorf("%d bytes; at most %d are read", size, maxEnvBytes)
+	}
+	data := make([]byte, max(0, min(size, maxEnvBytes)))
+	if err == nil {
+		_, err = f.ReadAt(data, 0)
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("boot environment %s: %w", s.path(name), err)
+	}
+	if err := strict.Decode(data, maxEnvBytes, into); err != nil {
+		return fmt.Errorf("boot environment %s: %w", s.path(name), err)
+	}
+	return nil
+}
+
+func (s *Sim) save(e *env) error { return s.write("boot.json", e) }
+
+// write replaces a file durably: synced before it takes the name.
+func (s *Sim) write(name string, v any) error {
+	data, err := strict.Canonical(v)
+	if err != nil {
+		return fmt.Errorf("boot environment: %w", err)
+	}
+	f, err := s.disk.Create(s.path(name+".new"), int64(len(data)))
+	if err != nil {
+		return fmt.Errorf("boot environment: %w", err)
+	}
+	_, err = f.WriteAt(data, 0)
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		err = s.disk.Rename(s.path(name+".new"), s.path(name))
+	}
+	if err == nil {
+		err = s.disk.SyncDir(s.dir)
+	}
+	if err != nil {
+		return fmt.Errorf("boot environment %s: %w", s.path(name), err)
+	}
+	return nil
+}
+
+// Metadata tells what is installed in a slot; the zero value when nothing is.
+func (s *Sim) Metadata(slot boot.Slot) (boot.Metadata, error) {
+	var m boot.Metadata
+	err := s.read(string(slot)+".json", &m)
+	if errors.Is(err, fs.ErrNotExist) {
+		return m, nil
+	}
+	return m, err
+}
+
+// SetMetadata records what is installed in a slot.
+func (s *Sim) SetMetadata(slot boot.Slot, m boot.Metadata) error {
+	if m.Label.Collects == nil {
+		m.Label.Collects = []manifests.Collection{}
+	}
+	return s.write(string(slot)+".json", &m)
+}
