@@ -99,7 +99,7 @@ func (a *app) run(ctx context.Context, d config.Dir, f config.File) (err error) 
 	service, err := api.Assemble(ctx, api.Parts{
 		Ledger: ledger, Blobs: blobs, Keys: keys, Master: master, UploadDir: d.Uploads(), Now: a.now,
 		Log:       slog.New(slog.NewTextHandler(a.err, nil)),
-		MinKeyAge: f.Votes.KeyAge(), Grace: f.Votes.GraceTime(), ShowEvery: time.Hour,
+		MinKeyAge: f.Votes.KeyAge(), Grace: f.Votes.GraceTime(), ShowEvery: f.Votes.Shown(),
 	})
 	if err != nil {
 		return err

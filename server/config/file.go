@@ -58,6 +58,10 @@ type Votes struct {
 	// Grace is how long after an attempt silence counts against a build; 24h
 	// if absent.
 	Grace *manifests.Duration `json:"grace,omitempty"`
+	// ShowEvery is how often the counts that operators see move on; 1h if
+	// absent. Less lets a single report be watched as it lands: for tests and
+	// demos, where nobody is to be hidden.
+	ShowEvery *manifests.Duration `json:"showEvery,omitempty"`
 }
 
 // KeyAge gives MinKeyAge or its default.
@@ -65,6 +69,9 @@ func (v Votes) KeyAge() time.Duration { return orDefault(v.MinKeyAge, 48*time.Ho
 
 // GraceTime gives Grace or its default.
 func (v Votes) GraceTime() time.Duration { return orDefault(v.Grace, 24*time.Hour) }
+
+// Shown gives ShowEvery or its default.
+func (v Votes) Shown() time.Duration { return orDefault(v.ShowEvery, time.Hour) }
 
 func orDefault(d *manifests.Duration, otherwise time.Duration) time.Duration {
 	if d == nil {
