@@ -1,0 +1,215 @@
+package api_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/candor-ota/candor/manifests"
+	contract "github.com/candor-ota/candor/manifests/api"
+	"github.com/candor-ota/candor/manifests/layout"
+	policy "github.com/candor-ota/candor/manifests/rollout"
+	"github.com/candor-ota/candor/manifests/vote"
+	"github.com/candor-ota/candor/server/api"
+	"github.com/candor-ota/candor/server/auth"
+	"github.com/candor-ota/candor/server/publish"
+	"github.com/candor-ota/candor/server/release/releasetest"
+	"github.com/candor-ota/candor/server/store"
+	"github.com/candor-ota/candor/server/store/disk"
+	"github.com/candor-ota/candor/server/store/sqlite"
+)
+
+const phone = releasetest.Phone
+
+var ctx = context.Background()
+
+// world is a whole service over real stores, behind a real listener.
+type world struct {
+	*releasetest.Makers
+	t      testing.TB
+	dir    string
+	keys   publish.Keys
+	ledger *sqlite.Ledger
+	blobs  *disk.Blobs
+	api    *api.API
+	http   *httptest.Server
+	clock  atomic.Int64
+	tokens map[auth.Role]string
+	log    bytes.Buffer
+}
+
+func newWorld(t testing.TB) *world {
+	t.Helper()
+	w := &world{t: t, dir: t.TempDir(), tokens: map[auth.Role]string{}}
+	w.clock.Store(releasetest.Start.Unix())
+	var err error
+	w.keys, err = publish.CreateKeys(w.dir)
+	w.must(err)
+	w.Makers = releasetest.New(t, w.keys)
+	w.must(disk.Create(filepath.Join(w.dir, "tree")))
+	w.must(os.Mkdir(filepath.Join(w.dir, "uploads"), 0o700))
+	l, err := sqlite.Create(ctx, filepath.Join(w.dir, "ledger.db"))
+	w.must(err)
+	w.must(l.Close())
+	w.start()
+	t.Cleanup(w.stop)
+	for _, role := range []auth.Role{auth.Viewer, auth.Engineer, auth.Operator, auth.Admin} {
+		_, secret, err := auth.Create(ctx, w.ledger, auth.NewToken{Name: string(role), Role: role, By: "test"}, w.now())
+		w.must(err)
+		w.tokens[role] = secret
+	}
+	return w
+}
+
+func (w *world) now() time.Time { return time.Unix(w.clock.Load(), 0).UTC() }
+
+func (w *world) wait(d time.Duration) {
+	w.clock.Add(int64(d / time.Second))
+	w.Now = w.now()
+}
+
+// start is what a process does; stop is how it ends.
+func (w *world) start() {
+	w.t.Helper()
+	var err error
+	w.ledger, err = sqlite.Open(ctx, filepath.Join(w.dir, "ledger.db"))
+	w.must(err)
+	w.blobs, err = disk.Open(filepath.Join(w.dir, "tree"))
+	w.must(err)
+	w.api, err = api.Assemble(ctx, api.Parts{
+		Ledger: w.ledger, Blobs: w.blobs, Keys: w.keys, Master: vote.Master{1}, UploadDir: filepath.Join(w.dir, "uploads"),
+		Now: w.now, Log: slog.New(slog.NewTextHandler(&w.log, nil)),
+	})
+	w.must(err)
+	w.http = httptest.NewServer(w.api)
+}
+
+func (w *world) stop() {
+	w.http.Close()
+	if err := errors.Join(w.api.Close(), w.ledger.Close(), w.blobs.Close()); err != nil {
+		w.t.Error(err)
+	}
+}
+
+func (w *world) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// call sends a request and gives status, header and body.
+func (w *world) call(role auth.Role, method, path string, body any, header ...string) (int, http.Header, []byte) {
+	w.t.Helper()
+	var data []byte
+	switch b := body.(type) {
+	case nil:
+	case []byte:
+		data = b
+	default:
+		var err error
+		data, err = json.Marshal(b)
+		w.must(err)
+	}
+	r, err := http.NewRequest(method, w.http.URL+path, bytes.NewReader(data))
+	w.must(err)
+	if len(data) > 0 {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	if token := w.tokens[role]; token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	resp, err := http.DefaultClient.Do(r)
+	w.must(err)
+	out, err := io.ReadAll(resp.Body)
+	w.must(errors.Join(err, resp.Body.Close()))
+	return resp.StatusCode, resp.Header, out
+}
+
+// get decodes an answer of 200 or 201.
+func get[T any](w *world, role auth.Role, method, path string, body any, header ...string) T {
+	w.t.Helper()
+	status, _, data := w.call(role, method, path, body, header...)
+	if status != http.StatusOK && status != http.StatusCreated {
+		w.t.Fatalf("%s %s: %d %s", method, path, status, data)
+	}
+	var v T
+	w.must(json.Unmarshal(data, &v))
+	return v
+}
+
+// refused demands a problem with a code.
+func (w *world) refused(status int, code string, role auth.Role, method, path string, body any, header ...string) contract.Problem {
+	w.t.Helper()
+	got, h, data := w.call(role, method, path, body, header...)
+	var p contract.Problem
+	if err := json.Unmarshal(data, &p); err != nil || got != status || p.Code != code || p.Status != status || h.Get("Content-Type") != "application/problem+json" {
+		w.t.Errorf("%s %s: %d %s; want %d %s", method, path, got, data, status, code)
+	}
+	return p
+}
+
+func (w *world) submit(s publish.Submission) contract.SubmissionResult {
+	w.t.Helper()
+	return get[contract.SubmissionResult](w, auth.Engineer, "POST", "/v1/submissions", submission(s))
+}
+
+func submission(s publish.Submission) contract.Submission {
+	out := contract.Submission{Metadata: s.Metadata}
+	if len(s.Targets) > 0 {
+		out.Targets = &s.Targets
+	}
+	return out
+}
+
+// ready has a product and a blob, and the given builds.
+func ready(t testing.TB, builds ...manifests.Build) *world {
+	t.Helper()
+	w := newWorld(t)
+	w.must(store.PutBytes(ctx, w.blobs, layout.BlobFile(manifests.SumSHA256(releasetest.Blob)), releasetest.Blob))
+	w.submit(w.Init())
+	w.submit(w.Product(phone))
+	for _, b := range builds {
+		w.submit(w.Add(w.Release(b)))
+	}
+	return w
+}
+
+func plan(build manifests.Build) map[string]any {
+	return map[string]any{
+		"product": "phone", "build": build, "channel": "stable", "kind": "normal", "deferral": "0s", "spread": "10m",
+		"stages": []map[string]any{{"sharePPM": 10_000, "soak": "6h"}, {"sharePPM": 1_000_000, "soak": "6h"}},
+	}
+}
+
+func (w *world) rollout(build manifests.Build) contract.Rollout {
+	w.t.Helper()
+	return get[contract.Rollout](w, auth.Operator, "POST", "/v1/rollouts", plan(build))
+}
+
+func (w *world) change(id, action, reason string, header ...string) contract.Rollout {
+	w.t.Helper()
+	return get[contract.Rollout](w, auth.Operator, "POST", "/v1/rollouts/"+id+"/"+action, map[string]string{"reason": reason}, header...)
+}
+
+// document is what a handset reads, with a TUF client, from the store.
+func (w *world) document() *policy.Document {
+	w.t.Helper()
+	r := releasetest.Reader{Blobs: w.blobs, Now: w.now}
+	doc, _, err := r.Read(w.t, phone)
+	w.must(err)
+	return doc
+}
