@@ -102,7 +102,13 @@ func (v *validator) check(ctx context.Context, r *http.Request, stream bool) err
 	var schema *openapi3.SchemaError
 	var request *openapi3filter.RequestError
 	if errors.As(err, &request) {
-		if out.detail = request.Reason; request.Parameter != nil {
+		switch {
+		case request.Reason != "":
+			out.detail = request.Reason
+		case request.Err != nil:
+			out.detail = request.Err.Error()
+		}
+		if request.Parameter != nil {
 			out.field = request.Parameter.Name
 		}
 	}

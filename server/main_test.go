@@ -1,0 +1,113 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// command runs one command line in this process.
+func command(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	var out bytes.Buffer
+	a := &app{out: &out, err: io.Discard, now: time.Now}
+	c := a.command()
+	c.SetArgs(args)
+	err := c.ExecuteContext(context.Background())
+	return out.String(), err
+}
+
+func made(t *testing.T) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "data")
+	if out, err := command(t, "init", "--data", dir); err != nil || !strings.Contains(out, "online-keys.json") {
+		t.Fatalf("%s, %v", out, err)
+	}
+	return dir
+}
+
+func TestInitRefusesASecondTime(t *testing.T) {
+	dir := made(t)
+	if _, err := command(t, "init", "--data", dir); err == nil {
+		t.Error("a data directory was made over another")
+	}
+}
+
+func TestRunServesUntilItIsTold(t *testing.T) {
+	dir := made(t)
+	token, err := command(t, "token", "new", "--data", dir, "--role", "viewer", "--name", "test", "--expires", "1d")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	read, write := io.Pipe()
+	a := &app{out: write, err: io.Discard, now: time.Now}
+	c := a.command()
+	c.SetArgs([]string{"run", "--data", dir, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--json"})
+	done := make(chan error, 1)
+	go func() { done <- c.ExecuteContext(ctx) }()
+	var address struct{ Listen, Admin string }
+	if err := json.NewDecoder(read).Decode(&address); err != nil {
+		t.Fatal(err)
+	}
+	request, err := http.NewRequest("GET", address.Listen+"/v1/products", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+strings.TrimSpace(token))
+	resp, err := http.DefaultClient.Do(request)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("%v, %v", resp, err)
+	}
+	if err := resp.Body.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := command(t, "run", "--data", dir, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"); err == nil || !strings.Contains(err.Error(), "another process") {
+		t.Errorf("a second server: %v", err)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestBatchesAndVoteKeys(t *testing.T) {
+	dir := made(t)
+	cred := filepath.Join(t.TempDir(), "cred.pem")
+	for _, args := range [][]string{
+		{"batch", "new", "--data", dir, "b1"}, {"batch", "issue", "--data", dir, "b1", "-o", cred}, {"batch", "revoke", "--data", dir, "b1", "--reason", "stolen"},
+	} {
+		if _, err := command(t, args...); err != nil {
+			t.Fatal(args, err)
+		}
+	}
+	if data, err := os.ReadFile(cred); err != nil || !bytes.Contains(data, []byte("PRIVATE KEY")) || !bytes.Contains(data, []byte("CERTIFICATE")) {
+		t.Errorf("%s, %v", data, err)
+	}
+	out, err := command(t, "vote-keys", "--data", dir, "phone", "42", "--json")
+	var keys struct{ Primary, Spare map[string]string }
+	if err != nil || json.Unmarshal([]byte(out), &keys) != nil || len(keys.Primary) != 4 || keys.Primary["trial"] == keys.Spare["trial"] {
+		t.Errorf("%s, %v", out, err)
+	}
+}
+
+func TestWrongCommandLinesAreRefused(t *testing.T) {
+	dir := made(t)
+	for _, args := range [][]string{
+		{"run"}, {"init", "x"}, {"token", "new", "--data", dir, "--role", "god", "--name", "x"},
+		{"token", "new", "--data", dir, "--role", "viewer", "--name", "x", "--expires", "soon"}, {"vote-keys", "--data", dir, "Phone", "1"},
+		{"batch", "new", "--data", dir, "../x"}, {"run", "--data", dir, "--admin", "0.0.0.0:1"}, {"run", "--data", dir, "--tls-cert", "x"},
+	} {
+		if _, err := command(t, args...); err == nil {
+			t.Errorf("%v: accepted", args)
+		}
+	}
+}
