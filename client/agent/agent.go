@@ -1,0 +1,188 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/candor-ota/candor/client/boot"
+	"github.com/candor-ota/candor/client/disk"
+	"github.com/candor-ota/candor/client/trust"
+	"github.com/candor-ota/candor/manifests"
+	"github.com/candor-ota/candor/manifests/rollout"
+	"github.com/candor-ota/candor/manifests/vote"
+)
+
+// Trust proves what is published; *trust.Client is one.
+type Trust interface {
+	Poll(ctx context.Context) (*trust.View, error)
+}
+
+// Reporter keeps and sends the owner's reports; *outbox.Outbox is one. With
+// reporting off it does nothing and makes no request.
+type Reporter interface {
+	Enabled() bool
+	// Prepare asks for the tokens of a release, at a random moment within.
+	Prepare(ctx context.Context, ref vote.Ref, rules manifests.VoteRules, within time.Duration) error
+	// Report queues a vote, durably, to be sent at a random moment within.
+	Report(ref vote.Ref, class vote.Class, v vote.Vote, within time.Duration) error
+	// Send sends what is due.
+	Send(ctx context.Context) error
+	// Acknowledged tells whether a queued vote was counted, or never will be.
+	Acknowledged(ref vote.Ref, class vote.Class) bool
+	// Next is when something becomes due; zero when nothing waits.
+	Next() time.Time
+}
+
+// Blobs streams published blobs; *fetch.Client is one.
+type Blobs interface {
+	Open(ctx context.Context, path string, offset, size int64) (io.ReadCloser, error)
+}
+
+// Storage is where slots keep images and what is known about them.
+type Storage interface {
+	boot.Driver
+	Metadata(slot boot.Slot) (boot.Metadata, error)
+	SetMetadata(slot boot.Slot, m boot.Metadata) error
+	// OpenForWrite opens an unbootable slot of at least size bytes.
+	OpenForWrite(slot boot.Slot, size int64) (disk.File, error)
+	// Image is the path of a slot's image or partition.
+	Image(slot boot.Slot) string
+}
+
+// Agent is one handset. Not for concurrent use.
+type Agent struct {
+	Config  *Config
+	Trust   Trust
+	Blobs   Blobs
+	Slots   Storage
+	Device  Device
+	Reports Reporter
+	Log     *slog.Logger
+
+	secret  rollout.Secret
+	mem     memory
+	rec     record
+	journal *disk.Journal
+	view    *trust.View
+	offer   *rollout.Offer
+	now     time.Time // of this step
+	restart bool
+}
+
+// Start loads what the agent knew, and reconciles it with the slot that the
+// boot loader has chosen.
+func (a *Agent) Start() error {
+	if err := os.MkdirAll(a.Config.State, 0o700); err != nil {
+		return fmt.Errorf("agent state: %w", err)
+	}
+	var err error
+	if a.secret, err = loadSecret(filepath.Join(a.Config.State, "secret")); err != nil {
+		return err
+	}
+	if err := a.loadMemory(); err != nil {
+		return err
+	}
+	if err := a.loadJournal(); err != nil {
+		return err
+	}
+	a.now = a.clock()
+	return a.reconcile()
+}
+
+func (a *Agent) clock() time.Time {
+	now, _ := a.Device.Now()
+	return now
+}
+
+// handler does the work of one state and names the next one. A state that
+// names itself waits: the step ends.
+type handler func(*Agent, context.Context) (State, error)
+
+var handlers = map[State]handler{
+	Idle:          (*Agent).idle,
+	Checking:      (*Agent).checking,
+	Offered:       (*Agent).offered,
+	Planning:      (*Agent).planning,
+	Downloading:   (*Agent).downloading,
+	Verifying:     (*Agent).verifying,
+	Staged:        (*Agent).staged,
+	Arming:        (*Agent).arming,
+	RebootPending: (*Agent).rebootPending,
+	Trying:        (*Agent).trying,
+	Committing:    (*Agent).committing,
+	Reporting:     (*Agent).reporting,
+	Paused:        (*Agent).paused,
+	Failed:        (*Agent).failed,
+	RolledBack:    (*Agent).rolledBack,
+}
+
+// Step polls once and goes as far as it can: until nothing is to be done, a
+// condition holds it, or the handset must restart. An error ends the step; the
+// state stays, and the next step carries on from it.
+func (a *Agent) Step(ctx context.Context) (Status, error) {
+	a.now, a.restart, a.view = a.clock(), false, nil
+	if err := a.Reports.Send(ctx); err != nil {
+		a.Log.Warn("reports wait", "reason", err)
+	}
+	state := a.rec.State
+	switch state {
+	case Idle, Offered, Planning, Downloading, Verifying:
+		state = Checking // whoever is offered the same release again goes on from the journal
+	}
+	for {
+		next, err := handlers[state](a, ctx)
+		if err != nil {
+			return a.settle(ctx, state, err)
+		}
+		if next == state || next == Idle {
+			return a.settle(ctx, next, nil)
+		}
+		state = next
+	}
+}
+
+// settle ends a step: what is due is sent, and the status is kept for people.
+func (a *Agent) settle(ctx context.Context, state State, failure error) (Status, error) {
+	if err := a.Reports.Send(ctx); err != nil {
+		a.Log.Warn("reports wait", "reason", err)
+	}
+	a.mem.Last.State, a.mem.Last.At = state, new(manifests.At(a.now))
+	if failure != nil {
+		a.mem.Last.Code, a.mem.Last.Sentence = "error", failure.Error()
+	}
+	return a.mem.Last, errors.Join(failure, a.saveMemory())
+}
+
+// RestartWanted tells whether the last step ended with the wish to restart
+// into the new slot.
+func (a *Agent) RestartWanted() bool { return a.restart }
+
+// say sets the sentence that the owner is shown.
+func (a *Agent) say(code rollout.Code, build manifests.Build, format string, args ...any) {
+	a.mem.Last = Status{Code: code, Sentence: fmt.Sprintf(format, args...), Build: build}
+}
+
+// enter journals a state before its work is done.
+func (a *Agent) enter(s State) (State, error) {
+	a.rec.State = s
+	return s, a.saveJournal()
+}
+
+// rest ends an update: the journal is empty again.
+func (a *Agent) rest() (State, error) {
+	a.rec = record{State: Idle}
+	return Idle, a.saveJournal()
+}
+
+// pause holds an update on a condition. It is looked at again at the next step.
+func (a *Agent) pause(h *rollout.Hold) (State, error) {
+	a.mem.Last = Status{Code: h.Code, Sentence: h.Sentence, Build: h.Build}
+	a.rec.Pause = h
+	return a.enter(Paused)
+}

@@ -1,0 +1,128 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/candor-ota/candor/manifests"
+)
+
+// Config is what an integrator writes, in YAML. Paths that are not absolute
+// are relative to the file.
+type Config struct {
+	Product manifests.Product `json:"product"`
+	Model   manifests.Name    `json:"model"`
+	Region  manifests.Name    `json:"region,omitempty"`
+	Channel manifests.Name    `json:"channel,omitempty"` // default "stable"
+	Servers []string          `json:"servers"`           // base addresses, tried in order
+	State   string            `json:"state"`             // directory of the agent's own files
+	Slots   string            `json:"slots"`             // directory of the simulated boot loader
+	// Credential is the factory credential (PEM) that opting in to reports needs.
+	Credential string `json:"credential,omitempty"`
+	// Health are programs that must all succeed after a restart into a new build.
+	Health [][]string `json:"health,omitempty"`
+	// HealthTimeout bounds each of them. Default 60s.
+	HealthTimeout manifests.Duration `json:"healthTimeout,omitzero"`
+	// Device is a file that stands in for the battery, network and clock of a
+	// simulated handset; see DeviceFile.
+	Device string `json:"device,omitempty"`
+	Poll   Poll   `json:"poll,omitzero"`
+	Report Report `json:"report,omitzero"`
+	// MinBattery is the least charge, in percent, at which an update starts
+	// without a charger. Default 30.
+	MinBattery int `json:"minBattery,omitempty"`
+	// AbortBattery is the charge at which a running update pauses. Default 15.
+	AbortBattery int `json:"abortBattery,omitempty"`
+}
+
+// Poll says how often the agent looks for news.
+type Poll struct {
+	Every  manifests.Duration `json:"every,omitzero"`  // default 6h
+	Jitter manifests.Duration `json:"jitter,omitzero"` // added at random; default a tenth of Every
+}
+
+// Report holds the random delays by which reports are kept apart from what
+// caused them. The defaults are the design's.
+type Report struct {
+	AttemptWithin manifests.Duration `json:"attemptWithin,omitzero"` // default 10m
+	OutcomeWithin manifests.Duration `json:"outcomeWithin,omitzero"` // default 6h
+	TokenWithin   manifests.Duration `json:"tokenWithin,omitzero"`   // default 6h
+	AttemptWait   manifests.Duration `json:"attemptWait,omitzero"`   // arming waits this long for the acknowledgement; default 1h
+}
+
+// MaxConfigBytes bounds a configuration file.
+const MaxConfigBytes = 64 << 10
+
+// LoadConfig reads a configuration file and fills in defaults. All that is
+// wrong with it is reported at once.
+func LoadConfig(path string) (*Config, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("configuration: %w", err)
+	}
+	var c Config
+	if err := manifests.DecodeYAML(data, MaxConfigBytes, &c); err != nil {
+		return nil, fmt.Errorf("configuration %s: %w", path, err)
+	}
+	base, err := filepath.Abs(filepath.Dir(path))
+	if err != nil {
+		return nil, fmt.Errorf("configuration: %w", err)
+	}
+	for _, p := range []*string{&c.State, &c.Slots, &c.Credential, &c.Device} {
+		if *p != "" && !filepath.IsAbs(*p) {
+			*p = filepath.Join(base, *p)
+		}
+	}
+	c.fill()
+	if err := c.check(); err != nil {
+		return nil, fmt.Errorf("configuration %s: %w", path, err)
+	}
+	return &c, nil
+}
+
+func (c *Config) fill() {
+	setDuration(&c.HealthTimeout, time.Minute)
+	setDuration(&c.Poll.Every, 6*time.Hour)
+	setDuration(&c.Poll.Jitter, max(c.Poll.Every.Duration/10, time.Second))
+	setDuration(&c.Report.AttemptWithin, 10*time.Minute)
+	setDuration(&c.Report.OutcomeWithin, 6*time.Hour)
+	setDuration(&c.Report.TokenWithin, 6*time.Hour)
+	setDuration(&c.Report.AttemptWait, time.Hour)
+	if c.Channel == "" {
+		c.Channel = "stable"
+	}
+	if c.MinBattery == 0 {
+		c.MinBattery = 30
+	}
+	if c.AbortBattery == 0 {
+		c.AbortBattery = 15
+	}
+}
+
+func setDuration(d *manifests.Duration, otherwise time.Duration) {
+	if d.Duration == 0 {
+		d.Duration = otherwise
+	}
+}
+
+func (c *Config) check() error {
+	var errs []error
+	if len(c.Servers) == 0 {
+		errs = append(errs, errors.New(`field "servers": name at least one address, such as https://updates.example.org`))
+	}
+	if c.State == "" || c.Slots == "" {
+		errs = append(errs, errors.New(`fields "state" and "slots" each need a directory`))
+	}
+	if c.MinBattery > 100 || c.AbortBattery > c.MinBattery || c.AbortBattery < 0 {
+		errs = append(errs, errors.New(`field "abortBattery" must lie between 0 and "minBattery", and that at most at 100`))
+	}
+	for i, h := range c.Health {
+		if len(h) == 0 || h[0] == "" {
+			errs = append(errs, fmt.Errorf(`field "health[%d]": name a program`, i))
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,150 @@
+package agent
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/candor-ota/candor/manifests"
+	"github.com/candor-ota/candor/manifests/rollout"
+)
+
+// poll brings the view up to date and decides by it.
+func (a *Agent) poll(ctx context.Context) (rollout.Decision, error) {
+	view, err := a.Trust.Poll(ctx)
+	if err != nil {
+		return rollout.Decision{}, err
+	}
+	a.view = view
+	if err := errors.Join(a.noteHalts(), a.noteUptime()); err != nil {
+		return rollout.Decision{}, err
+	}
+	in, err := a.input()
+	if err != nil {
+		return rollout.Decision{}, err
+	}
+	return rollout.Decide(in), nil
+}
+
+func (a *Agent) input() (rollout.Input, error) {
+	h, err := a.handset()
+	if err != nil {
+		return rollout.Input{}, err
+	}
+	seconds := func(s int64) time.Duration { return time.Duration(s) * time.Second }
+	return rollout.Input{
+		Document: a.view.Document, Releases: a.view.Releases, Handset: h,
+		Times: rollout.Times{Expiry: a.view.Expiry, Pace: a.view.Pace, PoweredOn: byBuild(a.mem.PoweredOn, seconds)},
+	}, nil
+}
+
+// handset gathers what a decision rests on.
+func (a *Agent) handset() (*rollout.Handset, error) {
+	slot, err := a.Slots.Booted()
+	if err != nil {
+		return nil, err
+	}
+	running, err := a.Slots.Metadata(slot)
+	if err != nil {
+		return nil, err
+	}
+	conditions, err := a.Device.Conditions()
+	if err != nil {
+		return nil, err
+	}
+	h := &rollout.Handset{
+		Product: a.Config.Product, Model: a.Config.Model, Region: a.Config.Region, Channel: a.Config.Channel, Secret: a.secret,
+		Build: running.Build, Label: running.Label, Floor: a.mem.Floor,
+		Consent: byBuild(a.mem.Consent, same), Failures: byBuild(a.mem.Failures, same), HaltedSeen: a.mem.halted(),
+		RetryByHand: a.mem.Wish.Retry, Wish: a.mem.Wish.rollout(), Conditions: conditions,
+	}
+	if id, err := hex.DecodeString(a.mem.Lab); err == nil && len(id) == 32 {
+		h.Lab = (*[32]byte)(id)
+	}
+	return h, nil
+}
+
+// noteHalts remembers builds that are halted, and from when a halted build is
+// offered again: its pace counts from there (AMENDMENTS C4).
+func (a *Agent) noteHalts() error {
+	if a.view.Document == nil {
+		return nil
+	}
+	offered, halted := map[manifests.Build]bool{}, map[manifests.Build]bool{}
+	for _, r := range a.view.Document.Rollouts {
+		if r.State.Installable() {
+			offered[r.Build] = true
+		}
+		if r.State == rollout.Halted {
+			halted[r.Build] = true
+		}
+	}
+	changed := false
+	for build := range halted {
+		if !a.mem.Halted[build.String()] && !offered[build] {
+			put(&a.mem.Halted, build, true)
+			delete(a.mem.HaltedSeen, build.String())
+			changed = true
+		}
+	}
+	for build := range offered {
+		if a.mem.Halted[build.String()] {
+			delete(a.mem.Halted, build.String())
+			put(&a.mem.HaltedSeen, build, manifests.At(a.view.Expiry))
+			changed = true
+		}
+	}
+	if !changed {
+		return nil
+	}
+	return a.saveMemory()
+}
+
+// noteUptime adds the time that the handset has been on to every release that
+// is verified: it stands in for a clock where there is none (AMENDMENTS H4).
+func (a *Agent) noteUptime() error {
+	up, err := a.Device.Uptime()
+	if err != nil {
+		return err
+	}
+	now := int64(up / time.Second)
+	passed := now - a.mem.Uptime
+	if passed < 0 {
+		passed = now // it was off in between
+	}
+	a.mem.Uptime = now
+	seen := map[string]int64{}
+	for build := range a.view.Releases {
+		before, known := a.mem.PoweredOn[build.String()]
+		if known {
+			before += passed
+		}
+		seen[build.String()] = before
+	}
+	a.mem.PoweredOn = seen
+	return nil
+}
+
+// still decides again about the update that runs. Anything but an offer of the
+// same release, or a mere condition of the device, calls it off.
+func (a *Agent) still(ctx context.Context) (off, wait *rollout.Hold, err error) {
+	d, err := a.poll(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	if d.Offer != nil {
+		if d.Offer.Release.Build == a.rec.Build && a.view.Releases[a.rec.Build].Reference.SHA256 == a.rec.Release {
+			a.offer = d.Offer
+			return nil, nil, nil
+		}
+		return &rollout.Hold{Code: rollout.Withdrawn, Build: a.rec.Build, Sentence: fmt.Sprintf("Build %d is offered instead of build %d.", d.Offer.Release.Build, a.rec.Build)}, nil, nil
+	}
+	switch d.Hold.Code {
+	case rollout.Battery, rollout.Metered, rollout.StorageCode, rollout.Postponed, rollout.BeforeWindow:
+		return nil, d.Hold, nil
+	default:
+		return d.Hold, nil, nil
+	}
+}

@@ -1,0 +1,47 @@
+package agent
+
+import (
+	"github.com/candor-ota/candor/manifests"
+	"github.com/candor-ota/candor/manifests/rollout"
+)
+
+// State is where an update stands.
+type State string
+
+// The states.
+const (
+	Idle          State = "idle"
+	Checking      State = "checking"
+	Offered       State = "offered"
+	Planning      State = "planning"
+	Downloading   State = "downloading"
+	Verifying     State = "verifying"
+	Staged        State = "staged"
+	Arming        State = "arming"
+	RebootPending State = "reboot-pending"
+	Trying        State = "trying"
+	Committing    State = "committing"
+	Reporting     State = "reporting"
+	Paused        State = "paused"
+	Failed        State = "failed"
+	RolledBack    State = "rolled-back"
+)
+
+// record is the journal of the running update. It is written before the effect
+// of the state that it names.
+type record struct {
+	State     State            `json:"state"`
+	Build     manifests.Build  `json:"build,omitempty"`
+	Release   manifests.SHA256 `json:"release,omitzero"` // hash of the signed document
+	From      manifests.Build  `json:"from,omitempty"`   // the build that ran when it began
+	Slot      string           `json:"slot,omitempty"`   // the target
+	Epoch     uint32           `json:"epoch,omitempty"`  // security epoch of the target
+	Progress  progress         `json:"progress,omitzero"`
+	Planned   int64            `json:"planned,omitempty"` // bytes that the plan costs
+	Tries     int              `json:"tries,omitempty"`   // attempts at this build, this one included
+	Began     *manifests.Time  `json:"began,omitempty"`
+	StagedAt  *manifests.Time  `json:"stagedAt,omitempty"`
+	Restarted bool             `json:"restarted,omitempty"` // the restart into the target was asked for
+	Reason    string           `json:"reason,omitempty"`    // a vote reason, of what failed
+	Pause     *rollout.Hold    `json:"pause,omitempty"`
+}

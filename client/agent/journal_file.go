@@ -1,0 +1,37 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/candor-ota/candor/client/disk"
+	"github.com/candor-ota/candor/manifests/strict"
+)
+
+// loadJournal opens the journal. A damaged one is empty: where the update
+// stood is then found out from the boot loader, whose word counts anyway.
+func (a *Agent) loadJournal() error {
+	j, err := disk.OpenJournal(disk.OS{}, filepath.Join(a.Config.State, "journal"))
+	if err != nil && !errors.Is(err, disk.ErrDamaged) {
+		return fmt.Errorf("agent journal: %w", err)
+	}
+	a.journal, a.rec = j, record{State: Idle}
+	if data := j.Record(); data != nil {
+		var r record
+		if err := strict.Decode(data, disk.MaxRecord, &r); err == nil {
+			a.rec = r
+		} else {
+			a.Log.Warn("the journal holds what this program does not read; the update begins anew", "reason", err)
+		}
+	}
+	return nil
+}
+
+func (a *Agent) saveJournal() error {
+	data, err := strict.Canonical(&a.rec)
+	if err != nil {
+		return fmt.Errorf("agent journal: %w", err)
+	}
+	return a.journal.Save(data)
+}

@@ -1,0 +1,62 @@
+package agent
+
+import (
+	"context"
+	"time"
+
+	"github.com/candor-ota/candor/client/boot"
+	"github.com/candor-ota/candor/client/health"
+	"github.com/candor-ota/candor/manifests"
+	"github.com/candor-ota/candor/manifests/rollout"
+	"github.com/candor-ota/candor/manifests/vote"
+)
+
+// Status is the answer to "why does nothing happen?" as of the last step.
+func (a *Agent) Status() Status { return a.mem.Last }
+
+// Downloaded is how many bytes of images were fetched since the handset was
+// made.
+func (a *Agent) Downloaded() int64 { return a.mem.Downloaded }
+
+// Answer records the owner's word on the notice of a build. A refusal is
+// reported, if reports are on.
+func (a *Agent) Answer(build manifests.Build, answer rollout.Answer) error {
+	put(&a.mem.Consent, build, answer)
+	if answer == rollout.Declined && a.Reports.Enabled() {
+		v := vote.Vote{V: 1, Outcome: vote.Declined, Reason: vote.None, FromClass: vote.FromPrevious, Attempts: vote.AttemptsOne, Duration: vote.UnderTenMinutes}
+		if err := a.Reports.Report(vote.Ref{Product: a.Config.Product, Build: build}, vote.Refusal, v, a.Config.Report.OutcomeWithin.Duration); err != nil {
+			return err
+		}
+	}
+	return a.saveMemory()
+}
+
+// GetItNow skips the share; with pastPace, confirmed a second time, the pace.
+func (a *Agent) GetItNow(pastPace bool) error {
+	a.mem.Wish.GetItNow, a.mem.Wish.PastPace = true, pastPace
+	a.mem.Wish.PostponedSince, a.mem.Wish.PostponedUntil = nil, nil
+	return a.saveMemory()
+}
+
+// Postpone puts updates off. The release bounds for how long that holds.
+func (a *Agent) Postpone(d time.Duration) error {
+	now := a.clock()
+	a.mem.Wish = wish{PostponedSince: new(manifests.At(now)), PostponedUntil: new(manifests.At(now.Add(d)))}
+	return a.saveMemory()
+}
+
+// Retry lets a build that failed here be tried once more.
+func (a *Agent) Retry(b manifests.Build) error {
+	a.mem.Wish.Retry = b
+	return a.saveMemory()
+}
+
+// runHealth runs the checks of the integrator against the booted slot.
+func (a *Agent) runHealth(ctx context.Context) error {
+	checks := make([]health.Check, len(a.Config.Health))
+	for i, command := range a.Config.Health {
+		checks[i] = health.Check{Command: command, Timeout: a.Config.HealthTimeout.Duration}
+	}
+	slot := boot.Slot(a.rec.Slot)
+	return health.Run(ctx, checks, health.Booted{Product: a.Config.Product, Build: a.rec.Build, Slot: a.rec.Slot, Image: a.Slots.Image(slot)})
+}

@@ -1,0 +1,45 @@
+package agent
+
+import (
+	"context"
+
+	"github.com/candor-ota/candor/manifests/vote"
+)
+
+// idle waits for the next poll.
+func (a *Agent) idle(context.Context) (State, error) { return Checking, nil }
+
+// checking polls and decides. Tokens are asked for every live rollout of the
+// product, in its share or not, so that asking says nothing about installing.
+func (a *Agent) checking(ctx context.Context) (State, error) {
+	d, err := a.poll(ctx)
+	if err != nil {
+		return Checking, err
+	}
+	if err := a.prepareTokens(ctx); err != nil {
+		a.Log.Warn("no tokens for reports", "reason", err)
+	}
+	if d.Hold != nil {
+		a.mem.Last = Status{Code: d.Hold.Code, Sentence: d.Hold.Sentence, Build: d.Hold.Build}
+		return Idle, nil
+	}
+	a.offer = d.Offer
+	return Offered, nil
+}
+
+func (a *Agent) prepareTokens(ctx context.Context) error {
+	if !a.Reports.Enabled() || a.view.Document == nil {
+		return nil
+	}
+	for _, r := range a.view.Document.Rollouts {
+		signed, ok := a.view.Releases[r.Build]
+		if !ok || !r.State.Installable() {
+			continue
+		}
+		ref := vote.Ref{Product: a.Config.Product, Build: r.Build}
+		if err := a.Reports.Prepare(ctx, ref, signed.Release.Votes, a.Config.Report.TokenWithin.Duration); err != nil {
+			return err
+		}
+	}
+	return nil
+}

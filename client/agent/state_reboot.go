@@ -1,0 +1,145 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/candor-ota/candor/client/boot"
+	"github.com/candor-ota/candor/manifests/rollout"
+)
+
+// rebootPending decides again at each poll: a halt reaches armed handsets too
+// (AMENDMENTS H7). It restarts when the owner's window is open.
+func (a *Agent) rebootPending(ctx context.Context) (State, error) {
+	off, wait, err := a.still(ctx)
+	if err != nil {
+		return RebootPending, err
+	}
+	if off != nil {
+		if err := a.Slots.Disarm(boot.Slot(a.rec.Slot)); err != nil {
+			return RebootPending, err
+		}
+		return a.callOff(off)
+	}
+	if wait == nil {
+		if wait, err = a.restartHold(); err != nil {
+			return RebootPending, err
+		}
+	}
+	if wait != nil {
+		a.mem.Last = Status{Code: wait.Code, Sentence: wait.Sentence, Build: wait.Build}
+		return RebootPending, nil
+	}
+	a.rec.Restarted = true
+	if _, err := a.enter(RebootPending); err != nil {
+		return RebootPending, err
+	}
+	a.say("", a.rec.Build, "Restarting into build %d.", a.rec.Build)
+	a.restart = true
+	return RebootPending, nil
+}
+
+func (a *Agent) restartHold() (*rollout.Hold, error) {
+	in, err := a.input()
+	if err != nil {
+		return nil, err
+	}
+	return rollout.CheckRestart(in.Handset, a.offer, in.Times), nil
+}
+
+// reconcile compares the journal with what the boot loader did. The loader's
+// word counts.
+func (a *Agent) reconcile() error {
+	if a.rec.State == "" {
+		a.rec.State = Idle
+	}
+	switch a.rec.State {
+	case Arming, RebootPending, Trying, Committing:
+	default:
+		return a.raiseFloor()
+	}
+	booted, err := a.Slots.Booted()
+	if err != nil {
+		return err
+	}
+	target := boot.Slot(a.rec.Slot)
+	state, err := a.Slots.State(target)
+	if err != nil {
+		return err
+	}
+	switch {
+	case booted == target && state.Good:
+		_, err = a.enter(Committing)
+	case booted == target:
+		_, err = a.enter(Trying)
+	case state.Armed():
+		_, err = a.enter(RebootPending) // not tried yet
+	case a.rec.State == Arming:
+		return nil // cut before the commit point
+	default:
+		if a.rec.Reason == "" {
+			a.rec.Reason = "boot_loop"
+		}
+		_, err = a.enter(RolledBack)
+	}
+	return err
+}
+
+// raiseFloor takes over the epoch of the running build, which is marked good:
+// the floor is that of the last healthy boot.
+func (a *Agent) raiseFloor() error {
+	booted, err := a.Slots.Booted()
+	if err != nil {
+		return err
+	}
+	state, err := a.Slots.State(booted)
+	if err != nil {
+		return err
+	}
+	running, err := a.Slots.Metadata(booted)
+	if err != nil {
+		return err
+	}
+	if !state.Good || running.SecurityEpoch <= a.mem.Floor {
+		return nil
+	}
+	a.mem.Floor = running.SecurityEpoch
+	return a.saveMemory()
+}
+
+var errUnproved = errors.New("the new build did not prove itself")
+
+// trying runs the health checks in the new slot.
+func (a *Agent) trying(ctx context.Context) (State, error) {
+	if a.rec.Reason != "" { // it failed before, and the loader has not returned yet
+		a.restart = true
+		return Trying, nil
+	}
+	err := a.runHealth(ctx)
+	if err == nil {
+		return a.enter(Committing)
+	}
+	a.rec.Reason = "health_check"
+	if _, err := a.enter(Trying); err != nil {
+		return Trying, err
+	}
+	if err := a.Slots.Disarm(boot.Slot(a.rec.Slot)); err != nil {
+		return Trying, err
+	}
+	a.restart = true
+	a.say("", a.rec.Build, "%s; returning to the old slot: %v", errUnproved, err)
+	a.Log.Warn("health check failed", "build", a.rec.Build, "reason", err)
+	return Trying, nil
+}
+
+// committing marks the slot good and only then raises the floor.
+func (a *Agent) committing(context.Context) (State, error) {
+	if err := a.Slots.MarkGood(boot.Slot(a.rec.Slot)); err != nil {
+		return Committing, fmt.Errorf("build %d works, but is not marked good: %w", a.rec.Build, err)
+	}
+	if err := a.raiseFloor(); err != nil {
+		return Committing, err
+	}
+	return a.enter(Reporting)
+}

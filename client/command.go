@@ -1,0 +1,71 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+
+	"github.com/candor-ota/candor/client/agent"
+	"github.com/candor-ota/candor/client/handset"
+)
+
+// options are the flags that every command shares.
+type options struct {
+	config  string
+	json    bool
+	verbose bool
+}
+
+func newCommand() *cobra.Command {
+	o := &options{}
+	root := &cobra.Command{
+		Use:           "candor-client",
+		Short:         "The handset agent: polls, decides, installs, proves, and reports only if asked to",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	f := root.PersistentFlags()
+	f.StringVar(&o.config, "config", "/etc/candor/client.yaml", "configuration file")
+	f.BoolVar(&o.json, "json", false, "print the result as one JSON object")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "log to standard error what is done")
+	root.AddCommand(runCommand(o), onceCommand(o), statusCommand(o), consentCommand(o), createCommand(o), tufCommand())
+	root.AddCommand(ownerCommands(o)...)
+	return root
+}
+
+func (o *options) log(w io.Writer) *slog.Logger {
+	level := slog.LevelWarn
+	if o.verbose {
+		level = slog.LevelDebug
+	}
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
+}
+
+// with opens the handset for one command and closes it after.
+func (o *options) with(cmd *cobra.Command, do func(*handset.Handset) error) error {
+	config, err := agent.LoadConfig(o.config)
+	if err != nil {
+		return err
+	}
+	h, err := handset.Open(config, o.log(cmd.ErrOrStderr()))
+	if err != nil {
+		return err
+	}
+	err = do(h)
+	if cerr := h.Close(); err == nil {
+		err = cerr
+	}
+	return err
+}
+
+// print shows a result in words, or as JSON.
+func (o *options) print(cmd *cobra.Command, v any, words string) error {
+	if !o.json {
+		_, err := fmt.Fprintln(cmd.OutOrStdout(), words)
+		return err
+	}
+	return json.NewEncoder(cmd.OutOrStdout()).Encode(v)
+}

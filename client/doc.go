@@ -1,0 +1,14 @@
+// Command candor-client is the handset agent: it polls for updates, decides
+// for itself whether to install, installs into the spare slot, proves that the
+// new build boots, and, only if its owner opted in, reports the outcome.
+//
+//	run       the agent, for ever
+//	once      one poll and everything that follows from it
+//	status    why nothing happens, or what does
+//	consent   whether outcomes are reported (off until turned on)
+//	accept, decline, later, now, retry    the owner's word on an update
+//	create    makes a simulated handset
+//	tuf       a plain TUF client over any repository
+//
+// It links no web framework, no S3 client and no database.
+package main

@@ -1,0 +1,140 @@
+package handset
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"path/filepath"
+	"time"
+
+	"github.com/candor-ota/candor/client/agent"
+	"github.com/candor-ota/candor/client/boot/sim"
+	"github.com/candor-ota/candor/client/fetch"
+	"github.com/candor-ota/candor/client/outbox"
+	"github.com/candor-ota/candor/client/trust"
+)
+
+// built is the earliest that any clock may say: this program did not exist
+// before. Release builds set it with -ldflags.
+var built = "2026-11-01T00:00:00Z"
+
+// maxRestarts bounds the restarts that follow from one poll: the tries of the
+// new slot and the return to the old one.
+const maxRestarts = 8
+
+// Handset is an open handset. Not for concurrent use; a second process on the
+// same directories is refused.
+type Handset struct {
+	Config *agent.Config
+
+	log    *slog.Logger
+	store  *trust.Store
+	slots  *sim.Sim
+	outbox *outbox.Outbox
+	fetch  *fetch.Client
+	device *agent.DeviceFile
+	agent  *agent.Agent
+}
+
+// Open opens the handset that Create made.
+func Open(c *agent.Config, log *slog.Logger) (*Handset, error) {
+	h := &Handset{Config: c, log: log, device: &agent.DeviceFile{Path: c.Device, MinBattery: c.MinBattery}}
+	var err error
+	if h.store, err = trust.OpenStore(filepath.Join(c.State, "trust")); err != nil {
+		return nil, err
+	}
+	if err := h.open(); err != nil {
+		return nil, errors.Join(err, h.Close())
+	}
+	return h, nil
+}
+
+func (h *Handset) open() error {
+	c := h.Config
+	var err error
+	if h.slots, err = sim.Open(c.Slots); err != nil {
+		return fmt.Errorf("%w; a simulated handset is made with `create`", err)
+	}
+	if h.fetch, err = fetch.New(fetch.Options{Bases: c.Servers}); err != nil {
+		return err
+	}
+	if h.outbox, err = outbox.Open(outbox.Options{Dir: filepath.Join(c.State, "outbox"), Servers: c.Servers, Now: h.now}); err != nil {
+		return err
+	}
+	return h.start()
+}
+
+func (h *Handset) now() time.Time {
+	now, _ := h.device.Now()
+	return now
+}
+
+// start starts the agent, as power-on does.
+func (h *Handset) start() error {
+	moment, err := time.Parse(time.RFC3339, built)
+	if err != nil {
+		return fmt.Errorf("build time: %w", err)
+	}
+	h.agent = &agent.Agent{
+		Config: h.Config, Blobs: h.fetch, Slots: h.slots, Device: h.device, Reports: h.outbox, Log: h.log,
+		Trust: &trust.Client{Store: h.store, Fetch: h.fetch, Product: h.Config.Product, Clock: h.device.Now, Built: moment},
+	}
+	return h.agent.Start()
+}
+
+// Close gives the directories free for other processes.
+func (h *Handset) Close() error { return h.store.Close() }
+
+// Once polls and does all that follows, restarts included.
+func (h *Handset) Once(ctx context.Context) (agent.Status, error) {
+	for range maxRestarts {
+		status, err := h.agent.Step(ctx)
+		if err != nil || !h.agent.RestartWanted() {
+			return status, err
+		}
+		if err := h.restart(); err != nil {
+			return status, err
+		}
+	}
+	return agent.Status{}, fmt.Errorf("the handset restarted %d times after one poll", maxRestarts)
+}
+
+func (h *Handset) restart() error {
+	slot, err := h.slots.Boot()
+	if err != nil {
+		return err
+	}
+	h.log.Info("restarted", "slot", slot)
+	return h.start()
+}
+
+// Run polls for ever, and tells said the outcome of each poll. Errors are told
+// too: the next poll tries again.
+func (h *Handset) Run(ctx context.Context, said func(agent.Status, error)) error {
+	for {
+		status, err := h.Once(ctx)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		said(status, err)
+		timer := time.NewTimer(h.wait())
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		case <-timer.C:
+		}
+	}
+}
+
+// wait is the time to the next poll, or to the next report that is due.
+func (h *Handset) wait() time.Duration {
+	p := h.Config.Poll
+	d := p.Every.Duration + rand.N(p.Jitter.Duration+1)
+	if next := h.outbox.Next(); !next.IsZero() {
+		d = min(d, max(next.Sub(h.now()), time.Second))
+	}
+	return d
+}

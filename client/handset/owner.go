@@ -1,0 +1,137 @@
+package handset
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/candor-ota/candor/client/agent"
+	"github.com/candor-ota/candor/client/boot"
+	"github.com/candor-ota/candor/client/boot/sim"
+	"github.com/candor-ota/candor/client/outbox"
+	"github.com/candor-ota/candor/client/trust"
+	"github.com/candor-ota/candor/manifests"
+	"github.com/candor-ota/candor/manifests/rollout"
+)
+
+// Report is what `status` shows.
+type Report struct {
+	Product    manifests.Product `json:"product"`
+	Build      manifests.Build   `json:"build"`
+	Version    string            `json:"version"`
+	Slot       boot.Slot         `json:"slot"`
+	Status     agent.Status      `json:"status"`
+	Reporting  bool              `json:"reporting"`
+	Waiting    bool              `json:"waiting"`    // reports are not sent yet
+	Downloaded int64             `json:"downloaded"` // bytes of images, since the handset was made
+}
+
+// Report tells what runs and why nothing else happens.
+func (h *Handset) Report() (Report, error) {
+	slot, err := h.slots.Booted()
+	if err != nil {
+		return Report{}, err
+	}
+	m, err := h.slots.Metadata(slot)
+	if err != nil {
+		return Report{}, err
+	}
+	return Report{
+		Product: h.Config.Product, Build: m.Build, Version: m.Version, Slot: slot, Status: h.agent.Status(),
+		Reporting: h.outbox.Enabled(), Waiting: !h.outbox.Next().IsZero(), Downloaded: h.agent.Downloaded(),
+	}, nil
+}
+
+// OptIn lets outcomes be reported, on the word of the factory credential. The
+// service is told now, or at a later poll if it cannot be reached.
+func (h *Handset) OptIn(ctx context.Context) error {
+	if h.Config.Credential == "" {
+		return errors.New(`the configuration names no "credential"; reports need the one that the factory put on the handset`)
+	}
+	pem, err := os.ReadFile(h.Config.Credential)
+	if err != nil {
+		return fmt.Errorf("factory credential: %w", err)
+	}
+	if err := h.outbox.OptIn(pem); err != nil {
+		return err
+	}
+	if err := h.outbox.Enrol(ctx); err != nil {
+		if errors.Is(err, outbox.ErrEnrolment) {
+			return err
+		}
+		h.log.Warn("the service is told later", "reason", err)
+	}
+	return nil
+}
+
+// OptOut ends it and forgets.
+func (h *Handset) OptOut(ctx context.Context) error { return h.outbox.OptOut(ctx) }
+
+// Reporting tells whether outcomes are reported.
+func (h *Handset) Reporting() bool { return h.outbox.Enabled() }
+
+// Sent gives every report that was sent, to the letter.
+func (h *Handset) Sent() []outbox.Sent { return h.outbox.Sent() }
+
+// Answer records the owner's word on a build's notice.
+func (h *Handset) Answer(b manifests.Build, a rollout.Answer) error { return h.agent.Answer(b, a) }
+
+// GetItNow skips the wait for this handset's turn.
+func (h *Handset) GetItNow(pastPace bool) error { return h.agent.GetItNow(pastPace) }
+
+// Postpone puts updates off.
+func (h *Handset) Postpone(d time.Duration) error { return h.agent.Postpone(d) }
+
+// Retry lets a build that failed here be tried again.
+func (h *Handset) Retry(b manifests.Build) error { return h.agent.Retry(b) }
+
+// Factory is how a simulated handset leaves the factory.
+type Factory struct {
+	Image    string // of the first slot
+	Root     []byte // trusted root metadata
+	Metadata boot.Metadata
+}
+
+const maxLabelBytes = 16 << 10
+
+// LoadLabel reads the privacy label of the factory image from a YAML file. No
+// name: it collects nothing.
+func (f *Factory) LoadLabel(path string) error {
+	f.Metadata.Label.Collects = []manifests.Collection{}
+	if path == "" {
+		return nil
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("privacy label: %w", err)
+	}
+	if err := manifests.DecodeYAML(data, maxLabelBytes, &f.Metadata.Label); err != nil {
+		return fmt.Errorf("privacy label %s: %w", path, err)
+	}
+	return nil
+}
+
+// Create makes slots, boot loader and trust store as a configuration names
+// them.
+func Create(configPath string, f Factory) error {
+	c, err := agent.LoadConfig(configPath)
+	if err != nil {
+		return err
+	}
+	f.Metadata.Product = c.Product
+	info, err := os.Stat(f.Image)
+	if err != nil {
+		return fmt.Errorf("factory image: %w", err)
+	}
+	f.Metadata.Size = info.Size()
+	if err := os.MkdirAll(c.State, 0o700); err != nil {
+		return err
+	}
+	if err := trust.Init(filepath.Join(c.State, "trust"), f.Root); err != nil {
+		return err
+	}
+	return sim.Create(c.Slots, f.Image, f.Metadata)
+}

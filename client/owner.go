@@ -1,0 +1,145 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/candor-ota/candor/client/handset"
+	"github.com/candor-ota/candor/manifests"
+	"github.com/candor-ota/candor/manifests/rollout"
+)
+
+func consentCommand(o *options) *cobra.Command {
+	cmd := &cobra.Command{Use: "consent", Short: "Whether outcomes of updates are reported (off until turned on)"}
+	act := func(use, short string, do func(*cobra.Command, *handset.Handset) error) *cobra.Command {
+		return &cobra.Command{Use: use, Short: short, Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+			return o.with(cmd, func(h *handset.Handset) error { return do(cmd, h) })
+		}}
+	}
+	cmd.AddCommand(
+		act("on", "Report outcomes from now on, unlinkably and counted once", func(cmd *cobra.Command, h *handset.Handset) error {
+			if err := h.OptIn(cmd.Context()); err != nil {
+				return err
+			}
+			return o.print(cmd, map[string]bool{"reporting": true}, "Outcomes of updates are reported from now on. `consent off` ends it and deletes the enrolment.")
+		}),
+		act("off", "Report nothing, delete the enrolment and the keys", func(cmd *cobra.Command, h *handset.Handset) error {
+			if err := h.OptOut(cmd.Context()); err != nil {
+				return err
+			}
+			return o.print(cmd, map[string]bool{"reporting": false}, "Nothing is reported any more; the enrolment and its keys are deleted.")
+		}),
+		act("show", "Show whether reports are on, and every report that was sent, to the letter", func(cmd *cobra.Command, h *handset.Handset) error {
+			sent := h.Sent()
+			words := "Reports are off."
+			if h.Reporting() {
+				words = "Reports are on."
+			}
+			for _, s := range sent {
+				words += "\n" + s.String()
+			}
+			return o.print(cmd, map[string]any{"reporting": h.Reporting(), "sent": sent}, words)
+		}),
+	)
+	return cmd
+}
+
+func ownerCommands(o *options) []*cobra.Command {
+	var pastPace bool
+	now := &cobra.Command{
+		Use: "now", Short: "Do not wait for this handset's turn", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return o.with(cmd, func(h *handset.Handset) error { return h.GetItNow(pastPace) })
+		},
+	}
+	now.Flags().BoolVar(&pastPace, "past-pace", false, "a second confirmation: earlier than the makers thought wise")
+	return []*cobra.Command{
+		now,
+		o.answer("accept", "Accept the notice of a build", rollout.Accepted),
+		o.answer("decline", "Decline a build", rollout.Declined),
+		{
+			Use: "later DURATION", Short: "Put an update off, such as for 3d", Args: cobra.ExactArgs(1),
+			RunE: func(cmd *cobra.Command, args []string) error {
+				d, err := manifests.ParseDuration(args[0])
+				if err != nil {
+					return err
+				}
+				return o.with(cmd, func(h *handset.Handset) error { return h.Postpone(d.Duration) })
+			},
+		},
+		{
+			Use: "retry BUILD", Short: "Try a build again that did not work here", Args: cobra.ExactArgs(1),
+			RunE: func(cmd *cobra.Command, args []string) error {
+				b, err := manifests.ParseBuild(args[0])
+				if err != nil {
+					return err
+				}
+				return o.with(cmd, func(h *handset.Handset) error { return h.Retry(b) })
+			},
+		},
+	}
+}
+
+func (o *options) answer(use, short string, a rollout.Answer) *cobra.Command {
+	return &cobra.Command{Use: use + " BUILD", Short: short, Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
+		b, err := manifests.ParseBuild(args[0])
+		if err != nil {
+			return err
+		}
+		return o.with(cmd, func(h *handset.Handset) error { return h.Answer(b, a) })
+	}}
+}
+
+func createCommand(o *options) *cobra.Command {
+	var c handset.Factory
+	var root, label, version string
+	var build uint64
+	var epoch uint32
+	cmd := &cobra.Command{
+		Use:   "create --factory IMAGE --build N --root 1.root.json",
+		Short: "Make a simulated handset: slots, boot loader and trusted root, as the factory would",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if c.Image == "" || root == "" || build == 0 {
+				return errors.New("--factory, --build and --root are needed")
+			}
+			c.Metadata.Version, c.Metadata.Build, c.Metadata.SecurityEpoch = version, manifests.Build(build), manifests.SecurityEpoch(epoch)
+			var err error
+			if c.Root, err = os.ReadFile(root); err != nil {
+				return err
+			}
+			if err := c.LoadLabel(label); err != nil {
+				return err
+			}
+			if err := handset.Create(o.config, c); err != nil {
+				return err
+			}
+			return o.print(cmd, map[string]string{"created": o.config}, "Made a handset that runs build "+c.Metadata.Build.String()+".")
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&c.Image, "factory", "", "image that the first slot holds")
+	f.Uint64Var(&build, "build", 0, "build number of that image")
+	f.Uint32Var(&epoch, "epoch", 0, "security epoch of that image")
+	f.StringVar(&version, "version", "factory", "version of that image, for people")
+	f.StringVar(&label, "label", "", "privacy label of that image (YAML: collects)")
+	f.StringVar(&root, "root", "", "trusted root metadata")
+	return cmd
+}
+
+// at reads --at, the moment as of which metadata is verified.
+func at(text string) (time.Time, error) {
+	if text == "" {
+		return time.Now(), nil
+	}
+	t, err := time.Parse(time.RFC3339, strings.TrimSpace(text))
+	if err != nil {
+		return t, fmt.Errorf("--at %q is not a time such as 2026-01-31T12:00:00Z", text)
+	}
+	return t, nil
+}

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+// options of the demo.
+type options struct {
+	handsets int
+	bad      bool
+	json     bool
+	keep     bool
+	soak     time.Duration
+}
+
+func main() {
+	o := options{}
+	flag.IntVar(&o.handsets, "handsets", 40, "how many handsets")
+	flag.BoolVar(&o.bad, "bad-build", false, "roll out a build that fails its health check on a tenth of the handsets, and halt it")
+	flag.BoolVar(&o.json, "json", false, "print one JSON object at the end, and nothing else on standard output")
+	flag.BoolVar(&o.keep, "keep", false, "leave the server up at the end and print its address")
+	flag.DurationVar(&o.soak, "soak", 2*time.Second, "how long each stage lasts at least")
+	flag.Usage = func() {
+		fmt.Fprint(flag.CommandLine.Output(), "Usage: scripts/demo [flags]\n\nRuns Candor's main job once, for real, on this machine: two OS images, the ceremony, a\nsigned release, a staged rollout, and handsets that install it and report.\n\n")
+		flag.PrintDefaults()
+	}
+	if len(os.Args) == 3 && os.Args[1] == "os-check" {
+		if err := osCheck(context.Background(), os.Stdin, os.Args[2]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	flag.Parse()
+	if flag.NArg() > 0 || o.handsets < 1 || o.handsets > 500 {
+		flag.Usage()
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, o); err != nil {
+		fmt.Fprintln(os.Stderr, "demo:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, o options) (err error) {
+	began := time.Now()
+	dir, err := os.MkdirTemp("", "candor-demo-")
+	if err != nil {
+		return err
+	}
+	d := &demo{options: o, dir: dir, say: newVoice(o.json)}
+	defer func() { err = errors.Join(err, d.close()) }()
+	for _, step := range []struct {
+		what string
+		do   func(context.Context) error
+	}{
+		{"making two OS images from real files", d.makeImages},
+		{"building the three programs, starting the server", d.start},
+		{"the ceremony: three root holders, two engineers, thresholds of two", d.ceremony},
+		{"building and signing the release", d.release},
+		{"making the handsets", d.makeFleet},
+	} {
+		d.say.step(step.what)
+		if err := step.do(ctx); err != nil {
+			return fmt.Errorf("%s: %w", step.what, err)
+		}
+	}
+	if err := d.rollOut(ctx); err != nil {
+		return err
+	}
+	s, err := d.summary(ctx, time.Since(began))
+	if err != nil {
+		return err
+	}
+	if err := d.say.result(s); err != nil {
+		return err
+	}
+	if err := d.judge(s); err != nil {
+		return err
+	}
+	if o.keep {
+		d.say.line("The server is at %s (token in %s). Press Ctrl-C to end and clean up.", d.Server, d.Path("token"))
+		<-ctx.Done()
+	}
+	return nil
+}

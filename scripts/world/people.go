@@ -1,0 +1,163 @@
+package world
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/candor-ota/candor/manifests"
+	"github.com/candor-ota/candor/manifests/rollout"
+)
+
+// People of the world. The first three hold the root, the others are engineers.
+var people = []struct{ key, name string }{
+	{"alice", "Alice Chen"}, {"bob", "Bob Wu"}, {"carol", "Carol Lin"}, {"dora", "Dora Fang"}, {"emil", "Emil Zhou"},
+}
+
+// Ceremony makes everybody's keys, the root of trust and one product, and
+// keeps the root that handsets leave the factory with in 1.root.json.
+func (w *World) Ceremony(ctx context.Context, product manifests.Product) error {
+	for _, p := range people {
+		if _, err := w.Exec(ctx, "signer", "key", "new", p.key, "--holder", p.name, "--work-factor", "12", "--passphrase-file", "pass"); err != nil {
+			return err
+		}
+		public, err := w.Exec(ctx, "signer", "key", "show", p.key, "--public")
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(w.Path(p.key+".pub"), public, 0o644); err != nil {
+			return err
+		}
+	}
+	if _, err := w.Exec(ctx, "signer", "init", "--root-key", "alice.pub", "--root-key", "bob.pub", "--root-key", "carol.pub",
+		"--threshold", "2", "--online", "data/online-keys.json"); err != nil {
+		return err
+	}
+	if err := w.signAndSubmit(ctx, "init.proposal.json", "alice", "bob"); err != nil {
+		return err
+	}
+	if err := w.AddProduct(ctx, product); err != nil {
+		return err
+	}
+	var root []byte
+	if err := w.Call(ctx, http.MethodGet, "/metadata/1.root.json", nil, &root); err != nil {
+		return err
+	}
+	return os.WriteFile(w.Path("1.root.json"), root, 0o644)
+}
+
+// AddProduct delegates a product to the engineers.
+func (w *World) AddProduct(ctx context.Context, product manifests.Product) error {
+	if _, err := w.Exec(ctx, "signer", "product", "add", string(product), "--engineer", "dora.pub", "--engineer", "emil.pub", "--threshold", "2", "--server", w.Server); err != nil {
+		return err
+	}
+	return w.signAndSubmit(ctx, string(product)+".proposal.json", "alice", "bob", "dora", "emil")
+}
+
+func (w *World) signAndSubmit(ctx context.Context, proposal string, keys ...string) error {
+	for _, k := range keys {
+		if _, err := w.Exec(ctx, "signer", "sign", proposal, "--key", k, "--passphrase-file", "pass", "--yes"); err != nil {
+			return err
+		}
+	}
+	_, err := w.Exec(ctx, "signer", "submit", proposal, "--server", w.Server, "--token-file", "token")
+	return err
+}
+
+// Release builds a release from its author's YAML and one system image, has
+// two engineers sign it, each from the image, and submits it.
+func (w *World) Release(ctx context.Context, product manifests.Product, build manifests.Build, manifest []byte, image string) error {
+	if err := os.WriteFile(w.Path("release.yaml"), manifest, 0o644); err != nil {
+		return err
+	}
+	keys, err := w.Exec(ctx, "server", "vote-keys", string(product), build.String(), "--data", w.Path("data"), "--json")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(w.Path("vote-keys.json"), keys, 0o644); err != nil {
+		return err
+	}
+	system := "system=" + image
+	proposal := filepath.Join("out", fmt.Sprintf("%s-%d.proposal.json", product, build))
+	for _, args := range [][]string{
+		{"release", "build", "release.yaml", "--image", system, "--vote-keys", "vote-keys.json", "--server", w.Server, "--out", "out"},
+		{"release", "sign", proposal, "--key", "dora", "--builder", "--passphrase-file", "pass", "--yes"},
+		{"release", "sign", proposal, "--key", "emil", "--image", system, "--passphrase-file", "pass", "--yes"},
+		{"submit", proposal, "--server", w.Server, "--token-file", "token", "--blobs", "out"},
+	} {
+		if _, err := w.Exec(ctx, "signer", args...); err != nil {
+			return err
+		}
+	}
+	return os.RemoveAll(w.Path("out"))
+}
+
+// Rollout is what the API says about a rollout.
+type Rollout struct {
+	ID    string `json:"id"`
+	State string `json:"state"`
+	Share int    `json:"sharePPM"`
+	Stage int    `json:"stage"`
+}
+
+// Open creates a rollout from a plan and starts it.
+func (w *World) Open(ctx context.Context, plan *rollout.Plan) (Rollout, error) {
+	var r Rollout
+	if err := w.Call(ctx, http.MethodPost, "/v1/rollouts", plan, &r); err != nil {
+		return r, err
+	}
+	return w.Change(ctx, r.ID, "start", "")
+}
+
+// Change starts, pauses, resumes, advances or halts a rollout.
+func (w *World) Change(ctx context.Context, id, action, reason string) (Rollout, error) {
+	var r Rollout
+	body := map[string]string{}
+	if reason != "" {
+		body["reason"] = reason
+	}
+	return r, w.Call(ctx, http.MethodPost, "/v1/rollouts/"+id+"/"+action, body, &r)
+}
+
+// ReleaseForAll publishes the example release with a pace that lets everybody
+// install at once, and opens it to all.
+func (w *World) ReleaseForAll(ctx context.Context, product manifests.Product, build manifests.Build, image string) error {
+	manifest, err := Example(product, build, "pace:\n  - {after: 0s, maxSharePPM: 1000000}\n")
+	if err != nil {
+		return err
+	}
+	if err := w.Release(ctx, product, build, manifest, image); err != nil {
+		return err
+	}
+	_, err = w.Open(ctx, &rollout.Plan{
+		Product: product, Build: build, Channel: "stable", Kind: manifests.KindNormal,
+		Deferral: manifests.Duration{Duration: 7 * 24 * time.Hour}, Stages: []rollout.Stage{{Share: manifests.WholeFleet}},
+	})
+	return err
+}
+
+// Example is the release of the 2014 fix as its author writes it, for another
+// product, build and pace.
+func Example(product manifests.Product, build manifests.Build, pace string) ([]byte, error) {
+	root, err := Root()
+	if err != nil {
+		return nil, err
+	}
+	data, err := os.ReadFile(filepath.Join(root, "manifests", "examples", "xiaomi-optin", "release.yaml"))
+	if err != nil {
+		return nil, err
+	}
+	text := string(data)
+	begin, end := strings.Index(text, "pace:\n"), strings.Index(text, "urgency:")
+	if begin < 0 || end < begin {
+		return nil, errors.New("the example release has no pace")
+	}
+	text = text[:begin] + pace + text[end:]
+	text = strings.Replace(text, "product: xiaomi-optin", "product: "+string(product), 1)
+	return []byte(strings.Replace(text, "build: 42", "build: "+build.String(), 1)), nil
+}
