@@ -1,0 +1,74 @@
+package disk
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
+// OS is the disk of this machine.
+type OS struct{}
+
+// Open opens a file that exists.
+func (OS) Open(path string, mode Mode) (File, error) {
+	flag := os.O_RDONLY
+	if mode == Write {
+		flag = os.O_RDWR
+	}
+	f, err := os.OpenFile(path, flag, 0)
+	if err != nil {
+		return nil, err
+	}
+	if mode == Medium {
+		if err := forget(f); err != nil {
+			return nil, errors.Join(fmt.Errorf("%s: drop cache: %w", path, err), f.Close())
+		}
+	}
+	return osFile{f}, nil
+}
+
+// Create makes a sparse file that only this user reads and writes.
+func (OS) Create(path string, size int64) (File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.Truncate(size); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return osFile{f}, nil
+}
+
+// Rename is os.Rename.
+func (OS) Rename(from, to string) error { return os.Rename(from, to) }
+
+// SyncDir makes creations and renames in a directory durable.
+func (OS) SyncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// Shared looks at the number of names of a file.
+func (OS) Shared(path string) (bool, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return false, err
+	}
+	return names(info) > 1, nil
+}
+
+type osFile struct{ *os.File }
+
+// Size is that of the file; of a partition, where it ends.
+func (f osFile) Size() (int64, error) { return f.Seek(0, io.SeekEnd) }
+
+func (f osFile) Sync() error {
+	if err := dataSync(f.File); err != nil {
+		return fmt.Errorf("sync %s: %w", f.Name(), err)
+	}
+	return nil
+}
