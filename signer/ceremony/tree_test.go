@@ -190,3 +190,16 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestWholeTreeOfAnotherSystemRefused(t *testing.T) {
+	mine, other := newWorld(t), newWorld(t)
+	anchor := mine.published()
+	other.published()
+	if _, err := other.load(anchor); !errors.Is(err, ErrOtherRoot) {
+		t.Fatalf("got %v", err)
+	}
+	anchor.Version = 2
+	if _, err := mine.load(anchor); !errors.Is(err, ErrOtherRoot) {
+		t.Fatalf("a root that is not there: %v", err)
+	}
+}
