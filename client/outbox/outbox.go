@@ -179,7 +179,7 @@ func (o *Outbox) Report(ref vote.Ref, class vote.Class, v vote.Vote, within time
 	within = clamp(within)
 	e.Vote, e.Within = &v, within.Milliseconds()
 	e.CastAt = o.after(within)
-	if e.Token == nil {
+	if e.Token == nil && e.Failures == 0 {
 		// The token must be there in time. It is asked for in the first half of
 		// the delay, so that asking and casting still stand apart.
 		e.AskAt = min(e.AskAt, o.after(within/2))
