@@ -2,6 +2,7 @@ package outbox_test
 
 import (
 	"errors"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -26,6 +27,9 @@ func TestNothingIsSentWithoutConsent(t *testing.T) {
 	for range 3 {
 		h.must(h.Send(t.Context()))
 		h.now = h.now.Add(24 * time.Hour)
+	}
+	if _, err := os.Stat(filepath.Join(h.dir, "queue.json")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("something is kept without consent: %v", err)
 	}
 	h.must(h.OptOut(t.Context()))
 	if seen := h.service.requests(""); len(seen) > 0 || h.Enabled() || !h.Next().IsZero() {

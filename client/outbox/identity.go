@@ -37,6 +37,10 @@ type withdrawal struct {
 	Wait    wait                 `json:"wait,omitzero"`
 }
 
+// maxWithdrawals bounds the file: whoever turns reporting on and off that often
+// without a network waits for one.
+const maxWithdrawals = 64
+
 func (c *consent) device() ed25519.PrivateKey { return ed25519.NewKeyFromSeed(c.Device[:]) }
 
 func (c *consent) credential() ed25519.PrivateKey { return ed25519.NewKeyFromSeed(c.Key[:]) }
@@ -54,6 +58,9 @@ func (o *Outbox) OptIn(credentialPEM []byte) error {
 	chain, key, err := parseCredential(credentialPEM)
 	if err != nil {
 		return fmt.Errorf("opt in: factory credential: %w", err)
+	}
+	if len(o.identity.Withdrawals) >= maxWithdrawals {
+		return fmt.Errorf("opt in: the service has to be told of %d withdrawals first; connect the handset and let it poll", maxWithdrawals)
 	}
 	next := consent{Credential: chain, Key: key}
 	if c := o.identity.Consent; c != nil {

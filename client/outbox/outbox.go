@@ -37,7 +37,7 @@ type Options struct {
 	Timeout time.Duration  // of one request; 30 s
 	Retry   time.Duration  // greatest wait after a first failure, doubled for each further; 1 min
 
-	Now    func() time.Time                         // time.Now
+	Now    func() time.Time                         // time.Now, also while it gives the zero time (a clock that was never set)
 	Random io.Reader                                // for keys; crypto/rand
 	Delay  func(within time.Duration) time.Duration // a random part of within; uniform
 }
@@ -101,7 +101,14 @@ func Open(o Options) (*Outbox, error) {
 
 func (o *Outbox) path(name string) string { return filepath.Join(o.options.Dir, name) }
 
-func (o *Outbox) now() time.Time { return o.options.Now() }
+// now falls back on the machine's clock, which runs even if it is wrong: with
+// one that stands still no delay would ever end.
+func (o *Outbox) now() time.Time {
+	if t := o.options.Now(); !t.IsZero() {
+		return t
+	}
+	return time.Now()
+}
 
 // Enabled tells whether the owner has turned reporting on.
 func (o *Outbox) Enabled() bool { return o.identity.Consent != nil }
@@ -109,6 +116,17 @@ func (o *Outbox) Enabled() bool { return o.identity.Consent != nil }
 // Sent lists the votes that were sent, oldest first; the last 512 are kept,
 // also after reporting was turned off.
 func (o *Outbox) Sent() []Sent { return slices.Clone(o.sent.Votes) }
+
+// Waiting counts the votes that are queued and not settled.
+func (o *Outbox) Waiting() int {
+	n := 0
+	for i := range o.queue.Entries {
+		if o.queue.Entries[i].pending() {
+			n++
+		}
+	}
+	return n
+}
 
 // Refused lists, in words, the votes that will never be counted, and why; the
 // enrolment stands first if the service refused it.
@@ -207,10 +225,11 @@ func (o *Outbox) after(within time.Duration) int64 {
 func clamp(within time.Duration) time.Duration { return min(max(within, 0), maxWithin) }
 
 // moment reads a stored time. One that lies further ahead than any delay was
-// stored before the clock was set back: it has come.
+// stored before the clock was set back: it has come. The longest delay is that
+// of a vote after a pause.
 func (o *Outbox) moment(at int64) time.Time {
 	t := time.UnixMilli(at)
-	if now := o.now(); t.After(now.Add(maxWithin)) {
+	if now := o.now(); t.After(now.Add(maxWithin + maxAsked + maxRetry)) {
 		return now
 	}
 	return t

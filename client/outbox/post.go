@@ -15,7 +15,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/candor-ota/candor/manifests/api"
 	"github.com/candor-ota/candor/manifests/strict"
 	"github.com/candor-ota/candor/manifests/vote"
 )
@@ -23,7 +22,7 @@ import (
 // Problem is a refusal in the service's own words (RFC 9457).
 type Problem struct {
 	Status int           // of HTTP
-	Code   string        // stable; see package api
+	Code   string        // stable; see manifests/api
 	Detail string        // for people
 	After  time.Duration // how long the service asks to be left alone; 0 if it does not
 }
@@ -140,14 +139,18 @@ func judge(response *http.Response, body []byte, want int) ([]byte, error) {
 }
 
 func parseProblem(response *http.Response, body []byte) error {
-	var p api.Problem
+	var p struct {
+		Title  string `json:"title"`
+		Code   string `json:"code"`
+		Detail string `json:"detail"`
+	}
 	// RFC 9457, section 3.2: members that are not known are ignored.
 	if err := json.Unmarshal(body, &p); err != nil || p.Code == "" || len(p.Code) > 64 || strict.CheckText("", p.Code) != nil {
 		return &strayError{response.StatusCode, retryAfter(response)}
 	}
 	out := &Problem{Status: response.StatusCode, Code: p.Code, Detail: p.Title, After: retryAfter(response)}
-	if p.Detail != nil {
-		out.Detail = *p.Detail
+	if p.Detail != "" {
+		out.Detail = p.Detail
 	}
 	if len(out.Detail) > 1024 || strict.CheckText("", out.Detail) != nil {
 		out.Detail = "its words cannot be shown"

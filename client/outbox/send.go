@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/candor-ota/candor/manifests/api"
 	"github.com/candor-ota/candor/manifests/vote"
 )
 
@@ -98,12 +97,12 @@ func (o *Outbox) ask(ctx context.Context, e *entry) error {
 			e.CastAt = o.after(e.within()) // not at the moment of asking
 		}
 	case isFinal:
-		e.settle(refused, reason)
+		o.giveUp(e, reason)
 	case hasCode(err, codeKeyRetired):
 		o.switchSet(e)
 	case aboutService(err) && !errors.Is(err, errAnswer): // pause does the waiting
 	default:
-		if hasCode(err, api.CodeNotEnrolled) {
+		if hasCode(err, codeNotEnrolled) {
 			o.identity.Consent.Enrolled = false
 			err = errors.Join(err, o.saveIdentity())
 		}
@@ -145,14 +144,13 @@ func (o *Outbox) issue(ctx context.Context, e *entry) (vote.Token, error) {
 // switchSet starts again with the spare key, once.
 func (o *Outbox) switchSet(e *entry) {
 	if e.Set == vote.Spare || e.Spare == nil {
-		e.settle(refused, "its vote key was retired, and the release signed no other")
+		o.giveUp(e, "its vote key was retired, and the release signed no other")
 		return
 	}
 	e.Set, e.Pending, e.Token, e.Failures, e.AskAt = vote.Spare, nil, nil, 0, o.now().UnixMilli()
 }
 
-// nextCast picks the vote that has been due for longest and may leave. Trials
-// whose attempt was refused are settled on the way.
+// nextCast picks the vote that has been due for longest and may leave.
 func (o *Outbox) nextCast() *entry {
 	var next *entry
 	for i := range o.queue.Entries {
@@ -181,7 +179,7 @@ func (o *Outbox) allowed(e *entry) bool {
 func (o *Outbox) cast(ctx context.Context, e *entry) error {
 	r, err := e.Token.Cast(e.ref(), e.Class, e.Set, *e.Vote)
 	if err != nil {
-		e.settle(refused, err.Error())
+		o.giveUp(e, err.Error())
 		return errors.Join(fmt.Errorf("vote %s: %w", e, err), o.saveQueue())
 	}
 	if err := o.record(e, false); err != nil {
@@ -196,8 +194,7 @@ func (o *Outbox) cast(ctx context.Context, e *entry) error {
 		}
 		e.settle(counted, "")
 	case isFinal:
-		e.settle(refused, reason)
-		o.settleTrial(e)
+		o.giveUp(e, reason)
 	case hasCode(err, codeKeyRetired):
 		o.switchSet(e)
 	case aboutService(err): // pause does the waiting
@@ -212,14 +209,15 @@ func (o *Outbox) cast(ctx context.Context, e *entry) error {
 	return errors.Join(err, o.saveQueue())
 }
 
-// settleTrial ends the trial of an attempt that will never be counted: a trial
-// without an attempt would hide one handset's silence.
-func (o *Outbox) settleTrial(attempt *entry) {
-	if attempt.Class != vote.Attempt {
+// giveUp ends an entry that will never be counted, be it for want of a token;
+// with an attempt also its trial, which would hide one handset's silence.
+func (o *Outbox) giveUp(e *entry, reason string) {
+	e.settle(refused, reason)
+	if e.Class != vote.Attempt {
 		return
 	}
-	if trial := o.queue.find(attempt.ref(), vote.Trial); trial != nil && trial.State == waiting {
-		trial.settle(refused, "its attempt was refused: "+attempt.Reason)
+	if trial := o.queue.find(e.ref(), vote.Trial); trial != nil && trial.State == waiting {
+		trial.settle(refused, "its attempt was refused: "+reason)
 	}
 }
 

@@ -192,7 +192,7 @@ func TestAskingAndVotingShareNothing(t *testing.T) {
 	for _, c := range []vote.Class{vote.Attempt, vote.Regression} {
 		v := attempt
 		if c == vote.Regression {
-			v = vote.Vote{V: 1, Reason: vote.Other, FromClass: vote.FromOlder, Attempts: vote.AttemptsOne, Duration: vote.OverDay}
+			v = regression
 		}
 		h.report(c, v, 0)
 	}
@@ -225,7 +225,7 @@ func TestVotesAreDelayedAndSetApart(t *testing.T) {
 	if n := len(h.service.requests("/v1/tokens")); n != 1 || h.counted() != 0 {
 		t.Fatalf("%d tokens, %d votes", n, h.counted())
 	}
-	h.report(vote.Regression, vote.Vote{V: 1, Reason: vote.Other, FromClass: vote.FromOlder, Attempts: vote.AttemptsOne, Duration: vote.OverDay}, time.Hour)
+	h.report(vote.Regression, regression, time.Hour)
 	h.now = h.now.Add(24 * time.Hour) // offline, or off
 	h.must(h.Send(t.Context()))
 	if h.counted() != 1 {
@@ -238,11 +238,58 @@ func TestVotesAreDelayedAndSetApart(t *testing.T) {
 	}
 }
 
+var regression = vote.Vote{V: 1, Reason: vote.Other, FromClass: vote.FromOlder, Attempts: vote.AttemptsOne, Duration: vote.OverDay}
+
+func TestVotesThatBecameDueTogetherDoNotLeaveTogether(t *testing.T) {
+	h := reporting(t)
+	h.report(vote.Attempt, attempt, time.Hour)
+	h.report(vote.Regression, regression, time.Hour)
+	for want := range 2 {
+		h.now = h.now.Add(24 * time.Hour)
+		h.must(h.Send(t.Context()))
+		if h.counted() != want+1 {
+			t.Fatalf("%d votes counted, not %d", h.counted(), want+1)
+		}
+	}
+}
+
+func TestVoteDoesNotLeaveAtTheMomentOfAsking(t *testing.T) {
+	h := newHandset(t)
+	h.must(h.OptIn(h.credential))
+	h.must(h.Prepare(t.Context(), ref, h.rules, time.Hour))
+	h.report(vote.Attempt, attempt, time.Hour)
+	h.now = h.now.Add(24 * time.Hour)
+	h.must(h.Send(t.Context()))
+	if n := len(h.service.requests("/v1/tokens")); n != 4 || h.counted() != 0 {
+		t.Fatalf("%d tokens asked for and %d votes cast at once", n, h.counted())
+	}
+	h.now = h.Next()
+	h.must(h.Send(t.Context()))
+	if h.counted() != 1 {
+		t.Fatal("not counted")
+	}
+}
+
 func TestClockThatWasSetBackDoesNotSilence(t *testing.T) {
 	h := reporting(t)
 	h.now = h.now.Add(20 * 365 * 24 * time.Hour)
 	h.report(vote.Attempt, attempt, time.Hour)
 	h.now = time.Unix(0, 0)
+	h.must(h.Send(t.Context()))
+	if h.counted() != 1 {
+		t.Fatal("not sent")
+	}
+}
+
+func TestDelaysEndWithoutAClockThatWasSet(t *testing.T) {
+	h := reporting(t)
+	h.now = time.Time{}
+	before := time.Now()
+	h.report(vote.Attempt, attempt, time.Hour)
+	if h.Next().Before(before) {
+		t.Fatalf("due at %v", h.Next())
+	}
+	h.now = h.Next()
 	h.must(h.Send(t.Context()))
 	if h.counted() != 1 {
 		t.Fatal("not sent")
@@ -261,7 +308,14 @@ func TestTroubleOfTheServiceKeepsTheVote(t *testing.T) {
 		},
 		"cut":          func(http.ResponseWriter) { panic(http.ErrAbortHandler) },
 		"unknown code": func(w http.ResponseWriter) { problem(w, http.StatusConflict, "from-the-future") },
-		"endless":      func(w http.ResponseWriter) { w.Write(make([]byte, 1<<20)) },
+		"endless": func(w http.ResponseWriter) {
+			for range 32 {
+				if _, err := w.Write(make([]byte, 1<<20)); err != nil {
+					return
+				}
+			}
+			t.Error("32 MiB were taken in answer to a vote")
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := reporting(t)

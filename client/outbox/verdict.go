@@ -6,28 +6,43 @@ import (
 	"net/http"
 	"slices"
 	"time"
-
-	"github.com/candor-ota/candor/manifests/api"
 )
 
-// codeKeyRetired: the key set of the token is no longer in use; a token of the
-// other set may still be asked for (AMENDMENTS C3).
-const codeKeyRetired = "key-retired"
+// The service's codes that are branched on, as manifests/api has them. They are
+// never renamed; importing them would link the whole generated client.
+const (
+	codeBusy        = "busy"
+	codeNotEnrolled = "not-enrolled"
+	codeTooYoung    = "too-young"
+	// codeKeyRetired: the key set of the token is no longer in use; a token of
+	// the other set may still be asked for (AMENDMENTS C3).
+	codeKeyRetired = "key-retired"
+)
 
 // final are the refusals that will be the same however often one asks.
 var final = []string{
-	api.CodeBadRequest, api.CodeForbidden, api.CodeNotFound, api.CodeConflict, api.CodeTooLarge,
-	api.CodeBadCredential, api.CodeBatchRevoked, api.CodeAlreadyIssued, api.CodeBadElement,
-	api.CodeBadToken, api.CodeAlreadyVoted, api.CodeVotingClosed,
+	"bad-request", "forbidden", "not-found", "conflict", "too-large",
+	"bad-credential", "batch-revoked", "already-issued", "bad-element",
+	"bad-token", "already-voted", "voting-closed",
 }
+
+// youngWait is the least time after which a device key that was too young is
+// shown again.
+const youngWait = time.Hour
 
 // verdict tells whether a failure is the service's last word, and gives it.
 func verdict(err error) (reason string, isFinal bool) {
 	var p *Problem
-	if !errors.As(err, &p) || p.Status >= http.StatusInternalServerError || !slices.Contains(final, p.Code) {
+	if !errors.As(err, &p) || !p.last() || !slices.Contains(final, p.Code) {
 		return "", false
 	}
 	return fmt.Sprintf("%s: %s", p.Code, p.Detail), true
+}
+
+// last tells whether a refusal can be meant for good: trouble of the service
+// and too much at once are not, whatever the code.
+func (p *Problem) last() bool {
+	return p.Status < http.StatusInternalServerError && p.Status != http.StatusTooManyRequests
 }
 
 func hasCode(err error, code string) bool {
@@ -39,7 +54,7 @@ func hasCode(err error, code string) bool {
 // nothing else need be tried now either.
 func aboutService(err error) bool {
 	var p *Problem
-	return !errors.As(err, &p) || p.Status >= http.StatusInternalServerError || p.Code == api.CodeBusy
+	return !errors.As(err, &p) || p.Status >= http.StatusInternalServerError || p.Code == codeBusy
 }
 
 // backoff gives the wait after one more failure: at random up to a bound that
@@ -53,6 +68,9 @@ func (o *Outbox) backoff(before wait, err error) wait {
 	switch {
 	case errors.As(err, &p):
 		asked = p.After
+		if p.Code == codeTooYoung {
+			asked = max(asked, youngWait)
+		}
 	case errors.As(err, &s):
 		asked = s.after
 	}

@@ -192,7 +192,8 @@ func (s *Sim) OpenForWrite(slot boot.Slot, size int64) (disk.File, error) {
 }
 
 // usable tells whether a slot's file has the size and belongs to this handset
-// alone.
+// alone. A file without write permission is shared by some other means, which
+// root must respect too.
 func (s *Sim) usable(path string, size int64) (bool, error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, os.ErrNotExist) {
@@ -200,6 +201,9 @@ func (s *Sim) usable(path string, size int64) (bool, error) {
 	}
 	if err != nil {
 		return false, err
+	}
+	if info.Mode().Perm()&0o200 == 0 {
+		return false, nil
 	}
 	shared, err := s.disk.Shared(path)
 	return err == nil && !shared && info.Size() == size, err
