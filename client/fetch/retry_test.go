@@ -86,7 +86,7 @@ func TestLongRetryAfterEndsTheCallAndHoldsForTheNext(t *testing.T) {
 		if requests != 1 {
 			t.Errorf("%d requests to a server that asked for rest", requests)
 		}
-		pass(t, 10 * time.Minute)
+		pass(t, 10*time.Minute)
 		if _, err := c.Get(t.Context(), "a.json", 100, ""); err == nil || requests != 2 {
 			t.Errorf("%d requests, %v", requests, err)
 		}

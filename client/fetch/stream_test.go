@@ -239,7 +239,7 @@ func TestSlowReaderIsNotTakenForASlowNetwork(t *testing.T) {
 			if _, err := io.CopyN(io.Discard, d, 128<<10); err != nil {
 				t.Fatal(err)
 			}
-			pass(t, 10 * patience.RateWindow)
+			pass(t, 10*patience.RateWindow)
 		}
 		if err := d.Close(); err != nil {
 			t.Error(err)
