@@ -79,7 +79,7 @@ func TestLibrariesStayInTheirRooms(t *testing.T) {
 		"github.com/gin-gonic/gin":             {"server/api"},
 		"github.com/minio/minio-go":            {"server/store/s3"},
 		"modernc.org/sqlite":                   {"server/store/sqlite"},
-		"github.com/theupdateframework/go-tuf": {"signer/ceremony", "signer/build", "server/release", "server/publish", "client/trust"},
+		"github.com/theupdateframework/go-tuf": {"signer/ceremony", "signer/build", "server/release", "server/release/releasetest", "server/publish", "client/trust"},
 	}
 	for _, p := range packages(t) {
 		for library, allowed := range rooms {
@@ -93,14 +93,14 @@ func TestLibrariesStayInTheirRooms(t *testing.T) {
 
 func TestBinariesStaySmall(t *testing.T) {
 	banned := map[string][]string{
-		"client": {"github.com/gin-gonic", "github.com/minio", "database/sql", "modernc.org/sqlite", "github.com/jackc", "filippo.io/age"},
-		"signer": {"github.com/gin-gonic", "github.com/minio", "database/sql", "modernc.org/sqlite", "net/http/httptest", "net/http/pprof"},
-		"server": {"filippo.io/age", module + "/signer", module + "/client", "golang.org/x/term"},
+		"client": {"github.com/gin-gonic", "github.com/minio", "database/sql$", "modernc.org/sqlite", "github.com/jackc", "filippo.io/age"},
+		"signer": {"github.com/gin-gonic", "github.com/minio", "database/sql$", "modernc.org/sqlite", "net/http/httptest", "net/http/pprof"},
+		"server": {"filippo.io/age", module + "/signer", module + "/client"},
 	}
 	for _, p := range packages(t) {
 		for _, dep := range p.Deps {
 			for _, b := range banned[p.room()] {
-				if strings.HasPrefix(dep, b) {
+				if strings.HasPrefix(dep+"$", b) { // a $ ends the name: database/sql/driver is types alone
 					t.Errorf("candor-%s links %s", p.room(), dep)
 				}
 			}
