@@ -109,4 +109,5 @@ func describeTable(t roleTable) string {
 	return line
 }
 
-func days(d time.Duration) int { return int(d / (24 * time.Hour)) }
+// days rounds to the nearest.
+func days(d time.Duration) int { return int(d.Round(24*time.Hour) / (24 * time.Hour)) }
