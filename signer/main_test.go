@@ -40,3 +40,16 @@ func TestCommandLine(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"people": makePeople, "image": makeImage},
 	})
 }
+
+func TestExitStatusTellsWrongUseFromRefusal(t *testing.T) {
+	keys := "--keys=" + t.TempDir()
+	for want, args := range map[int][]string{
+		0:           {keys, "key", "list"},
+		exitFailure: {keys, "key", "show", "nobody"},
+		exitUsage:   {keys, "key", "show"},
+	} {
+		if got := run(args); got != want {
+			t.Errorf("%v: exit status %d, expected %d", args, got, want)
+		}
+	}
+}
