@@ -102,9 +102,14 @@ func TestBatchesAndVoteKeys(t *testing.T) {
 func TestWrongCommandLinesAreRefused(t *testing.T) {
 	dir := made(t)
 	for _, args := range [][]string{
-		{"run"}, {"init", "x"}, {"token", "new", "--data", dir, "--role", "god", "--name", "x"},
-		{"token", "new", "--data", dir, "--role", "viewer", "--name", "x", "--expires", "soon"}, {"vote-keys", "--data", dir, "Phone", "1"},
-		{"batch", "new", "--data", dir, "../x"}, {"run", "--data", dir, "--admin", "0.0.0.0:1"}, {"run", "--data", dir, "--tls-cert", "x"},
+		{"run"},
+		{"init", "x"},
+		{"token", "new", "--data", dir, "--role", "god", "--name", "x"},
+		{"token", "new", "--data", dir, "--role", "viewer", "--name", "x", "--expires", "soon"},
+		{"vote-keys", "--data", dir, "Phone", "1"},
+		{"batch", "new", "--data", dir, "../x"},
+		{"run", "--data", dir, "--admin", "0.0.0.0:1"},
+		{"run", "--data", dir, "--tls-cert", "x"},
 	} {
 		if _, err := command(t, args...); err == nil {
 			t.Errorf("%v: accepted", args)

@@ -25,7 +25,7 @@ func (a *Agent) Answer(build manifests.Build, answer rollout.Answer) error {
 	if answer == rollout.Declined && a.Reports.Enabled() {
 		v := vote.Vote{V: 1, Outcome: vote.Declined, Reason: vote.None, FromClass: vote.FromPrevious, Attempts: vote.AttemptsOne, Duration: vote.UnderTenMinutes}
 		if err := a.Reports.Report(vote.Ref{Product: a.Config.Product, Build: build}, vote.Refusal, v, a.Config.Report.OutcomeWithin.Duration); err != nil {
-			return err
+			a.Log.Warn("the refusal is not reported", "reason", err)
 		}
 	}
 	return a.saveMemory()

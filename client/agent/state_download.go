@@ -10,7 +10,6 @@ import (
 	"github.com/candor-ota/candor/client/disk"
 	"github.com/candor-ota/candor/client/fetch"
 	"github.com/candor-ota/candor/client/install"
-	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/rollout"
 	"github.com/candor-ota/candor/manifests/vote"
 )
@@ -120,8 +119,8 @@ func (a *Agent) verifying(ctx context.Context) (State, error) {
 	err = errors.Join(install.Verify(ctx, f, m), f.Close())
 	if err == nil {
 		a.rec.Reason = ""
-		if a.rec.StagedAt == nil {
-			a.rec.StagedAt = new(manifests.At(a.now))
+		if a.rec.StagedAt == 0 {
+			a.rec.StagedAt = a.mem.Uptime
 		}
 		return a.enter(Staged)
 	}

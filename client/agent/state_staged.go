@@ -27,7 +27,11 @@ func (a *Agent) staged(ctx context.Context) (State, error) {
 	if err := a.Reports.Send(ctx); err != nil {
 		a.Log.Warn("reports wait", "reason", err)
 	}
-	waited := a.now.Sub(a.rec.StagedAt.Time)
+	up, err := a.Device.Uptime()
+	if err != nil {
+		return Staged, err
+	}
+	waited := up - time.Duration(a.rec.StagedAt)*time.Second
 	if a.Reports.Acknowledged(ref, vote.Attempt) || waited >= a.Config.Report.AttemptWait.Duration || waited < 0 {
 		return Arming, nil
 	}
@@ -77,6 +81,6 @@ func (a *Agent) describeSlot() error {
 // slot, unbootable, and in the journal: if the offer comes back it costs nothing.
 func (a *Agent) callOff(h *rollout.Hold) (State, error) {
 	a.mem.Last = Status{Code: h.Code, Sentence: h.Sentence, Build: h.Build}
-	a.rec.StagedAt, a.rec.Restarted = nil, false
+	a.rec.StagedAt, a.rec.Restarted = 0, false
 	return a.enter(Idle)
 }

@@ -26,7 +26,7 @@ func control(f *os.File, call func(fd int) error) error {
 	}
 	var failure error
 	err = conn.Control(func(fd uintptr) {
-		for failure = call(int(fd)); failure == unix.EINTR; failure = call(int(fd)) {
+		for failure = call(int(fd)); errors.Is(failure, unix.EINTR); failure = call(int(fd)) {
 		}
 	})
 	return errors.Join(err, failure)
@@ -34,7 +34,7 @@ func control(f *os.File, call func(fd int) error) error {
 
 func names(info fs.FileInfo) uint64 {
 	if s, ok := info.Sys().(*syscall.Stat_t); ok {
-		return uint64(s.Nlink)
+		return s.Nlink
 	}
 	return 1
 }

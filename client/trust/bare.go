@@ -2,6 +2,8 @@ package trust
 
 import (
 	"context"
+	"crypto/sha256"
+	"crypto/sha512"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -12,9 +14,6 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
-
-	"crypto/sha256"
-	"crypto/sha512"
 
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 

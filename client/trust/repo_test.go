@@ -302,7 +302,7 @@ func (r *repo) handset() *handset {
 func (h *handset) restart(r *repo) {
 	r.t.Helper()
 	if h.Client != nil {
-		if err := h.Client.Store.Close(); err != nil {
+		if err := h.Store.Close(); err != nil {
 			r.t.Fatal(err)
 		}
 	}

@@ -95,7 +95,7 @@ func (p Pending) Finish(key manifests.VoteKey, r IssueResponse) (Token, error) {
 	}
 	proof, err := proofOf(r.Proof)
 	if err != nil {
-		return Token{}, fmt.Errorf("%w: %v", ErrProof, err)
+		return Token{}, fmt.Errorf("%w: %w", ErrProof, err)
 	}
 	client := oprf.NewVerifiableClient(suite, pub)
 	data, _, err := p.blind(client.DeterministicBlind)

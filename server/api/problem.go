@@ -142,7 +142,7 @@ func (a *API) fail(c *gin.Context, err error) {
 func (a *API) recovered(c *gin.Context) {
 	defer func() {
 		if p := recover(); p != nil {
-			if p == http.ErrAbortHandler {
+			if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 				panic(p)
 			}
 			a.Log.Error("panic", "route", c.FullPath(), "panic", p, "stack", string(debug.Stack()))

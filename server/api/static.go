@@ -56,19 +56,20 @@ func (s *static) file(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h := w.Header()
-	h["Etag"] = []string{f.ETag}
+	h["Etag"] = f.ETags
 	if f.Immutable {
 		h["Cache-Control"] = immutable
 	} else {
 		h["Cache-Control"] = revalidate
 	}
-	if match := r.Header.Get("If-None-Match"); match != "" && matches(match, f.ETag) {
+	// The canonical key, looked up as it is: Get would make it so each time.
+	if match := r.Header["If-None-Match"]; len(match) > 0 && matches(match[0], f.ETag) {
 		s.metrics.unchanged.Inc()
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
 	s.metrics.served.Inc()
-	h["Content-Type"], h["X-Content-Type-Options"] = jsonType, nosniff
+	h["Content-Type"], h["X-Content-Type-Options"], h["Content-Length"] = jsonType, nosniff, f.Length
 	if r.Method == http.MethodHead {
 		return
 	}

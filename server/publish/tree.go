@@ -3,6 +3,7 @@ package publish
 import (
 	"bytes"
 	"maps"
+	"strconv"
 	"time"
 
 	"github.com/candor-ota/candor/manifests"
@@ -11,9 +12,11 @@ import (
 
 // File is one file of the tree as it is served.
 type File struct {
-	Body      []byte
-	ETag      string // strong, with its quotes
-	Immutable bool   // never replaced under this name
+	Body []byte
+	ETag string // strong, with its quotes
+	// ETags and Length are header values, made once for all answers.
+	ETags, Length []string
+	Immutable     bool // never replaced under this name
 }
 
 // Tree is a consistent state of everything small: metadata and documents. It
@@ -35,13 +38,20 @@ func newTree(g *generation, issued time.Time) *Tree {
 		Issued: issued, Expires: issued.Add(timestampLife),
 	}
 	for path, body := range g.bodies {
-		t.files[path] = &File{Body: body, ETag: quoted(body), Immutable: true}
+		t.files[path] = newFile(body, true)
 	}
-	t.files[layout.TimestampFile] = &File{Body: g.Timestamp, ETag: quoted(g.Timestamp)}
+	t.files[layout.TimestampFile] = newFile(g.Timestamp, false)
 	return t
 }
 
-func quoted(body []byte) string { return `"` + manifests.SumSHA256(body).String() + `"` }
+func newFile(body []byte, immutable bool) *File {
+	tag := quoted(body)
+	return &File{Body: body, ETag: tag, ETags: []string{tag}, Length: []string{strconv.Itoa(len(body))}, Immutable: immutable}
+}
+
+// quoted is half a hash: 128 bits tell versions of a file apart, and the poll's
+// request carries them.
+func quoted(body []byte) string { return `"` + manifests.SumSHA256(body).String()[:32] + `"` }
 
 // State is what the engineers have signed and the server has published: what a
 // submission is judged against. Its bytes must not be changed.

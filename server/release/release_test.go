@@ -107,7 +107,6 @@ func collecting(r *manifests.Release) {
 // TestWhatDoesNotHoldIsRefused submits one thing that is wrong; nothing of it
 // may be published or stored, and the refusal names what and why.
 func TestWhatDoesNotHoldIsRefused(t *testing.T) {
-	type edit = func(*metadata.TargetsType)
 	cases := map[string]struct {
 		make  func(w *world) publish.Submission
 		field string
@@ -177,9 +176,9 @@ func TestWhatDoesNotHoldIsRefused(t *testing.T) {
 			return w.Add(w.Release(42, func(r *manifests.Release) { r.Version = "other" }))
 		}, "releases-phone", "never changes"},
 		"targets lists a file": {func(w *world) publish.Submission {
-			return w.NextTargets(edit(func(s *metadata.TargetsType) {
+			return w.NextTargets(func(s *metadata.TargetsType) {
 				s.Targets["a"] = &metadata.TargetFiles{Length: 1, Hashes: metadata.Hashes{"sha256": make([]byte, 32)}}
-			}))
+			})
 		}, "targets", "only delegate"},
 		"delegation dropped": {func(w *world) publish.Submission {
 			return w.NextTargets(func(s *metadata.TargetsType) { s.Delegations.Roles = s.Delegations.Roles[:1] })

@@ -2,6 +2,7 @@ package store
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -40,7 +41,7 @@ func (v *verifier) Read(p []byte) (int, error) {
 	v.sum.Write(p[:n]) // never fails, by its contract
 	switch {
 	case v.left == 0:
-		if v.err = v.finish(); v.err != io.EOF {
+		if v.err = v.finish(); !errors.Is(v.err, io.EOF) {
 			return 0, v.err
 		}
 	case err == io.EOF:
@@ -50,7 +51,7 @@ func (v *verifier) Read(p []byte) (int, error) {
 	default:
 		return n, nil
 	}
-	if v.err == io.EOF {
+	if errors.Is(v.err, io.EOF) {
 		return n, nil
 	}
 	return 0, v.err

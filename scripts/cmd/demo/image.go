@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 )
 
@@ -94,10 +93,11 @@ func fill(to string) error {
 }
 
 func goRoot() string {
-	if out, err := exec.Command("go", "env", "GOROOT").Output(); err == nil {
-		return strings.TrimSpace(string(out))
+	out, err := exec.Command("go", "env", "GOROOT").Output()
+	if err != nil {
+		return "" // the walk then says what is missing
 	}
-	return runtime.GOROOT()
+	return strings.TrimSpace(string(out))
 }
 
 func copyFile(from, to string) (int64, error) {
@@ -108,13 +108,12 @@ func copyFile(from, to string) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer in.Close()
 	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o644)
 	if err != nil {
-		return 0, err
+		return 0, errors.Join(err, in.Close())
 	}
 	n, err := io.Copy(out, in)
-	return n, errors.Join(err, out.Close())
+	return n, errors.Join(err, out.Close(), in.Close())
 }
 
 // readFromImage gives one file of an ext4 image, as the handset would see it

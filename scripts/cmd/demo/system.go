@@ -33,7 +33,7 @@ type demo struct {
 func (d *demo) close() error {
 	var err error
 	if d.World != nil {
-		err = d.World.Close()
+		err = d.Close()
 	}
 	if d.cloud != nil {
 		err = errors.Join(err, d.cloud.server.Close())

@@ -73,7 +73,7 @@ func (r *Reader) Read(t testing.TB, p manifests.Product) (*rollout.Document, map
 	_, err = u.GetTargetInfo(layout.ReleasePath(p, 1<<40))
 	role := u.GetTrustedMetadataSet().Targets[layout.ReleasesRole(p)]
 	if err == nil || role == nil {
-		return nil, nil, fmt.Errorf("a build that nobody made is signed, or its role does not load: %v", err)
+		return nil, nil, fmt.Errorf("a build that nobody made is signed, or its role does not load: %w", err)
 	}
 	for path := range role.Signed.Targets {
 		info, err := u.GetTargetInfo(path)

@@ -135,7 +135,7 @@ func (b *Blobs) abort(ctx context.Context, key, id string, cause error) error {
 	if err == nil || minio.ToErrorResponse(err).StatusCode == http.StatusNotFound || refused(cause) {
 		return cause
 	}
-	return fmt.Errorf("%w (and its parts were left in the bucket: %v)", cause, err)
+	return fmt.Errorf("%w (and its parts were left in the bucket: %w)", cause, err)
 }
 
 // failing remembers why the body could not be read to its end.

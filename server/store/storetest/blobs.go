@@ -239,7 +239,8 @@ func listSeesWhatIsBelow(t *testing.T, b store.Blobs) {
 			t.Errorf("below %q: %v; want %v", prefix, got, keys)
 		}
 	}
-	for range b.List(t.Context(), "") {
+	for _, err := range b.List(t.Context(), "") {
+		ok(t, err)
 		break // leaving early is fine
 	}
 }

@@ -79,7 +79,9 @@ func StartS3(t testing.TB) *S3 {
 		if err := cmd.Process.Kill(); err != nil {
 			t.Logf("stop S3 server: %v", err)
 		}
-		<-done
+		if err := <-done; err != nil {
+			t.Logf("the S3 server ended: %v", err) // by the signal, as it should
+		}
 		if err := log.Close(); err != nil {
 			t.Error(err)
 		}
