@@ -19,42 +19,45 @@ type chunk struct {
 }
 
 // pass streams the pack from the first missing row to its end: one stage
-// downloads, one decodes, one writes. The stages end together, with the first
-// error.
-func pass(ctx context.Context, o *Options, index *image.Index, at *Progress) (err error) {
-	ctx, cancel := context.WithCancelCause(ctx)
+// downloads, one decodes, one writes. What arrived before a stage failed is
+// still written and saved, unless it is writing that failed.
+func pass(ctx context.Context, o *Options, index *image.Index, at *Progress) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	downloaded, decoded := make(chan chunk, depth), make(chan chunk, depth)
 	free := make(chan []byte, 4*depth) // buffers that can be used again
-	ended := make(chan struct{}, 2)
+	var downloading, decoding, writing error
 	start := at.Row
 	go func() {
-		defer func() { close(downloaded); ended <- struct{}{} }()
-		if err := download(ctx, o, index, start, downloaded, free); err != nil {
-			cancel(err)
-		}
+		defer close(downloaded)
+		downloading = download(ctx, o, index, start, downloaded, free)
 	}()
 	go func() {
-		defer func() { close(decoded); ended <- struct{}{} }()
-		if err := decode(ctx, index, downloaded, decoded, free); err != nil {
-			cancel(err)
+		defer close(decoded)
+		if decoding = decode(ctx, index, downloaded, decoded, free); decoding != nil {
+			cancel()
+			for range downloaded { // until the stage before has seen it
+			}
 		}
 	}()
 	w := &writer{options: o, index: index, at: at}
 	for c := range decoded {
-		if err := w.add(c); err != nil {
-			cancel(err)
-			break
+		if writing == nil {
+			if writing = w.add(c); writing != nil {
+				cancel()
+			}
 		}
 		recycle(free, c.plain)
 	}
-	stopped := context.Cause(ctx)
-	if stopped == nil {
-		stopped = w.finish()
+	switch {
+	case writing != nil:
+		return writing
+	case decoding != nil && !errors.Is(decoding, context.Canceled):
+		return errors.Join(decoding, w.finish())
+	case downloading != nil:
+		return errors.Join(downloading, w.finish())
 	}
-	cancel(nil)
-	<-ended
-	<-ended
-	return stopped
+	return w.finish()
 }
 
 func recycle(free chan<- []byte, b []byte) {

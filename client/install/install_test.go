@@ -1,0 +1,356 @@
+package install_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/candor-ota/candor/client/disk"
+	"github.com/candor-ota/candor/client/install"
+	"github.com/candor-ota/candor/manifests"
+	"github.com/candor-ota/candor/manifests/image"
+	"github.com/candor-ota/candor/manifests/layout"
+)
+
+// built is an image with its index and pack.
+type built struct {
+	image       manifests.Image
+	plain       []byte
+	index, pack []byte
+}
+
+// build makes an image in which some chunks repeat, some compress and some do
+// neither.
+func build(t *testing.T, size int) *built {
+	t.Helper()
+	r := rand.New(rand.NewPCG(1, uint64(size)))
+	plain := make([]byte, size)
+	for i := range plain[:size/2] {
+		plain[i] = byte(r.Uint32())
+	}
+	copy(plain[size*3/4:], plain[:size/4]) // repeats
+	x := &image.Index{}
+	packer, err := image.NewPacker(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &built{plain: plain}
+	seen := map[[32]byte]int{}
+	chunks := image.NewChunker(bytes.NewReader(plain), image.ParamsFor(int64(size)))
+	for {
+		chunk, err := chunks.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum := sha256.Sum256(chunk)
+		if first, ok := seen[sum]; ok {
+			x.Repeat(first)
+			continue
+		}
+		seen[sum] = len(x.Rows)
+		packed := packer.Pack(nil, chunk)
+		b.pack = append(b.pack, packed...)
+		x.Add(len(chunk), len(packed), sum, image.PackedSum(packed))
+	}
+	if err := packer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	x.ImageSHA256, x.PackSHA256 = sha256.Sum256(plain), sha256.Sum256(b.pack)
+	if b.index, err = x.MarshalBinary(); err != nil {
+		t.Fatal(err)
+	}
+	blob := func(data []byte) manifests.Blob {
+		return manifests.Blob{SHA256: manifests.SumSHA256(data), Size: int64(len(data))}
+	}
+	b.image = manifests.Image{Slot: "system", Size: int64(size), SHA256: manifests.SumSHA256(plain), Index: blob(b.index), Pack: blob(b.pack)}
+	return b
+}
+
+// source serves index and pack from memory, and spoils them on request.
+type source struct {
+	files  map[string][]byte
+	served int64
+	cut    int64 // end the pack after that many bytes, once; 0 never
+	flip   func(path string) bool
+}
+
+func (b *built) source() *source {
+	return &source{files: map[string][]byte{layout.BlobFile(b.image.Index.SHA256): b.index, layout.BlobFile(b.image.Pack.SHA256): b.pack}}
+}
+
+func (s *source) Open(_ context.Context, path string, offset, size int64) (io.ReadCloser, error) {
+	data := s.files[path]
+	if int64(len(data)) != size {
+		return nil, fmt.Errorf("%s: asked for %d bytes of %d", path, size, len(data))
+	}
+	data = bytes.Clone(data[offset:])
+	if s.flip != nil && s.flip(path) {
+		data[len(data)/2] ^= 1
+	}
+	var r io.Reader = bytes.NewReader(data)
+	if s.cut > 0 && len(data) > int(s.cut) {
+		r = io.MultiReader(bytes.NewReader(data[:s.cut]), broken{})
+		s.cut = 0
+	}
+	return &counted{r, s}, nil
+}
+
+type broken struct{}
+
+func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+type counted struct {
+	io.Reader
+	s *source
+}
+
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	c.s.served += int64(n)
+	return n, err
+}
+
+func (c *counted) Close() error { return nil }
+
+func slot(t *testing.T, size int64) disk.File {
+	t.Helper()
+	f, err := disk.OS{}.Create(filepath.Join(t.TempDir(), "slot.img"), size)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := f.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return f
+}
+
+func options(b *built, s install.Source, f disk.File) install.Options {
+	return install.Options{
+		Image: b.image, Source: s, Slot: f,
+		Save: func(install.Progress) error { return nil }, Gate: func() error { return nil },
+	}
+}
+
+func TestSlotHoldsWhatWasSigned(t *testing.T) {
+	b := build(t, 3<<20)
+	f := slot(t, b.image.Size)
+	p, err := install.Install(t.Context(), options(b, b.source(), f))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := install.Verify(t.Context(), f, b.image); err != nil {
+		t.Fatal(err)
+	}
+	if p.Downloaded != int64(len(b.pack)) {
+		t.Errorf("says it downloaded %d bytes of %d", p.Downloaded, len(b.pack))
+	}
+	if len(b.pack) > len(b.plain)*3/5 {
+		t.Errorf("the pack has %d bytes of %d; nothing repeated or compressed", len(b.pack), len(b.plain))
+	}
+}
+
+// What was saved is on the medium, and only what was not is fetched again.
+func TestInstallationGoesOnWhereItWasSaved(t *testing.T) {
+	b := build(t, 40<<20)
+	f, s := slot(t, b.image.Size), b.source()
+	s.cut = int64(len(b.pack)) * 4 / 5
+	o := options(b, s, f)
+	var saved install.Progress
+	o.Save = func(p install.Progress) error { saved = p; return nil }
+	if _, err := install.Install(t.Context(), o); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Fatalf("a cut connection: %v", err)
+	}
+	if saved.Row == 0 {
+		t.Fatal("nothing was saved before the cut")
+	}
+	before := s.served
+	o.From = saved
+	if _, err := install.Install(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	if again := s.served - before; again >= int64(len(b.pack)) {
+		t.Errorf("the second attempt fetched %d bytes of %d", again, len(b.pack))
+	}
+	if err := install.Verify(t.Context(), f, b.image); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestSpoiltBytesAreNeverWritten(t *testing.T) {
+	b := build(t, 2<<20)
+	for name, path := range map[string]string{"index": layout.BlobFile(b.image.Index.SHA256), "pack": layout.BlobFile(b.image.Pack.SHA256)} {
+		s := b.source()
+		s.flip = func(p string) bool { return p == path }
+		f := &faulty{File: slot(t, b.image.Size)}
+		_, err := install.Install(t.Context(), options(b, s, f))
+		if !errors.Is(err, install.ErrSource) {
+			t.Errorf("a flipped bit in the %s: %v", name, err)
+		}
+		for _, w := range f.written {
+			if !bytes.Equal(w.data, b.plain[w.at:w.at+int64(len(w.data))]) {
+				t.Errorf("a flipped bit in the %s reached the slot", name)
+			}
+		}
+	}
+}
+
+func TestPassingDamageIsFetchedAgain(t *testing.T) {
+	b := build(t, 2<<20)
+	s, times := b.source(), 0
+	s.flip = func(p string) bool {
+		times++
+		return p == layout.BlobFile(b.image.Pack.SHA256) && times < 3
+	}
+	f := slot(t, b.image.Size)
+	if _, err := install.Install(t.Context(), options(b, s, f)); err != nil {
+		t.Fatal(err)
+	}
+	if err := install.Verify(t.Context(), f, b.image); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestIndexOfAnotherImageRefused(t *testing.T) {
+	b, other := build(t, 2<<20), build(t, 1<<20)
+	b.image.Index = other.image.Index
+	s := b.source()
+	s.files[layout.BlobFile(other.image.Index.SHA256)] = other.index
+	if _, err := install.Install(t.Context(), options(b, s, slot(t, b.image.Size))); err == nil || !strings.Contains(err.Error(), "another image") {
+		t.Fatalf("got %v", err)
+	}
+}
+
+// faulty is a slot that records what is written, and fails on request.
+type faulty struct {
+	disk.File
+	written []write
+	fail    func(at int64) error
+	flip    bool
+	syncs   int
+}
+
+type write struct {
+	at   int64
+	data []byte
+}
+
+func (f *faulty) WriteAt(b []byte, at int64) (int, error) {
+	if f.fail != nil {
+		if err := f.fail(at); err != nil {
+			return 0, err
+		}
+	}
+	f.written = append(f.written, write{at, bytes.Clone(b)})
+	if f.flip && at == 0 {
+		b = bytes.Clone(b)
+		b[100] ^= 1
+	}
+	return f.File.WriteAt(b, at)
+}
+
+func (f *faulty) Sync() error {
+	f.syncs++
+	return f.File.Sync()
+}
+
+func TestFullDiskIsAClearErrorAndLosesNothing(t *testing.T) {
+	b := build(t, 40<<20)
+	f := &faulty{File: slot(t, b.image.Size)}
+	f.fail = func(at int64) error {
+		if at > 20<<20 {
+			return fmt.Errorf("slot.img: %w", syscall.ENOSPC)
+		}
+		return nil
+	}
+	o := options(b, b.source(), f)
+	p, err := install.Install(t.Context(), o)
+	if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "slot system") {
+		t.Fatalf("got %v", err)
+	}
+	if p.Row == 0 {
+		t.Fatal("what was synced before is forgotten")
+	}
+	f.fail, o.From = nil, p
+	if _, err := install.Install(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	if err := install.Verify(t.Context(), f, b.image); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A disk that changes what it is given is found out before anything boots.
+func TestReadBackFindsALyingDisk(t *testing.T) {
+	b := build(t, 1<<20)
+	f := &faulty{File: slot(t, b.image.Size), flip: true}
+	if _, err := install.Install(t.Context(), options(b, b.source(), f)); err != nil && !errors.Is(err, install.ErrSlot) {
+		t.Fatal(err)
+	}
+	if err := install.Verify(t.Context(), f, b.image); !errors.Is(err, install.ErrSlot) {
+		t.Fatalf("got %v", err)
+	}
+}
+
+// Progress is saved only for what a sync has made durable.
+func TestNothingIsSavedBeforeItIsSynced(t *testing.T) {
+	b := build(t, 40<<20)
+	f := &faulty{File: slot(t, b.image.Size)}
+	o := options(b, b.source(), f)
+	saves := 0
+	o.Save = func(install.Progress) error {
+		if saves++; f.syncs < saves {
+			t.Error("saved before it was synced")
+		}
+		return nil
+	}
+	if _, err := install.Install(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	if saves < 2 {
+		t.Errorf("saved %d times in 40 MiB", saves)
+	}
+}
+
+func TestGateHoldsBeforeEverySegment(t *testing.T) {
+	b := build(t, 40<<20)
+	s := b.source()
+	o := options(b, s, slot(t, b.image.Size))
+	low, asked := errors.New("battery"), 0
+	o.Gate = func() error { asked++; return low }
+	if _, err := install.Install(t.Context(), o); !errors.Is(err, low) || s.served != 0 {
+		t.Fatalf("a gate that is shut at once: %v after %d bytes", err, s.served)
+	}
+	asked = 0
+	o.Gate = func() error {
+		if asked++; asked == 2 {
+			return low
+		}
+		return nil
+	}
+	p, err := install.Install(t.Context(), o)
+	if !errors.Is(err, low) || p.Row == 0 {
+		t.Fatalf("a gate that shuts on the way: %v, %+v", err, p)
+	}
+}
+
+func TestCancelEndsTheInstallation(t *testing.T) {
+	b := build(t, 2<<20)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := install.Install(ctx, options(b, b.source(), slot(t, b.image.Size))); !errors.Is(err, context.Canceled) {
+		t.Fatalf("got %v", err)
+	}
+}
