@@ -51,6 +51,9 @@ type Deps struct {
 	Votes    *votes.Service
 	Now      func() time.Time
 	Log      *slog.Logger
+	// CloseAfter is how long after the end of its rollouts a release still
+	// takes votes.
+	CloseAfter time.Duration
 }
 
 // API is the front. Handler and Admin are safe for concurrent use.

@@ -31,6 +31,9 @@ type Parts struct {
 	MinKeyAge time.Duration // see votes.Config; zero for none
 	Grace     time.Duration
 	ShowEvery time.Duration
+	// CloseAfter is how long after the end of its rollouts a release still
+	// takes votes.
+	CloseAfter time.Duration
 }
 
 // Assemble builds the whole service over its stores, and brings tree and
@@ -39,7 +42,7 @@ type Parts struct {
 func Assemble(ctx context.Context, p Parts) (*API, error) {
 	var d Deps
 	var err error
-	d.Ledger, d.Blobs, d.Now, d.Log = p.Ledger, p.Blobs, p.Now, p.Log
+	d.Ledger, d.Blobs, d.Now, d.Log, d.CloseAfter = p.Ledger, p.Blobs, p.Now, p.Log, p.CloseAfter
 	// Engine, publisher and intake need one another; these look them up late.
 	live := func(ctx context.Context, ref vote.Ref) (*manifests.Release, policy.Reference, error) {
 		return d.Intake.Live(ctx, ref)
@@ -87,8 +90,35 @@ func Assemble(ctx context.Context, p Parts) (*API, error) {
 	return a, nil
 }
 
-// Run keeps what is published up to date until ctx ends.
-func (a *API) Run(ctx context.Context) { a.Tree.Run(ctx) }
+// closeEvery is how often votes are looked at that may be closed.
+const closeEvery = time.Hour
+
+// Run keeps what is published up to date, and closes votes that are over,
+// until ctx ends.
+func (a *API) Run(ctx context.Context) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		a.closeVotes(ctx)
+	}()
+	a.Tree.Run(ctx)
+	<-done
+}
+
+func (a *API) closeVotes(ctx context.Context) {
+	tick := time.NewTicker(closeEvery)
+	defer tick.Stop()
+	for {
+		if err := a.Votes.CloseOver(ctx, a.CloseAfter, a.Rollouts.Over); err != nil && ctx.Err() == nil {
+			a.Log.Error("votes that are over stay open for now", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
 
 // Close releases what Assemble opened; the stores are the caller's.
 func (a *API) Close() error { return a.Uploads.Close() }

@@ -58,6 +58,9 @@ type Votes struct {
 	// Grace is how long after an attempt silence counts against a build; 24h
 	// if absent.
 	Grace *manifests.Duration `json:"grace,omitempty"`
+	// CloseAfter is how long a release still takes votes after the last of its
+	// rollouts has ended; then all but the counts is destroyed. 30d if absent.
+	CloseAfter *manifests.Duration `json:"closeAfter,omitempty"`
 	// ShowEvery is how often the counts that operators see move on; 1h if
 	// absent. Less lets a single report be watched as it lands: for tests and
 	// demos, where nobody is to be hidden.
@@ -69,6 +72,9 @@ func (v Votes) KeyAge() time.Duration { return orDefault(v.MinKeyAge, 48*time.Ho
 
 // GraceTime gives Grace or its default.
 func (v Votes) GraceTime() time.Duration { return orDefault(v.Grace, 24*time.Hour) }
+
+// Closing gives CloseAfter or its default.
+func (v Votes) Closing() time.Duration { return orDefault(v.CloseAfter, 30*24*time.Hour) }
 
 // Shown gives ShowEvery or its default.
 func (v Votes) Shown() time.Duration { return orDefault(v.ShowEvery, time.Hour) }

@@ -481,3 +481,33 @@ func TestLedgerRowDoesNotTellTheVote(t *testing.T) {
 		t.Error("a MAC prints")
 	}
 }
+
+// Section 5.5: when a release is over, nothing but the counts remains.
+func TestVotesCloseOnceTheReleaseIsOver(t *testing.T) {
+	w := newWorld(t)
+	w.says(t, vote.Attempt, begun)
+	var ended time.Time
+	over := func(context.Context, vote.Ref) (time.Time, error) { return ended, nil }
+	closed := func() bool {
+		must(t, w.CloseOver(t.Context(), 30*24*time.Hour, over))
+		v, err := w.ledger.VoteRelease(t.Context(), ref)
+		must(t, err)
+		return !v.Closed.IsZero()
+	}
+	w.pass(365 * 24 * time.Hour)
+	if closed() {
+		t.Fatal("closed while its rollout runs")
+	}
+	ended = w.clock()
+	w.pass(30*24*time.Hour - time.Second)
+	if closed() {
+		t.Fatal("closed before its time")
+	}
+	w.pass(time.Second)
+	if !closed() {
+		t.Fatal("open after its time")
+	}
+	if c := w.counts(t); c.Attempts != 1 {
+		t.Fatalf("the counts went too: %+v", c)
+	}
+}
