@@ -34,7 +34,10 @@ func control(f *os.File, call func(fd int) error) error {
 
 func names(info fs.FileInfo) uint64 {
 	if s, ok := info.Sys().(*syscall.Stat_t); ok {
-		return s.Nlink
+		return wide(s.Nlink)
 	}
 	return 1
 }
+
+// wide takes what is 32 or 64 bits wide, by processor.
+func wide[T uint32 | uint64](n T) uint64 { return uint64(n) }
