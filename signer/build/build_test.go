@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"strconv"
 	"strings"
 	"syscall"
@@ -253,7 +254,7 @@ func peakMemory(t *testing.T) int64 {
 		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
 			t.Fatal(err)
 		}
-		return usage.Maxrss // bytes where there is no /proc
+		return reflect.ValueOf(usage.Maxrss).Int() // bytes where there is no /proc
 	}
 	for line := range strings.Lines(string(status)) {
 		if value, ok := strings.CutPrefix(line, "VmHWM:"); ok {
