@@ -149,18 +149,20 @@ func (m *mirror) address(path string) (string, error) {
 // Close drops idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// Blame counts bad bytes against a mirror, named as Origin names it. After
-// three it is not asked again until Forgive.
+// Blame counts bad bytes against a mirror, named as Origin names it, and turns
+// to the next one. After three the mirror is not asked again until the next
+// poll, which begins with a Get.
 func (c *Client) Blame(origin string) {
-	for _, m := range c.mirrors {
+	for i, m := range c.mirrors {
 		if m.base.String() == origin {
 			m.strikes.Add(1)
+			c.best.CompareAndSwap(int32(i), int32((i+1)%len(c.mirrors)))
 		}
 	}
 }
 
-// Forgive clears what is held against mirrors; a new poll begins with it.
-func (c *Client) Forgive() {
+// forgive clears what is held against mirrors.
+func (c *Client) forgive() {
 	for _, m := range c.mirrors {
 		m.strikes.Store(0)
 	}

@@ -22,8 +22,10 @@ const maxETag = 256
 
 // Get reads a JSON document below the base address, of at most most bytes. With
 // an etag the server may answer that nothing changed. A file that is not there
-// is ErrNotFound; that is an answer, and other mirrors are not asked.
+// is ErrNotFound; that is an answer, and other mirrors are not asked. Mirrors
+// that sent bad bytes are asked again.
 func (c *Client) Get(ctx context.Context, path string, most int64, etag string) (Response, error) {
+	c.forgive()
 	var out Response
 	notFound := func(err error) bool { return errors.Is(err, ErrNotFound) }
 	err := c.everywhere(ctx, notFound, func(m *mirror) (err error) {

@@ -107,23 +107,43 @@ func TestServerCannotSilenceForEver(t *testing.T) {
 	})
 }
 
-func TestMirrorOfBadBytesIsLeftAloneUntilForgiven(t *testing.T) {
+func TestMirrorOfBadBytesIsLeftAloneUntilTheNextPoll(t *testing.T) {
 	var seen counted
 	c := served(t, Options{}, seen.handler(document(`{}`)))
 	for range maxStrikes {
-		if _, err := c.Get(t.Context(), "a.json", 100, ""); err != nil {
+		body, err := c.Open(t.Context(), "blobs/x", 0, 2)
+		if err != nil {
 			t.Fatal(err)
 		}
-		c.Blame(c.options.Bases[0])
+		c.Blame(body.(*Download).Origin())
+		body.Close()
 	}
-	_, err := c.Get(t.Context(), "a.json", 100, "")
+	_, err := c.Open(t.Context(), "blobs/x", 0, 2)
 	wants(t, err, ErrNoMirror)
 	if seen.count() != maxStrikes {
 		t.Errorf("%d requests", seen.count())
 	}
-	c.Forgive()
 	if _, err := c.Get(t.Context(), "a.json", 100, ""); err != nil {
 		t.Error(err)
+	}
+	if _, err := c.Open(t.Context(), "blobs/x", 0, 2); err != nil {
+		t.Errorf("after the next poll: %v", err)
+	}
+}
+
+func TestBlameTurnsToTheNextMirrorAtOnce(t *testing.T) {
+	var first, second counted
+	c := served(t, Options{}, first.handler(document(`{}`)), second.handler(document(`{}`)))
+	for range 2 {
+		body, err := c.Open(t.Context(), "blobs/x", 0, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Blame(c.options.Bases[0])
+		body.Close()
+	}
+	if first.count() != 1 || second.count() != 1 {
+		t.Errorf("%d and %d requests", first.count(), second.count())
 	}
 }
 
