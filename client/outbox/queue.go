@@ -43,14 +43,12 @@ func (s *state) UnmarshalText(b []byte) error {
 // entry is the one vote of a class that a release takes from this handset: its
 // token, from the first draw on, and the vote once there is one.
 type entry struct {
-	Product manifests.Product  `json:"product"`
-	Build   manifests.Build    `json:"build"`
-	Class   vote.Class         `json:"class"`
-	Primary manifests.VoteKey  `json:"primary"` // as signed in the release
-	Spare   *manifests.VoteKey `json:"spare,omitempty"`
-	Set     vote.Set           `json:"set"` // the one in use
-	State   state              `json:"state"`
-	Reason  string             `json:"reason,omitempty"`
+	Product manifests.Product `json:"product"`
+	Build   manifests.Build   `json:"build"`
+	Class   vote.Class        `json:"class"`
+	Key     manifests.VoteKey `json:"key"` // that the service must prove to hold; as signed in the release
+	State   state             `json:"state"`
+	Reason  string            `json:"reason,omitempty"`
 
 	AskAt    int64         `json:"askAt,omitempty"` // when the token is due to be asked for
 	Failures int           `json:"failures,omitempty"`
@@ -65,18 +63,12 @@ type entry struct {
 const maxEntries = 256
 
 func newEntry(ref vote.Ref, class vote.Class, rules manifests.VoteRules) (entry, error) {
-	e := entry{Product: ref.Product, Build: ref.Build, Class: class, Set: vote.Primary, State: waiting}
+	e := entry{Product: ref.Product, Build: ref.Build, Class: class, State: waiting}
 	key, _ := vote.KeyOf(rules, class, vote.Primary)
 	if err := vote.CheckKey(key); err != nil {
 		return e, fmt.Errorf("primary vote key of class %s: %w", class, err)
 	}
-	e.Primary = key
-	if spare, ok := vote.KeyOf(rules, class, vote.Spare); ok {
-		if err := vote.CheckKey(spare); err != nil {
-			return e, fmt.Errorf("spare vote key of class %s: %w", class, err)
-		}
-		e.Spare = &spare
-	}
+	e.Key = key
 	return e, nil
 }
 
@@ -107,14 +99,6 @@ func (e *entry) String() string { return fmt.Sprintf("%s of %s", e.Class, e.ref(
 
 // pending tells whether a vote was queued and is not settled.
 func (e *entry) pending() bool { return e.Vote != nil && e.State == waiting }
-
-// key is the one that the service must prove to hold.
-func (e *entry) key() manifests.VoteKey {
-	if e.Set == vote.Spare && e.Spare != nil {
-		return *e.Spare
-	}
-	return e.Primary
-}
 
 func (e *entry) within() time.Duration { return time.Duration(e.Within) * time.Millisecond }
 

@@ -98,8 +98,6 @@ func (o *Outbox) ask(ctx context.Context, e *entry) error {
 		}
 	case isFinal:
 		o.giveUp(e, reason)
-	case hasCode(err, codeKeyRetired):
-		o.switchSet(e)
 	case aboutService(err) && !errors.Is(err, errAnswer): // pause does the waiting
 	default:
 		if hasCode(err, codeNotEnrolled) {
@@ -122,7 +120,7 @@ func (o *Outbox) issue(ctx context.Context, e *entry) (vote.Token, error) {
 	}
 	c := o.identity.Consent
 	r := vote.IssueRequest{
-		Product: e.Product, Build: e.Build, Class: e.Class, Set: e.Set, Blinded: blinded,
+		Product: e.Product, Build: e.Build, Class: e.Class, Set: vote.Primary, Blinded: blinded,
 		DeviceKey: c.deviceKey(), Credential: c.Credential,
 	}
 	r.Sign(c.device(), c.credential())
@@ -134,20 +132,11 @@ func (o *Outbox) issue(ctx context.Context, e *entry) (vote.Token, error) {
 	if err != nil {
 		return vote.Token{}, fmt.Errorf("%w: %w", errAnswer, err)
 	}
-	token, err := e.Pending.Finish(e.key(), *answer)
+	token, err := e.Pending.Finish(e.Key, *answer)
 	if err != nil {
 		return vote.Token{}, fmt.Errorf("%w: %w", errAnswer, err)
 	}
 	return token, nil
-}
-
-// switchSet starts again with the spare key, once.
-func (o *Outbox) switchSet(e *entry) {
-	if e.Set == vote.Spare || e.Spare == nil {
-		o.giveUp(e, "its vote key was retired, and the release signed no other")
-		return
-	}
-	e.Set, e.Pending, e.Token, e.Failures, e.AskAt = vote.Spare, nil, nil, 0, o.now().UnixMilli()
 }
 
 // nextCast picks the vote that has been due for longest and may leave.
@@ -177,7 +166,7 @@ func (o *Outbox) allowed(e *entry) bool {
 // cast sends one vote. Afterwards every other vote that is due is set apart
 // from it by a random delay.
 func (o *Outbox) cast(ctx context.Context, e *entry) error {
-	r, err := e.Token.Cast(e.ref(), e.Class, e.Set, *e.Vote)
+	r, err := e.Token.Cast(e.ref(), e.Class, vote.Primary, *e.Vote)
 	if err != nil {
 		o.giveUp(e, err.Error())
 		return errors.Join(fmt.Errorf("vote %s: %w", e, err), o.saveQueue())
@@ -195,8 +184,6 @@ func (o *Outbox) cast(ctx context.Context, e *entry) error {
 		e.settle(counted, "")
 	case isFinal:
 		o.giveUp(e, reason)
-	case hasCode(err, codeKeyRetired):
-		o.switchSet(e)
 	case aboutService(err): // pause does the waiting
 	default:
 		w := o.backoff(wait{Failures: e.Failures}, err)

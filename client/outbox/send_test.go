@@ -390,7 +390,9 @@ func TestFinalRefusalsEndTheVoteWithTheirReason(t *testing.T) {
 	}
 }
 
-func TestRetiredKeyIsReplacedByTheSpareOne(t *testing.T) {
+// AMENDMENTS C3: a service that says "use the spare key" to one handset alone
+// would have its votes to itself.
+func TestServiceCannotSendOneHandsetToTheSpareKey(t *testing.T) {
 	h := reporting(t)
 	h.report(vote.Attempt, attempt, 0)
 	h.service.intercept(func(w http.ResponseWriter, _ *http.Request, body []byte) bool {
@@ -403,9 +405,10 @@ func TestRetiredKeyIsReplacedByTheSpareOne(t *testing.T) {
 	if err := h.Send(t.Context()); err == nil {
 		t.Fatal("no error")
 	}
+	h.now = h.now.Add(48 * time.Hour)
 	h.must(h.Send(t.Context()))
-	if h.counted() != 1 {
-		t.Fatalf("not counted: %v", h.Refused())
+	if h.counted() != 0 || !strings.Contains(h.Refused()[0], "key-retired") {
+		t.Fatalf("%d counted, %v", h.counted(), h.Refused())
 	}
 }
 

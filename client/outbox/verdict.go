@@ -14,16 +14,18 @@ const (
 	codeBusy        = "busy"
 	codeNotEnrolled = "not-enrolled"
 	codeTooYoung    = "too-young"
-	// codeKeyRetired: the key set of the token is no longer in use; a token of
-	// the other set may still be asked for (AMENDMENTS C3).
-	codeKeyRetired = "key-retired"
 )
 
 // final are the refusals that will be the same however often one asks.
+//
+// key-retired is among them, although the release signs a spare key: a service
+// that could send one handset to the spare key by its word alone would have
+// that handset's votes to itself. The switch has to be signed where all
+// handsets see it.
 var final = []string{
 	"bad-request", "forbidden", "not-found", "conflict", "too-large",
 	"bad-credential", "batch-revoked", "already-issued", "bad-element",
-	"bad-token", "already-voted", "voting-closed",
+	"bad-token", "already-voted", "voting-closed", "key-retired",
 }
 
 // youngWait is the least time after which a device key that was too young is

@@ -30,5 +30,6 @@ const (
 	CodeBadToken      = "bad-token"      // the vote's mac does not hold
 	CodeAlreadyVoted  = "already-voted"  // this token was redeemed with another vote
 	CodeVotingClosed  = "voting-closed"  // the release counts no more votes
+	CodeKeyRetired    = "key-retired"    // the key set of the token is no longer in use
 	CodeNotConfigured = "not-configured" // the root of trust is not there yet
 )

@@ -42,7 +42,7 @@ var statuses = map[string]int{
 	contract.CodeBatchRevoked: http.StatusForbidden, contract.CodeAlreadyIssued: http.StatusConflict,
 	contract.CodeBadElement: http.StatusBadRequest, contract.CodeBadToken: http.StatusForbidden,
 	contract.CodeAlreadyVoted: http.StatusConflict, contract.CodeVotingClosed: http.StatusGone,
-	contract.CodeNotConfigured: http.StatusServiceUnavailable, votes.CodeKeyRetired: http.StatusConflict,
+	contract.CodeNotConfigured: http.StatusServiceUnavailable, contract.CodeKeyRetired: http.StatusConflict,
 }
 
 // titles are the same for every problem of a code.

@@ -7,10 +7,6 @@ import (
 	"github.com/candor-ota/candor/server/store"
 )
 
-// CodeKeyRetired: the token's key set is no longer in use; a handset asks for
-// one of the other set and may vote with that.
-const CodeKeyRetired = "key-retired"
-
 // Error is a refusal: a stable code of package api, and a sentence for people.
 type Error struct {
 	Code   string
@@ -34,7 +30,7 @@ func answers(err error, conflict error) error {
 	case errors.Is(err, store.ErrClosed):
 		return refuse(api.CodeVotingClosed, "the release counts no more votes")
 	case errors.Is(err, store.ErrRetired):
-		return refuse(CodeKeyRetired, "this key set is not in use; ask for a token of the other one")
+		return refuse(api.CodeKeyRetired, "this key set is not in use; ask for a token of the other one")
 	case errors.Is(err, store.ErrBusy):
 		return refuse(api.CodeBusy, "too many votes at once; try again in a while")
 	case errors.Is(err, store.ErrFull):

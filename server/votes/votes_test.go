@@ -410,10 +410,10 @@ func TestLeakedKeysAreReplacedByTheSpare(t *testing.T) {
 	unspent := w.draw(t, h, vote.Attempt)
 	must(t, w.Cast(t.Context(), spend(t, old, vote.Trial, healthy)))
 	_, err := w.Issue(t.Context(), h.issueRequest(t, vote.Trial, vote.Spare, pending(t)))
-	refused(t, err, votes.CodeKeyRetired)
+	refused(t, err, api.CodeKeyRetired)
 
 	must(t, w.SwitchToSpare(t.Context(), w.entry("votes.switch")))
-	refused(t, w.Cast(t.Context(), spend(t, unspent, vote.Attempt, begun)), votes.CodeKeyRetired)
+	refused(t, w.Cast(t.Context(), spend(t, unspent, vote.Attempt, begun)), api.CodeKeyRetired)
 	token := w.drawSet(t, h, vote.Trial, vote.Spare)
 	r, err := token.Cast(ref, vote.Trial, vote.Spare, rolled)
 	must(t, err)
