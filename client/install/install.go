@@ -8,17 +8,17 @@ import (
 	"io"
 
 	"github.com/candor-ota/candor/client/disk"
+	"github.com/candor-ota/candor/client/fetch"
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/image"
-	"github.com/candor-ota/candor/manifests/layout"
 )
 
 // Bounds of an installation.
 const (
-	segmentBytes  = 16 << 20 // written between two syncs; the design allows 32 MiB
-	maxIndexBytes = 64 << 20
-	maxBad        = 3 // chunks of a source that do not hold
-	depth         = 8 // chunks in flight between two stages
+	segmentBytes = 16 << 20 // written between two syncs; the design allows 32 MiB
+	maxBad       = 3        // blobs of one origin that do not hold
+	maxBadOfMany = 30       // of all origins together
+	depth        = 8        // chunks in flight between two stages
 )
 
 // The ends of an installation on which callers branch.
@@ -49,6 +49,10 @@ type Options struct {
 	Save func(Progress) error
 	// Gate is asked before each segment; its error pauses the installation.
 	Gate func() error
+	// Again is asked before that many bytes, which are here already, are fetched
+	// once more, because the server cannot send the rest alone. Its error ends
+	// the installation; nil ends it with fetch.ErrRangeIgnored.
+	Again func(bytes int64) error
 	// Report is told how many bytes of the pack are done; it may be nil.
 	Report func(done, total int64)
 }
@@ -61,55 +65,46 @@ func Install(ctx context.Context, o Options) (Progress, error) {
 	if err := o.Gate(); err != nil {
 		return at, err
 	}
-	index, err := fetchIndex(ctx, &o)
+	index, err := o.fetchIndex(ctx)
 	if err != nil {
 		return at, err
 	}
 	if at.Row < 0 || at.Row > len(index.Rows) {
 		at.Row = 0 // a progress of another image
 	}
-	var bad int
-	for at.Row < len(index.Rows) {
-		err := pass(ctx, &o, index, &at)
-		if err == nil {
-			break
-		}
-		if !errors.Is(err, image.ErrMismatch) && !errors.Is(err, image.ErrFrame) {
-			return at, err
-		}
-		if bad++; bad == maxBad {
-			return at, fmt.Errorf("slot %s: %w, %d times: %w", o.Image.Slot, ErrSource, bad, err)
-		}
+	again := func(err error) bool {
+		return errors.Is(err, image.ErrMismatch) || (errors.Is(err, fetch.ErrRangeIgnored) && o.Again != nil)
 	}
-	return at, nil
+	err = o.attempts(again, func() error { return pass(ctx, &o, index, &at) })
+	if errors.Is(err, ErrSlot) { // what was saved does not hold: all of it again, next time
+		at.Row = 0
+		err = errors.Join(err, o.Save(at))
+	}
+	return at, err
 }
 
-// fetchIndex reads the table of chunks; nothing of it is parsed before the hash
-// that was signed holds.
-func fetchIndex(ctx context.Context, o *Options) (*image.Index, error) {
-	ref := o.Image.Index
-	if ref.Size > maxIndexBytes {
-		return nil, fmt.Errorf("index of slot %s: %d bytes; at most %d are read", o.Image.Slot, ref.Size, maxIndexBytes)
+// attempts calls try until it succeeds, as long as again says that its error
+// may be the fault of one origin. A source with a single one has three chances;
+// a Blamer says itself when nobody is left to ask.
+func (o *Options) attempts(again func(error) bool, try func() error) error {
+	limit := maxBad
+	if _, ok := o.Source.(Blamer); ok {
+		limit = maxBadOfMany
 	}
-	body, err := o.Source.Open(ctx, layout.BlobFile(ref.SHA256), 0, ref.Size)
-	if err != nil {
-		return nil, fmt.Errorf("index of slot %s: %w", o.Image.Slot, err)
+	var last error
+	for range limit {
+		err := try()
+		switch {
+		case errors.Is(err, fetch.ErrNoMirror) && last != nil:
+			return fmt.Errorf("slot %s: %w: %w; %w", o.Image.Slot, ErrSource, err, last)
+		case errors.Is(err, image.ErrFrame):
+			return fmt.Errorf("slot %s: %w: %w", o.Image.Slot, ErrSource, err) // so it was signed
+		case err == nil || !again(err):
+			return err
+		}
+		last = err
 	}
-	data, err := io.ReadAll(io.LimitReader(body, ref.Size+1))
-	if err = errors.Join(err, body.Close()); err != nil {
-		return nil, fmt.Errorf("index of slot %s: %w", o.Image.Slot, err)
-	}
-	if int64(len(data)) != ref.Size || sha256.Sum256(data) != ref.SHA256 {
-		return nil, fmt.Errorf("index of slot %s: %w", o.Image.Slot, ErrSource)
-	}
-	index, err := image.Parse(data)
-	if err != nil {
-		return nil, fmt.Errorf("index of slot %s: %w", o.Image.Slot, err)
-	}
-	if index.ImageSize != o.Image.Size || index.ImageSHA256 != o.Image.SHA256 || index.PackSize != o.Image.Pack.Size || index.PackSHA256 != o.Image.Pack.SHA256 {
-		return nil, fmt.Errorf("index of slot %s: it describes another image or pack than the release", o.Image.Slot)
-	}
-	return index, nil
+	return fmt.Errorf("slot %s: %w, %d times: %w", o.Image.Slot, ErrSource, limit, last)
 }
 
 // Verify reads a slot back and compares it with what was signed.
