@@ -16,6 +16,7 @@ import (
 	"github.com/candor-ota/candor/manifests/layout"
 	"github.com/candor-ota/candor/manifests/rollout"
 	"github.com/candor-ota/candor/scripts/world"
+	"github.com/candor-ota/candor/server/store/storetest"
 )
 
 var ctx = context.Background()
@@ -340,5 +341,50 @@ func TestWithdrawnReleaseIsGoneForThieves(t *testing.T) {
 	p := accepted(t, phone(t, w, th.url, false), 42)
 	if s := once(t, p); s.Build != 41 || s.Status.Code != "withdrawn" {
 		t.Fatalf("a withdrawn release: %+v", s)
+	}
+}
+
+// The same binary, with blobs and published files in a bucket of a real S3
+// server over TLS: the whole way, and a kill -9 in the middle.
+func TestWholeWayWithBlobsInS3(t *testing.T) {
+	s3 := storetest.StartS3(t)
+	w, err := world.New(ctx, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := w.StopServer(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	c := s3.Config(t, "candor")
+	for name, secret := range map[string]string{"access": c.AccessKey, "secret": c.SecretKey} {
+		if err := os.WriteFile(w.Path(name), []byte(secret+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Configure(fmt.Sprintf("s3: {endpoint: %q, region: %q, bucket: %q, accessKeyFile: %q, secretKeyFile: %q, caFile: %q}\n",
+		c.Endpoint, c.Region, c.Bucket, w.Path("access"), w.Path("secret"), s3.CAFile)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.StartServer(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Ceremony(ctx, product); err != nil {
+		t.Fatal(err)
+	}
+	release(t, w, 42, atOnce)
+	if err := w.StopServer(syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.StartServer(ctx); err != nil {
+		t.Fatal(err)
+	}
+	openToAll(t, w, 42)
+	if s := once(t, accepted(t, phone(t, w, "", false), 42)); s.Build != 42 {
+		t.Fatalf("%+v", s)
 	}
 }

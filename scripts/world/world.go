@@ -97,7 +97,7 @@ func (w *World) init(ctx context.Context) error {
 	}
 	// Nobody here can wait two days until a new device key may vote, or an
 	// hour until it is seen.
-	if err := w.configure("votes: {minKeyAge: 0s, showEvery: 0s}\n"); err != nil {
+	if err := w.Configure("votes: {minKeyAge: 0s, showEvery: 0s}\n"); err != nil {
 		return err
 	}
 	token, err := w.Exec(ctx, "server", "token", "new", "--data", w.Path("data"), "--name", "world", "--role", "admin")
@@ -114,7 +114,8 @@ func (w *World) init(ctx context.Context) error {
 	return os.WriteFile(w.Path("pass"), []byte("for tests and demos only: a passphrase in a file\n"), 0o600)
 }
 
-func (w *World) configure(text string) error {
+// Configure adds to the server's configuration; the server must be started anew.
+func (w *World) Configure(text string) error {
 	f, err := os.OpenFile(w.Path("data", "config.yaml"), os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err

@@ -3,10 +3,13 @@ package config
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -193,13 +196,40 @@ func (d Dir) OpenBlobs(ctx context.Context, f File) (Blobs, error) {
 	if err != nil {
 		return nil, err
 	}
-	b, err := s3.New(ctx, s3.Config{
+	c := s3.Config{
 		Endpoint: f.S3.Endpoint, Region: f.S3.Region, Bucket: f.S3.Bucket, Prefix: f.S3.Prefix, AccessKey: access, SecretKey: key,
-	})
+	}
+	if c.Transport, err = trusting(f.S3.CAFile); err != nil {
+		return nil, err
+	}
+	b, err := s3.New(ctx, c)
 	if err != nil {
 		return nil, err
 	}
 	return bucket{b}, nil
+}
+
+// trusting gives a transport that trusts the authorities of a file; without a
+// file the default one.
+func trusting(file string) (http.RoundTripper, error) {
+	if file == "" {
+		return nil, nil
+	}
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("s3: caFile: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("s3: caFile: %s holds no certificate in PEM", file)
+	}
+	t, ok := http.DefaultTransport.(*http.Transport)
+	if !ok {
+		return nil, errors.New("s3: caFile: the default transport was replaced")
+	}
+	t = t.Clone()
+	t.TLSClientConfig = &tls.Config{RootCAs: pool}
+	return t, nil
 }
 
 type bucket struct{ *s3.Blobs }

@@ -48,6 +48,8 @@ type S3 struct {
 	Prefix        string `json:"prefix,omitempty"`
 	AccessKeyFile string `json:"accessKeyFile"` // one line each
 	SecretKeyFile string `json:"secretKeyFile"`
+	// CAFile is a PEM file of the authorities to trust instead of the system's.
+	CAFile string `json:"caFile,omitempty"`
 }
 
 // Votes bounds what a stolen batch key can do.

@@ -29,6 +29,7 @@ type S3 struct {
 	Transport *http.Transport // trusts the server's own certificate
 	AccessKey string
 	SecretKey string
+	CAFile    string // PEM of its own certificate
 	buckets   string
 }
 
@@ -52,7 +53,7 @@ func StartS3(t testing.TB) *S3 {
 	dir := t.TempDir()
 	cert, key, roots := certificate(t, dir)
 	s := &S3{
-		Endpoint: freeAddress(t), AccessKey: "testadmin", SecretKey: "testsecret123",
+		Endpoint: freeAddress(t), AccessKey: "testadmin", SecretKey: "testsecret123", CAFile: cert,
 		buckets:   filepath.Join(dir, "buckets"),
 		Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, ForceAttemptHTTP2: true},
 	}
