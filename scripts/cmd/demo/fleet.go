@@ -75,15 +75,20 @@ func (d *demo) makePhone(ctx context.Context, p *phone) error {
 	return d.turn(ctx, p)
 }
 
-// each runs one step for every phone, a few at a time.
+// each runs one step for every phone.
 func (d *demo) each(ctx context.Context, do func(context.Context, *phone) error) error {
+	return d.some(ctx, d.fleet, do)
+}
+
+// some runs one step for some phones, a few at a time.
+func (d *demo) some(ctx context.Context, phones []*phone, do func(context.Context, *phone) error) error {
 	var (
 		wg   sync.WaitGroup
 		mu   sync.Mutex
 		errs []error
 		gate = make(chan struct{}, 2*runtime.NumCPU())
 	)
-	for _, p := range d.fleet {
+	for _, p := range phones {
 		gate <- struct{}{}
 		wg.Add(1)
 		go func() {

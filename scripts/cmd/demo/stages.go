@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/candor-ota/candor/manifests"
@@ -39,15 +40,31 @@ func (d *demo) rollOut(ctx context.Context) error {
 		if d.bad && d.count(rolledBack) > 0 {
 			return d.halt(ctx, r.ID, part(stage.Share))
 		}
+		if d.bad && i == len(plan.Stages)-1 {
+			return d.watchLast(ctx, r.ID)
+		}
 		if err := d.settle(ctx); err != nil {
 			return err
 		}
 		d.stages = append(d.stages, stageResult{Share: part(stage.Share), Handsets: d.count(onNewBuild)})
 	}
-	if d.bad && d.count(rolledBack) > 0 {
-		return d.halt(ctx, r.ID, 1)
-	}
 	return nil
+}
+
+// watchLast is the last stage of a bad build that no stage before has shown to
+// be bad: it is halted at the first phone that comes back.
+func (d *demo) watchLast(ctx context.Context, id string) error {
+	for some := range slices.Chunk(d.fleet, 2) {
+		for range 2 { // the first poll may only find that the owner must be asked
+			if err := d.some(ctx, some, d.turn); err != nil {
+				return err
+			}
+		}
+		if d.count(rolledBack) > 0 {
+			return d.halt(ctx, id, 1)
+		}
+	}
+	return errors.New("the bad build failed on no handset")
 }
 
 func (d *demo) plan() (*rollout.Plan, error) {
@@ -108,7 +125,7 @@ func (d *demo) picture() string {
 
 // halt stops the rollout and shows that nobody installs any more.
 func (d *demo) halt(ctx context.Context, id string, share float64) error {
-	reason := fmt.Sprintf("%d handsets went back to their old slot: the health check failed", d.count(rolledBack))
+	reason := fmt.Sprintf("handsets went back to their old slot (%d of %d that tried it): the health check failed", d.count(rolledBack), d.count(rolledBack)+d.count(onNewBuild))
 	if _, err := d.Change(ctx, id, "halt", reason); err != nil {
 		return err
 	}
