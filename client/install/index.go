@@ -47,7 +47,7 @@ func (o *Options) readIndex(ctx context.Context) ([]byte, error) {
 	if err = errors.Join(err, body.Close()); err != nil {
 		return nil, fmt.Errorf("index of slot %s: %w", o.Image.Slot, err)
 	}
-	if sha256.Sum256(data) != ref.SHA256 && len(data) == 0 {
+	if sha256.Sum256(data) != ref.SHA256 {
 		o.blame(originOf(body))
 		return nil, fmt.Errorf("index of slot %s: sha256: %w", o.Image.Slot, image.ErrMismatch)
 	}
