@@ -71,6 +71,22 @@ func TestCompressedBombIsRefused(t *testing.T) {
 	wants(t, err, ErrTooLarge)
 }
 
+// Much that becomes nothing: the wire is bounded too.
+func TestEndlessCompressedNothingIsRefused(t *testing.T) {
+	var empty bytes.Buffer
+	if err := gzip.NewWriter(&empty).Close(); err != nil {
+		t.Fatal(err)
+	}
+	c := served(t, Options{Retries: -1}, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Encoding", "gzip")
+		http.NewResponseController(w).Flush()
+		w.Write(bytes.Repeat(empty.Bytes(), 1000))
+	})
+	if _, err := c.Get(t.Context(), "a.json", 1000, ""); err == nil {
+		t.Error("accepted")
+	}
+}
+
 func TestCompressedDocumentIsRead(t *testing.T) {
 	c := served(t, Options{}, func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Accept-Encoding") != "gzip" {

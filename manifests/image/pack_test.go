@@ -113,7 +113,7 @@ func TestBadFrameRefused(t *testing.T) {
 		"skippable":           {skippable, "skippable"},
 		"no size":             {stream.Bytes(), "not declared"},
 		"other size":          {frameOf(t, chunk[1:]), "content size"},
-		"wide window":         {wide, "window"},
+		"wide window":         {wide, "window of 4194304 bytes"},
 		"not a frame":         {[]byte("these are no zstd bytes"), "frame header"},
 		"other bytes":         {other, "unpacks to other bytes"},
 		"corrupt compression": {corrupt(good), ErrFrame.Error()},
