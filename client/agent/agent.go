@@ -64,6 +64,7 @@ type Agent struct {
 	Device  Device
 	Reports Reporter
 	Log     *slog.Logger
+	Disk    disk.Disk // of the journal and of reading slots back; nil: this machine's
 
 	secret  rollout.Secret
 	mem     memory
@@ -78,6 +79,9 @@ type Agent struct {
 // Start loads what the agent knew, and reconciles it with the slot that the
 // boot loader has chosen.
 func (a *Agent) Start() error {
+	if a.Disk == nil {
+		a.Disk = disk.OS{}
+	}
 	if err := os.MkdirAll(a.Config.State, 0o700); err != nil {
 		return fmt.Errorf("agent state: %w", err)
 	}

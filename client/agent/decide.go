@@ -93,6 +93,7 @@ func (a *Agent) noteHalts() error {
 		if a.mem.Halted[build.String()] {
 			delete(a.mem.Halted, build.String())
 			put(&a.mem.HaltedSeen, build, manifests.At(a.view.Expiry))
+			delete(a.mem.PoweredOn, build.String()) // without a clock it counts from here too
 			changed = true
 		}
 	}

@@ -12,7 +12,7 @@ import (
 // loadJournal opens the journal. A damaged one is empty: where the update
 // stood is then found out from the boot loader, whose word counts anyway.
 func (a *Agent) loadJournal() error {
-	j, err := disk.OpenJournal(disk.OS{}, filepath.Join(a.Config.State, "journal"))
+	j, err := disk.OpenJournal(a.Disk, filepath.Join(a.Config.State, "journal"))
 	if err != nil && !errors.Is(err, disk.ErrDamaged) {
 		return fmt.Errorf("agent journal: %w", err)
 	}

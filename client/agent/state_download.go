@@ -42,7 +42,7 @@ func (a *Agent) downloading(ctx context.Context) (State, error) {
 	}
 	f, err := a.Slots.OpenForWrite(slot, m.Size)
 	if err != nil {
-		return Downloading, err
+		return Downloading, fmt.Errorf("install build %d: %w", a.rec.Build, explain(err))
 	}
 	before := a.rec.Progress.Downloaded
 	at, err := install.Install(ctx, install.Options{
@@ -112,7 +112,7 @@ func explain(err error) error {
 // from it.
 func (a *Agent) verifying(ctx context.Context) (State, error) {
 	m := a.offer.Release.Images[0]
-	f, err := disk.OS{}.Open(a.Slots.Image(boot.Slot(a.rec.Slot)), disk.Medium)
+	f, err := a.Disk.Open(a.Slots.Image(boot.Slot(a.rec.Slot)), disk.Medium)
 	if err != nil {
 		return Verifying, err
 	}

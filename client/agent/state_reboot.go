@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/candor-ota/candor/client/boot"
+	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/rollout"
 )
 
@@ -17,6 +18,10 @@ func (a *Agent) rebootPending(ctx context.Context) (State, error) {
 		return RebootPending, err
 	}
 	if off != nil {
+		// A power cut after Disarm must not look like a trial that failed.
+		if _, err := a.enter(Arming); err != nil {
+			return RebootPending, err
+		}
 		if err := a.Slots.Disarm(boot.Slot(a.rec.Slot)); err != nil {
 			return RebootPending, err
 		}
@@ -57,6 +62,9 @@ func (a *Agent) reconcile() error {
 	switch a.rec.State {
 	case Arming, RebootPending, Trying, Committing:
 	default:
+		if err := a.adopt(); err != nil {
+			return err
+		}
 		return a.raiseFloor()
 	}
 	booted, err := a.Slots.Booted()
@@ -83,6 +91,44 @@ func (a *Agent) reconcile() error {
 		}
 		_, err = a.enter(RolledBack)
 	}
+	return err
+}
+
+// adopt looks after slots of which a lost journal says nothing: a running one
+// that is not proved yet is on trial, and an armed one is disarmed, since
+// nobody would hear of a halt.
+func (a *Agent) adopt() error {
+	booted, err := a.Slots.Booted()
+	if err != nil {
+		return err
+	}
+	state, err := a.Slots.State(booted)
+	if err != nil {
+		return err
+	}
+	other, err := a.spare()
+	if err != nil {
+		return err
+	}
+	if state.Good {
+		if state, err = a.Slots.State(other); err != nil || !state.Armed() {
+			return err
+		}
+		return a.Slots.Disarm(other)
+	}
+	running, err := a.Slots.Metadata(booted)
+	if err != nil {
+		return err
+	}
+	before, err := a.Slots.Metadata(other)
+	if err != nil {
+		return err
+	}
+	a.rec = record{
+		Build: running.Build, From: before.Build, Slot: string(booted), Epoch: uint32(running.SecurityEpoch),
+		Tries: a.mem.Failures[running.Build.String()] + 1, Began: new(manifests.At(a.now)), Restarted: true,
+	}
+	_, err = a.enter(Trying)
 	return err
 }
 

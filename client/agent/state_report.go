@@ -11,6 +11,9 @@ func (a *Agent) reporting(context.Context) (State, error) {
 	a.reportTrial(vote.InstalledHealthy, vote.None)
 	a.say("", a.rec.Build, "Build %d runs and is healthy.", a.rec.Build)
 	a.mem.Wish = wish{}
+	if err := a.saveMemory(); err != nil { // or a power cut would carry it over to the next build
+		return Reporting, err
+	}
 	return a.rest()
 }
 
@@ -71,5 +74,5 @@ func (a *Agent) failed(context.Context) (State, error) {
 		}
 	}
 	a.rec.Reason = ""
-	return Checking, a.saveJournal()
+	return a.enter(Checking) // reported once, whatever the next poll says
 }

@@ -1,0 +1,371 @@
+package agent
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/candor-ota/candor/client/boot"
+	"github.com/candor-ota/candor/client/boot/sim"
+	"github.com/candor-ota/candor/client/disk"
+	"github.com/candor-ota/candor/client/trust"
+	"github.com/candor-ota/candor/manifests"
+	"github.com/candor-ota/candor/manifests/image"
+	"github.com/candor-ota/candor/manifests/layout"
+	"github.com/candor-ota/candor/manifests/rollout"
+	"github.com/candor-ota/candor/manifests/vote"
+)
+
+const phone = manifests.Product("phone")
+
+var began = time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC)
+
+// built is an image with the files that are published of it.
+type built struct {
+	image manifests.Image
+	plain []byte
+	files map[string][]byte
+}
+
+func build(size int, seed uint64) *built {
+	r, plain := rand.New(rand.NewPCG(seed, 1)), make([]byte, size)
+	for i := 0; i < len(plain)-8; i += 8 {
+		copy(plain[i:], fmt.Appendf(nil, "%08x", r.Uint32()))
+	}
+	x, pack, seen := &image.Index{}, []byte(nil), map[[32]byte]int{}
+	packer, err := image.NewPacker(1)
+	if err != nil {
+		panic(err)
+	}
+	for c := image.NewChunker(bytes.NewReader(plain), image.ParamsFor(int64(size))); ; {
+		chunk, err := c.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		sum := sha256.Sum256(chunk)
+		if first, ok := seen[sum]; ok {
+			x.Repeat(first)
+			continue
+		}
+		seen[sum] = len(x.Rows)
+		start := len(pack)
+		pack = packer.Pack(pack, chunk)
+		x.Add(len(chunk), len(pack)-start, sum, image.PackedSum(pack[start:]))
+	}
+	x.ImageSHA256, x.PackSHA256 = sha256.Sum256(plain), sha256.Sum256(pack)
+	index, err := x.MarshalBinary()
+	if err = errors.Join(err, packer.Close()); err != nil {
+		panic(err)
+	}
+	b := &built{plain: plain, files: map[string][]byte{}}
+	blob := func(data []byte) manifests.Blob {
+		ref := manifests.Blob{SHA256: manifests.SumSHA256(data), Size: int64(len(data))}
+		b.files[layout.BlobFile(ref.SHA256)] = data
+		return ref
+	}
+	b.image = manifests.Image{Slot: "system", Size: int64(size), SHA256: manifests.SumSHA256(plain), Index: blob(index), Pack: blob(pack)}
+	return b
+}
+
+// The images are made once; nothing writes to them.
+var (
+	small = sync.OnceValue(func() *built { return build(300<<10, 1) })
+	large = sync.OnceValue(func() *built { return build(36<<20, 2) }) // three segments
+)
+
+// published is the tree as the maker sets it; it is the agent's Trust.
+type published struct {
+	view trust.View
+	err  error
+}
+
+func (p *published) Poll(context.Context) (*trust.View, error) {
+	v := p.view
+	return &v, p.err
+}
+
+// offer signs a release of an image and opens it to the whole fleet.
+func (p *published) offer(build manifests.Build, b *built) (*manifests.Release, *rollout.Rollout) {
+	ref := rollout.Reference{Path: layout.ReleasePath(phone, build), Length: 100, SHA256: manifests.SumSHA256([]byte(build.String()))}
+	m := &manifests.Release{
+		Product: phone, Build: build, Version: "next", SecurityEpoch: 2, Images: []manifests.Image{b.image},
+		Compatible: manifests.Compatible{Models: []manifests.Name{"m1"}}, NotBefore: manifests.At(began.Add(-time.Hour)),
+		OfferUntil: manifests.At(began.AddDate(0, 3, 0)), Pace: []manifests.PaceStep{{MaxShare: manifests.WholeFleet}},
+		Urgency: manifests.Urgency{MaxKind: manifests.KindNormal}, Risk: manifests.RiskFix,
+	}
+	p.view.Releases[build] = rollout.Signed{Reference: ref, Release: m}
+	p.view.Document.Rollouts = append([]rollout.Rollout{{
+		ID: manifests.Name(fmt.Sprint("r", build)), Release: ref, Build: build, Channel: "stable",
+		State: rollout.Active, Share: manifests.WholeFleet, Kind: manifests.KindNormal,
+	}}, p.view.Document.Rollouts...)
+	return m, &p.view.Document.Rollouts[0]
+}
+
+// cdn serves blobs and remembers what was asked of it.
+type cdn struct {
+	files map[string][]byte
+	asked []string
+}
+
+func (c *cdn) Open(_ context.Context, path string, offset, size int64) (io.ReadCloser, error) {
+	c.asked = append(c.asked, fmt.Sprintf("%s from %d", path, offset))
+	data, ok := c.files[path]
+	if !ok || int64(len(data)) != size {
+		return nil, fmt.Errorf("%s: not found", path)
+	}
+	return io.NopCloser(bytes.NewReader(data[offset:])), nil
+}
+
+// device is hardware whose every sense the test sets.
+type device struct {
+	now  time.Time // zero: the clock was never set
+	up   time.Duration
+	that rollout.Conditions
+}
+
+func (d *device) Now() (time.Time, bool)                  { return d.now, !d.now.IsZero() }
+func (d *device) Uptime() (time.Duration, error)          { return d.up, nil }
+func (d *device) Conditions() (rollout.Conditions, error) { return d.that, nil }
+
+// reports remembers what it was asked to send.
+type reports struct {
+	on, acknowledged bool
+	said             []string
+	votes            []vote.Vote
+	before           func(class vote.Class)
+}
+
+func (r *reports) Enabled() bool { return r.on }
+func (r *reports) Prepare(context.Context, vote.Ref, manifests.VoteRules, time.Duration) error {
+	r.said = append(r.said, "prepare")
+	return nil
+}
+
+func (r *reports) Report(ref vote.Ref, class vote.Class, v vote.Vote, _ time.Duration) error {
+	if r.before != nil {
+		r.before(class)
+	}
+	r.said, r.votes = append(r.said, fmt.Sprintf("%s of %d: %s %s", class, ref.Build, v.Outcome, v.Reason)), append(r.votes, v)
+	return v.Validate(class)
+}
+func (r *reports) Send(context.Context) error             { return nil }
+func (r *reports) Acknowledged(vote.Ref, vote.Class) bool { return r.acknowledged }
+func (r *reports) Next() time.Time                        { return time.Time{} }
+
+// world is one handset that runs build 41 of epoch 1, and all around it.
+type world struct {
+	*testing.T
+	tree    *published
+	cdn     *cdn
+	device  *device
+	reports *reports
+	slots   *hardware
+	disk    disk.Disk
+	config  *Config
+	agent   *Agent
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	dir := t.TempDir()
+	factory := filepath.Join(dir, "factory.img")
+	if err := os.WriteFile(factory, []byte("factory"), 0o400); err != nil {
+		t.Fatal(err)
+	}
+	if err := sim.Create(filepath.Join(dir, "slots"), factory, boot.Metadata{Product: phone, Build: 41, SecurityEpoch: 1, Version: "factory"}); err != nil {
+		t.Fatal(err)
+	}
+	s, err := sim.Open(filepath.Join(dir, "slots"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{
+		T: t, cdn: &cdn{files: map[string][]byte{}}, reports: &reports{}, slots: &hardware{Sim: s}, disk: disk.OS{},
+		device: &device{now: began, up: time.Minute, that: rollout.Conditions{BatteryPercent: 100, MinBattery: 30}},
+		tree: &published{view: trust.View{
+			Document: &rollout.Document{Product: phone, Counter: 1}, Releases: map[manifests.Build]rollout.Signed{}, Expiry: began, Pace: began,
+		}},
+		config: &Config{Product: phone, Model: "m1", State: filepath.Join(dir, "state"), Health: [][]string{{"true"}}},
+	}
+	w.config.fill()
+	w.start()
+	return w
+}
+
+// offer publishes a build with the small image.
+func (w *world) offer(build manifests.Build) (*manifests.Release, *rollout.Rollout) {
+	return w.publish(build, small())
+}
+
+func (w *world) publish(build manifests.Build, b *built) (*manifests.Release, *rollout.Rollout) {
+	for path, data := range b.files {
+		w.cdn.files[path] = data
+	}
+	return w.tree.offer(build, b)
+}
+
+// start starts the agent anew: nothing but files is carried over.
+func (w *world) start() {
+	w.Helper()
+	if err := w.tryStart(); err != nil {
+		w.Fatal(err)
+	}
+}
+
+func (w *world) tryStart() error {
+	w.agent = &Agent{
+		Config: w.config, Trust: w.tree, Blobs: w.cdn, Slots: w.slots, Device: w.device, Reports: w.reports,
+		Log: slog.New(slog.DiscardHandler), Disk: w.disk,
+	}
+	return w.agent.Start()
+}
+
+// reboot turns the handset off and on.
+func (w *world) reboot() boot.Slot {
+	w.Helper()
+	slot, err := w.slots.Boot()
+	if err != nil {
+		w.Fatal(err)
+	}
+	w.device.up = 0
+	w.start()
+	return slot
+}
+
+// step is one poll without the restart that may follow.
+func (w *world) step() Status {
+	w.Helper()
+	s, err := w.agent.Step(w.Context())
+	if err != nil {
+		w.Fatal(err)
+	}
+	return s
+}
+
+// once is one poll with the restarts that follow.
+func (w *world) once() Status {
+	w.Helper()
+	for range 8 {
+		s := w.step()
+		if !w.agent.RestartWanted() {
+			return s
+		}
+		w.reboot()
+	}
+	w.Fatal("the handset restarts for ever")
+	return Status{}
+}
+
+func (w *world) state(slot boot.Slot) boot.State {
+	w.Helper()
+	s, err := w.slots.State(slot)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return s
+}
+
+// runs demands that a build runs and is marked good.
+func (w *world) runs(want manifests.Build) {
+	w.Helper()
+	slot, err := w.slots.Booted()
+	if err != nil {
+		w.Fatal(err)
+	}
+	m, err := w.slots.Metadata(slot)
+	if err != nil {
+		w.Fatal(err)
+	}
+	if m.Build != want || !w.state(slot).Good {
+		w.Fatalf("build %d runs from slot %s (%+v), want the good build %d; status %+v", m.Build, slot, w.state(slot), want, w.agent.Status())
+	}
+}
+
+func (w *world) code(s Status, want rollout.Code) {
+	w.Helper()
+	if s.Code != want || (want != "" && s.Sentence == "") {
+		w.Fatalf("status %+v, want code %q with a sentence", s, want)
+	}
+}
+
+// hardware is a simulated boot loader with hooks.
+type hardware struct {
+	*sim.Sim
+	verb  func(name string) // before each verb that changes something
+	write func() error      // before each write to a slot
+	sync  func()            // after each sync of one
+}
+
+func (h *hardware) before(name string) {
+	if h.verb != nil {
+		h.verb(name)
+	}
+}
+
+func (h *hardware) MarkUnbootable(s boot.Slot) error {
+	h.before("unbootable")
+	return h.Sim.MarkUnbootable(s)
+}
+
+func (h *hardware) Arm(s boot.Slot, tries int) error {
+	h.before("arm")
+	return h.Sim.Arm(s, tries)
+}
+
+func (h *hardware) Disarm(s boot.Slot) error {
+	h.before("disarm")
+	return h.Sim.Disarm(s)
+}
+
+func (h *hardware) MarkGood(s boot.Slot) error {
+	h.before("good")
+	return h.Sim.MarkGood(s)
+}
+
+func (h *hardware) SetMetadata(s boot.Slot, m boot.Metadata) error {
+	h.before("metadata")
+	return h.Sim.SetMetadata(s, m)
+}
+
+func (h *hardware) OpenForWrite(s boot.Slot, size int64) (disk.File, error) {
+	h.before("open")
+	f, err := h.Sim.OpenForWrite(s, size)
+	if err != nil {
+		return nil, err
+	}
+	return &slotFile{f, h}, nil
+}
+
+type slotFile struct {
+	disk.File
+	h *hardware
+}
+
+func (f *slotFile) WriteAt(b []byte, at int64) (int, error) {
+	if f.h.write != nil {
+		if err := f.h.write(); err != nil {
+			return 0, err
+		}
+	}
+	return f.File.WriteAt(b, at)
+}
+
+func (f *slotFile) Sync() error {
+	if err := f.File.Sync(); err != nil {
+		return err
+	}
+	if f.h.sync != nil {
+		f.h.sync()
+	}
+	return nil
+}
