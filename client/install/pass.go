@@ -50,7 +50,7 @@ func pass(ctx context.Context, o *Options, index *image.Index, at *Progress) err
 	switch {
 	case writing != nil:
 		return writing
-	case decoding != nil && !errors.Is(decoding, context.Canceled):
+	case decoding != nil: // a cancelled context too: rows are missing then
 		return errors.Join(decoding, w.finish())
 	case downloading != nil:
 		return errors.Join(downloading, w.finish())
