@@ -55,6 +55,8 @@ type Options struct {
 	Again func(bytes int64) error
 	// Report is told how many bytes of the pack are done; it may be nil.
 	Report func(done, total int64)
+
+	segment int64 // bytes between two syncs; 0 is segmentBytes, tests take less
 }
 
 // Install fetches and writes what is missing. When it returns nil the slot is

@@ -137,11 +137,16 @@ func slot(t *testing.T, size int64) disk.File {
 	return f
 }
 
+// segment is what is written between two syncs here.
+const segment = 512 << 10
+
 func options(b *built, s install.Source, f disk.File) install.Options {
-	return install.Options{
+	o := install.Options{
 		Image: b.image, Source: s, Slot: f,
 		Save: func(install.Progress) error { return nil }, Gate: func() error { return nil },
 	}
+	install.SetSegment(&o, segment)
+	return o
 }
 
 func TestSlotHoldsWhatWasSigned(t *testing.T) {
@@ -164,7 +169,7 @@ func TestSlotHoldsWhatWasSigned(t *testing.T) {
 
 // What was saved is on the medium, and only what was not is fetched again.
 func TestInstallationGoesOnWhereItWasSaved(t *testing.T) {
-	b := build(t, 40<<20)
+	b := build(t, 3<<20)
 	f, s := slot(t, b.image.Size), b.source()
 	s.cut = int64(len(b.pack)) * 4 / 5
 	o := options(b, s, f)
@@ -267,10 +272,10 @@ func (f *faulty) Sync() error {
 }
 
 func TestFullDiskIsAClearErrorAndLosesNothing(t *testing.T) {
-	b := build(t, 40<<20)
+	b := build(t, 3<<20)
 	f := &faulty{File: slot(t, b.image.Size)}
 	f.fail = func(at int64) error {
-		if at > 20<<20 {
+		if at > 3<<19 {
 			return fmt.Errorf("slot.img: %w", syscall.ENOSPC)
 		}
 		return nil
@@ -306,7 +311,7 @@ func TestReadBackFindsALyingDisk(t *testing.T) {
 
 // Progress is saved only for what a sync has made durable.
 func TestNothingIsSavedBeforeItIsSynced(t *testing.T) {
-	b := build(t, 40<<20)
+	b := build(t, 3<<20)
 	f := &faulty{File: slot(t, b.image.Size)}
 	o := options(b, b.source(), f)
 	saves := 0
@@ -320,12 +325,12 @@ func TestNothingIsSavedBeforeItIsSynced(t *testing.T) {
 		t.Fatal(err)
 	}
 	if saves < 2 {
-		t.Errorf("saved %d times in 40 MiB", saves)
+		t.Errorf("saved %d times in 3 MiB", saves)
 	}
 }
 
 func TestGateHoldsBeforeEverySegment(t *testing.T) {
-	b := build(t, 40<<20)
+	b := build(t, 3<<20)
 	s := b.source()
 	o := options(b, s, slot(t, b.image.Size))
 	low, asked := errors.New("battery"), 0

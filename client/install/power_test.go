@@ -67,7 +67,7 @@ func (h *handset) run(t *testing.T) error {
 // image; it never has to begin again, which is what a journal that claims more
 // than the medium holds would lead to.
 func TestPowerCutAtAnyOperationIsSurvived(t *testing.T) {
-	b := build(t, 36<<20)
+	b := build(t, 3<<20)
 	for cut := 0; ; cut++ {
 		h := newHandset(t, b, uint64(cut))
 		h.disk.CutAfter(cut)
@@ -90,9 +90,9 @@ func TestPowerCutAtAnyOperationIsSurvived(t *testing.T) {
 
 // Cut after cut, an installation that gets a little further each time ends.
 func TestManyPowerCutsAreSurvived(t *testing.T) {
-	h := newHandset(t, build(t, 36<<20), 7)
+	h := newHandset(t, build(t, 3<<20), 7)
 	for cuts := 0; ; cuts++ {
-		h.disk.CutAfter(30)
+		h.disk.CutAfter(9)
 		err := h.run(t)
 		if err == nil {
 			if cuts == 0 {
@@ -108,11 +108,11 @@ func TestManyPowerCutsAreSurvived(t *testing.T) {
 }
 
 func TestFullDiskIsResumedOnceThereIsRoom(t *testing.T) {
-	h := newHandset(t, build(t, 36<<20), 3)
+	h := newHandset(t, build(t, 3<<20), 3)
 	if _, err := disk.OpenJournal(h.disk, "state/journal"); err != nil {
 		t.Fatal(err)
 	}
-	h.disk.Room(25 << 20)
+	h.disk.Room(2 << 20)
 	if err := h.run(t); !errors.Is(err, syscall.ENOSPC) {
 		t.Fatalf("got %v", err)
 	}

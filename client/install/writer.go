@@ -1,6 +1,7 @@
 package install
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"fmt"
 
@@ -37,12 +38,13 @@ func (w *writer) add(c chunk) error {
 	}
 	w.pending = append(w.pending, plain...)
 	w.next = c.row + 1
-	if len(w.pending) >= writeBytes {
+	segment := cmp.Or(w.options.segment, segmentBytes)
+	if int64(len(w.pending)) >= min(writeBytes, segment) {
 		if err := w.flush(); err != nil {
 			return err
 		}
 	}
-	if w.begin-w.synced < segmentBytes {
+	if w.begin-w.synced < segment {
 		return nil
 	}
 	if err := w.sync(); err != nil {
