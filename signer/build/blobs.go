@@ -52,6 +52,22 @@ func (d *blobDir) newBlob() (*blob, error) {
 	return &blob{d.path, file}, nil
 }
 
+// filled makes a blob of content, synced but without its name: what can fail
+// for want of space has not failed then.
+func (d *blobDir) filled(content []byte) (*blob, error) {
+	b, err := d.newBlob()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := b.Write(content); err != nil {
+		return nil, errors.Join(err, b.discard())
+	}
+	if err := b.file.Sync(); err != nil {
+		return nil, errors.Join(full(d.path, err), b.discard())
+	}
+	return b, nil
+}
+
 func (b *blob) Write(p []byte) (int, error) {
 	n, err := b.file.Write(p)
 	return n, full(b.dir, err)

@@ -191,6 +191,21 @@ func TestFullDiskLeavesNoPartialBlob(t *testing.T) {
 	nothingLeft(t, dir)
 }
 
+// The pack is whole, and the last bytes of the disk are short of an index.
+func TestFullDiskAtTheIndexLeavesNoPack(t *testing.T) {
+	dir, room := t.TempDir(), 64<<20
+	_, err := Image(t.Context(), Options{Source: rawImage(t, 2<<20), Dir: dir, create: func(dir string) (tempFile, error) {
+		file, err := createTemp(dir)
+		full := &fullDisk{file, room}
+		room = 100
+		return full, err
+	}})
+	if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "disk is full") {
+		t.Errorf("got %v", err)
+	}
+	nothingLeft(t, dir)
+}
+
 func TestCancelledBuildLeavesNothing(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	dir := t.TempDir()

@@ -69,17 +69,17 @@ func (o Options) build(ctx context.Context) (_ Result, err error) {
 	if err != nil {
 		return Result{}, errors.Join(err, pack.discard())
 	}
-	if err := pack.commit(result.Pack.SHA256); err != nil {
-		return Result{}, err
-	}
-	table, err := dir.newBlob()
+	table, err := dir.filled(index)
 	if err != nil {
-		return Result{}, err
+		return Result{}, errors.Join(err, pack.discard())
 	}
-	if _, err := table.Write(index); err != nil {
+	if err := pack.commit(result.Pack.SHA256); err != nil {
 		return Result{}, errors.Join(err, table.discard())
 	}
-	return result, table.commit(result.Index.SHA256)
+	if err := table.commit(result.Index.SHA256); err != nil {
+		return Result{}, err
+	}
+	return result, nil
 }
 
 // describe writes the index and says what it and the pack are called.
