@@ -68,6 +68,12 @@ func (o *options) status(cmd *cobra.Command, h *handset.Handset) error {
 	if r.Status.Sentence == "" {
 		words += "It has not looked for updates yet."
 	}
+	if r.Head != "" {
+		words += "\nHead of the chain of rollouts: " + r.Head + "."
+	}
+	for _, w := range r.Warnings {
+		words += "\nWARNING: " + w
+	}
 	if r.Reporting {
 		words += "\nOutcomes of updates are reported, as the owner asked; see `consent show`."
 	} else {

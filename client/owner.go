@@ -50,14 +50,15 @@ func consentCommand(o *options) *cobra.Command {
 }
 
 func ownerCommands(o *options) []*cobra.Command {
-	var pastPace bool
+	var pastPace, payForData bool
 	now := &cobra.Command{
 		Use: "now", Short: "Do not wait for this handset's turn", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return o.with(cmd, func(h *handset.Handset) error { return h.GetItNow(pastPace) })
+			return o.with(cmd, func(h *handset.Handset) error { return h.GetItNow(pastPace, payForData) })
 		},
 	}
 	now.Flags().BoolVar(&pastPace, "past-pace", false, "a second confirmation: earlier than the makers thought wise")
+	now.Flags().BoolVar(&payForData, "pay-for-data", false, "use a metered network")
 	return []*cobra.Command{
 		now,
 		o.answer("accept", "Accept the notice of a build", rollout.Accepted),

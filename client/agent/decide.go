@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/candor-ota/candor/manifests"
@@ -21,6 +22,7 @@ func (a *Agent) poll(ctx context.Context) (rollout.Decision, error) {
 	if err := errors.Join(a.noteHalts(), a.noteUptime()); err != nil {
 		return rollout.Decision{}, err
 	}
+	a.warn()
 	in, err := a.input()
 	if err != nil {
 		return rollout.Decision{}, err
@@ -101,6 +103,22 @@ func (a *Agent) noteHalts() error {
 		return nil
 	}
 	return a.saveMemory()
+}
+
+// warn keeps what the owner should know about the maker and the way to him: a
+// fork of the chain of rollouts stays for ever, a missed promise until it is
+// kept (AMENDMENTS A1, A2).
+func (a *Agent) warn() {
+	const fork = "This handset was shown rollouts that do not follow those it was shown before: somebody shows different handsets different things. Compare `head` with another handset's."
+	forked := a.view.Forked || slices.Contains(a.mem.Warnings, fork)
+	a.mem.Warnings = nil
+	if forked {
+		a.mem.Warnings = append(a.mem.Warnings, fork)
+	}
+	if next := a.view.NextBy; next != nil && a.view.Expiry.After(next.Time) {
+		a.mem.Warnings = append(a.mem.Warnings, fmt.Sprintf("The maker promised news by %s, and none has reached this handset.", next))
+	}
+	a.mem.Head = a.view.Head.Short()
 }
 
 // noteUptime adds the time that the handset has been on to every release that

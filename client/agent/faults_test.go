@@ -377,7 +377,7 @@ func TestSpentWishDoesNotOutliveAPowerCut(t *testing.T) {
 		if len(w.tree.view.Releases) == 0 {
 			_, r := w.offer(42)
 			r.Share = 0
-			if err := w.agent.GetItNow(false); err != nil {
+			if err := w.agent.GetItNow(false, false); err != nil {
 				w.Fatal(err)
 			}
 		}

@@ -24,8 +24,11 @@ type memory struct {
 	Lab        string                    `json:"lab,omitempty"`        // lab id, in hexadecimal; only in lab mode
 	Wish       wish                      `json:"wish,omitzero"`
 	Downloaded int64                     `json:"downloaded,omitempty"` // bytes of images, ever
+	Warnings   []string                  `json:"warnings,omitempty"`
+	Head       string                    `json:"head,omitempty"` // of the chain of rollouts
+	Good       manifests.Build           `json:"good,omitempty"` // the last build that was marked good
+	GoodSince  *manifests.Time           `json:"goodSince,omitempty"`
 	Last       Status                    `json:"last,omitzero"`
-	NextPoll   *manifests.Time           `json:"nextPoll,omitempty"`
 }
 
 // wish is the owner's standing request.

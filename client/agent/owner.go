@@ -14,6 +14,13 @@ import (
 // Status is the answer to "why does nothing happen?" as of the last step.
 func (a *Agent) Status() Status { return a.mem.Last }
 
+// Warnings are sentences for the owner about the maker and the way to him.
+func (a *Agent) Warnings() []string { return a.mem.Warnings }
+
+// Head is the newest link of the chain of rollouts, short enough to compare with
+// another handset's.
+func (a *Agent) Head() string { return a.mem.Head }
+
 // Downloaded is how many bytes of images were fetched since the handset was
 // made.
 func (a *Agent) Downloaded() int64 { return a.mem.Downloaded }
@@ -32,8 +39,9 @@ func (a *Agent) Answer(build manifests.Build, answer rollout.Answer) error {
 }
 
 // GetItNow skips the share; with pastPace, confirmed a second time, the pace.
-func (a *Agent) GetItNow(pastPace bool) error {
-	a.mem.Wish.GetItNow, a.mem.Wish.PastPace = true, pastPace
+// With payForData a metered network is fine.
+func (a *Agent) GetItNow(pastPace, payForData bool) error {
+	a.mem.Wish.GetItNow, a.mem.Wish.PastPace, a.mem.Wish.PayForData = true, pastPace, payForData
 	a.mem.Wish.PostponedSince, a.mem.Wish.PostponedUntil = nil, nil
 	return a.saveMemory()
 }
@@ -41,7 +49,8 @@ func (a *Agent) GetItNow(pastPace bool) error {
 // Postpone puts updates off. The release bounds for how long that holds.
 func (a *Agent) Postpone(d time.Duration) error {
 	now := a.clock()
-	a.mem.Wish = wish{PostponedSince: new(manifests.At(now)), PostponedUntil: new(manifests.At(now.Add(d)))}
+	a.mem.Wish.GetItNow, a.mem.Wish.PastPace = false, false
+	a.mem.Wish.PostponedSince, a.mem.Wish.PostponedUntil = new(manifests.At(now)), new(manifests.At(now.Add(d)))
 	return a.saveMemory()
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/candor-ota/candor/client/boot"
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/rollout"
+	"github.com/candor-ota/candor/manifests/vote"
 )
 
 // rebootPending decides again at each poll: a halt reaches armed handsets too
@@ -147,11 +148,34 @@ func (a *Agent) raiseFloor() error {
 	if err != nil {
 		return err
 	}
-	if !state.Good || running.SecurityEpoch <= a.mem.Floor {
+	if !state.Good {
 		return nil
 	}
-	a.mem.Floor = running.SecurityEpoch
+	a.noteRegression(running.Build)
+	if running.SecurityEpoch <= a.mem.Floor && running.Build == a.mem.Good {
+		return nil
+	}
+	if running.Build != a.mem.Good {
+		a.mem.Good, a.mem.GoodSince = running.Build, new(manifests.At(a.now))
+	}
+	a.mem.Floor = max(a.mem.Floor, running.SecurityEpoch)
 	return a.saveMemory()
+}
+
+// noteRegression reports that a build which had proved itself no longer boots:
+// the loader fell back to an older one (AMENDMENTS M4).
+func (a *Agent) noteRegression(running manifests.Build) {
+	if running >= a.mem.Good || a.mem.GoodSince == nil || !a.Reports.Enabled() {
+		return
+	}
+	v := vote.Vote{
+		V: 1, Reason: vote.BootLoop, FromClass: fromClass(a.mem.Good, running), Attempts: vote.AttemptsOne,
+		Duration: vote.BucketDuration(a.now.Sub(a.mem.GoodSince.Time)),
+	}
+	ref := vote.Ref{Product: a.Config.Product, Build: a.mem.Good}
+	if err := a.Reports.Report(ref, vote.Regression, v, a.Config.Report.OutcomeWithin.Duration); err != nil {
+		a.Log.Warn("the regression is not reported", "reason", err)
+	}
 }
 
 var errUnproved = errors.New("the new build did not prove itself")

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 
+	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/vote"
 )
 
@@ -41,14 +42,14 @@ func (a *Agent) reportTrial(outcome vote.Outcome, reason vote.Reason) {
 
 func (a *Agent) vote(outcome vote.Outcome, reason vote.Reason) vote.Vote {
 	return vote.Vote{
-		V: 1, Outcome: outcome, Reason: reason, FromClass: a.fromClass(),
+		V: 1, Outcome: outcome, Reason: reason, FromClass: fromClass(a.rec.Build, a.rec.From),
 		Attempts: vote.BucketAttempts(a.rec.Tries), Duration: vote.BucketDuration(a.now.Sub(a.rec.Began.Time)),
 	}
 }
 
 // fromClass says, coarsely, how old the build was from which the update began.
-func (a *Agent) fromClass() vote.FromClass {
-	switch a.rec.Build - a.rec.From {
+func fromClass(build, from manifests.Build) vote.FromClass {
+	switch build - from {
 	case 1:
 		return vote.FromPrevious
 	case 2:

@@ -24,6 +24,8 @@ type Report struct {
 	Version    string            `json:"version"`
 	Slot       boot.Slot         `json:"slot"`
 	Status     agent.Status      `json:"status"`
+	Head       string            `json:"head,omitempty"`     // of the chain of rollouts, to compare with another handset's
+	Warnings   []string          `json:"warnings,omitempty"` // about the maker and the way to him
 	Reporting  bool              `json:"reporting"`
 	Waiting    bool              `json:"waiting"`    // reports are not sent yet
 	Downloaded int64             `json:"downloaded"` // bytes of images, since the handset was made
@@ -40,7 +42,7 @@ func (h *Handset) Report() (Report, error) {
 		return Report{}, err
 	}
 	return Report{
-		Product: h.Config.Product, Build: m.Build, Version: m.Version, Slot: slot, Status: h.agent.Status(),
+		Product: h.Config.Product, Build: m.Build, Version: m.Version, Slot: slot, Status: h.agent.Status(), Head: h.agent.Head(), Warnings: h.agent.Warnings(),
 		Reporting: h.outbox.Enabled(), Waiting: !h.outbox.Next().IsZero(), Downloaded: h.agent.Downloaded(),
 	}, nil
 }
@@ -80,7 +82,9 @@ func (h *Handset) Sent() []outbox.Sent { return h.outbox.Sent() }
 func (h *Handset) Answer(b manifests.Build, a rollout.Answer) error { return h.agent.Answer(b, a) }
 
 // GetItNow skips the wait for this handset's turn.
-func (h *Handset) GetItNow(pastPace bool) error { return h.agent.GetItNow(pastPace) }
+func (h *Handset) GetItNow(pastPace, payForData bool) error {
+	return h.agent.GetItNow(pastPace, payForData)
+}
 
 // Postpone puts updates off.
 func (h *Handset) Postpone(d time.Duration) error { return h.agent.Postpone(d) }

@@ -188,7 +188,10 @@ func (c *Client) accept(w *walk, view *View, files []file, timestamp fetch.Respo
 		}
 	}
 	st := w.state
-	st.ETag, st.LastWalk, st.StaleFrom = timestamp.ETag, new(manifests.At(view.Expiry)), nil
+	st.ETag, st.LastWalk, st.StaleFrom = "", new(manifests.At(view.Expiry)), nil
+	if timestamp.ETag == layout.ETag(timestamp.Body) {
+		st.ETag = timestamp.ETag // any other could be this handset's alone, and follow it from poll to poll
+	}
 	if view.Document != nil {
 		st.Head = &head{Counter: view.Document.Counter, SHA256: view.Head}
 	}

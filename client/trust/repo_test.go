@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -76,6 +75,7 @@ type repo struct {
 	requests []string
 	answer   func(w http.ResponseWriter, r *http.Request) bool // takes over when it returns true
 	url      string
+	cookie   string // served as the ETag of everything
 }
 
 func newRepo(t testing.TB) *repo {
@@ -255,7 +255,10 @@ func (r *repo) serve(w http.ResponseWriter, req *http.Request) {
 		http.NotFound(w, req)
 		return
 	}
-	etag := strconv.Quote(manifests.SumSHA256(data).Short())
+	etag := layout.ETag(data)
+	if r.cookie != "" {
+		etag = r.cookie
+	}
 	w.Header().Set("ETag", etag)
 	w.Header().Set("Content-Type", "application/json")
 	if req.Header.Get("If-None-Match") == etag {

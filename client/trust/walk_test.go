@@ -66,6 +66,24 @@ func TestColdRefreshTakesSixRequestsAndAnUnchangedPollOne(t *testing.T) {
 	}
 }
 
+// P3: an ETag that the server chose is a cookie; it is not sent back.
+func TestETagIsNoCookie(t *testing.T) {
+	r := newRepo(t)
+	h := r.handset()
+	r.cookie = `"handset-4711"`
+	sent := ""
+	r.answer = func(_ http.ResponseWriter, req *http.Request) bool {
+		sent += req.Header.Get("If-None-Match")
+		return false
+	}
+	for range 3 {
+		mustPoll(t, h)
+	}
+	if sent != "" {
+		t.Fatalf("it sent %s back", sent)
+	}
+}
+
 func TestFullWalkAtLeastDaily(t *testing.T) {
 	r := newRepo(t)
 	h := r.handset()

@@ -91,5 +91,9 @@ func MetadataFile(role string, version int64) string {
 	return fmt.Sprintf("%s/%d.%s.json", MetadataDir, version, role)
 }
 
+// ETag is the entity tag of a file of the tree: half its hash. A handset sends
+// back no other, since a tag that a server may choose is a cookie.
+func ETag(body []byte) string { return `"` + manifests.SumSHA256(body).String()[:32] + `"` }
+
 // BlobFile is where a blob stands in the tree.
 func BlobFile(hash manifests.SHA256) string { return BlobsDir + "/" + hash.String() }

@@ -264,7 +264,7 @@ func (s *step) commit(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("publish: %w", err)
 	}
-	h := store.Head{Name: treeHead, Version: s.next.number, ETag: store.ETag(quoted(s.next.Timestamp)), Document: document, Updated: s.now}
+	h := store.Head{Name: treeHead, Version: s.next.number, ETag: store.ETag(layout.ETag(s.next.Timestamp)), Document: document, Updated: s.now}
 	old := s.current.number
 	s.current = nil // until it is known what the ledger holds
 	if err := s.ledger.SetHead(ctx, s.lease, old, h); err != nil {

@@ -45,13 +45,9 @@ func newTree(g *generation, issued time.Time) *Tree {
 }
 
 func newFile(body []byte, immutable bool) *File {
-	tag := quoted(body)
+	tag := layout.ETag(body)
 	return &File{Body: body, ETag: tag, ETags: []string{tag}, Length: []string{strconv.Itoa(len(body))}, Immutable: immutable}
 }
-
-// quoted is half a hash: 128 bits tell versions of a file apart, and the poll's
-// request carries them.
-func quoted(body []byte) string { return `"` + manifests.SumSHA256(body).String()[:32] + `"` }
 
 // State is what the engineers have signed and the server has published: what a
 // submission is judged against. Its bytes must not be changed.
