@@ -1,0 +1,66 @@
+package agent
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/candor-ota/candor/manifests"
+)
+
+// AMENDMENTS A1, A2: a fork stays for ever, a broken promise until it is kept.
+func TestForksAndBrokenPromisesAreShown(t *testing.T) {
+	w := newWorld(t)
+	w.step()
+	if got := w.agent.Warnings(); len(got) != 0 {
+		t.Fatalf("warned of nothing: %q", got)
+	}
+	w.tree.view.Forked = true
+	promised := manifests.At(w.tree.view.Expiry.Add(-time.Hour))
+	w.tree.view.NextBy = &promised
+	w.step()
+	got := strings.Join(w.agent.Warnings(), "\n")
+	if !strings.Contains(got, "different handsets different things") || !strings.Contains(got, "promised news by "+promised.String()) {
+		t.Fatalf("warned %q", got)
+	}
+	w.tree.view.Forked, w.tree.view.NextBy = false, nil
+	w.start()
+	w.step()
+	if got := w.agent.Warnings(); len(got) != 1 || !strings.Contains(got[0], "different handsets") {
+		t.Fatalf("the fork is forgotten, or the kept promise is not: %q", got)
+	}
+}
+
+// AMENDMENTS M4: a build that proved itself and then no longer boots is told of.
+func TestFallBackFromAGoodBuildIsARegression(t *testing.T) {
+	w := newWorld(t)
+	w.reports.on, w.reports.acknowledged = true, true
+	w.offer(42)
+	w.once()
+	w.runs(42)
+	env := filepath.Join(filepath.Dir(w.config.State), "slots", "boot.json")
+	data, err := os.ReadFile(env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken := strings.Replace(string(data), `"b":{"bootable":true,"good":true,"tries":0}`, `"b":{"bootable":false,"good":false,"tries":0}`, 1)
+	if broken == string(data) {
+		t.Fatalf("boot.json has another form: %s", data)
+	}
+	if err := os.WriteFile(env, []byte(broken), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if slot := w.reboot(); slot != "a" {
+		t.Fatalf("booted %s", slot)
+	}
+	w.step()
+	w.reboot() // told once
+	if n := w.reports.count("regression of 42"); n != 1 {
+		t.Fatalf("%d regressions in %q", n, w.reports.said)
+	}
+	if w.agent.mem.Good != 41 {
+		t.Fatalf("good build is %d", w.agent.mem.Good)
+	}
+}
