@@ -96,6 +96,9 @@ func (a *Agent) Start() error {
 		return err
 	}
 	a.now = a.clock()
+	if err := a.noteReboot(); err != nil {
+		return err
+	}
 	return a.reconcile()
 }
 

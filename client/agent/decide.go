@@ -129,10 +129,7 @@ func (a *Agent) noteUptime() error {
 		return err
 	}
 	now := int64(up / time.Second)
-	passed := now - a.mem.Uptime
-	if passed < 0 {
-		passed = now // it was off in between
-	}
+	passed := now - a.mem.Uptime // noteReboot has seen to restarts
 	a.mem.Uptime = now
 	seen := map[string]int64{}
 	for build := range a.view.Releases {
@@ -143,6 +140,19 @@ func (a *Agent) noteUptime() error {
 		seen[build.String()] = before
 	}
 	a.mem.PoweredOn = seen
+	return nil
+}
+
+// noteReboot sees at the start, when uptime is short, that it began anew: at a
+// poll later on it may have passed the old mark again.
+func (a *Agent) noteReboot() error {
+	up, err := a.Device.Uptime()
+	if err != nil {
+		return err
+	}
+	if int64(up/time.Second) < a.mem.Uptime {
+		a.mem.Uptime = 0
+	}
 	return nil
 }
 

@@ -306,6 +306,9 @@ func TestPaceOfADeadClockCountsPoweredOnTime(t *testing.T) {
 		w.device.up = 3 * time.Hour // on, then off for days
 		w.code(w.once(), rollout.Pace)
 	}
+	if on := w.agent.mem.PoweredOn["42"]; on != 9*3600 {
+		t.Fatalf("powered on for %d s, want 3 times 3 h", on)
+	}
 	// A halt makes it count from the offer after it.
 	r.State = rollout.Halted
 	w.code(w.once(), rollout.HaltedCode)
