@@ -147,7 +147,7 @@ func (a *Agent) Step(ctx context.Context) (Status, error) {
 		if err != nil {
 			return a.settle(ctx, state, err)
 		}
-		if next == state || next == Idle {
+		if next == state || next == Idle || next == Paused {
 			return a.settle(ctx, next, nil)
 		}
 		state = next

@@ -217,6 +217,33 @@ func TestPauseInTheMiddleGoesOnWhereItWas(t *testing.T) {
 	}
 }
 
+// A server that ignores Range costs the owner nothing that he did not agree to.
+func TestWholeFileOnceMoreOnlyWhereItIsFree(t *testing.T) {
+	w := newWorld(t)
+	w.publish(42, large())
+	syncs := 0
+	w.slots.sync = func() {
+		if syncs++; syncs == 2 {
+			w.device.that.BatteryPercent = 1
+		}
+	}
+	w.code(w.step(), rollout.Battery)
+	w.slots.sync = nil
+	w.cdn.noRange = true
+	w.device.that = rollout.Conditions{BatteryPercent: 100, MinBattery: 30, Metered: true}
+	if err := w.agent.GetItNow(false, true); err != nil { // the owner pays for the rest, not for all of it again
+		t.Fatal(err)
+	}
+	s := w.step()
+	w.code(s, rollout.Metered)
+	if !strings.Contains(s.Sentence, "once more") {
+		t.Fatalf("said %q", s.Sentence)
+	}
+	w.device.that.Metered = false
+	w.once()
+	w.runs(42)
+}
+
 func TestFullDiskIsSaidAndRecovers(t *testing.T) {
 	full := &fs.PathError{Op: "write", Path: "b.img", Err: syscall.ENOSPC}
 	w := newWorld(t)

@@ -46,7 +46,7 @@ func (a *Agent) downloading(ctx context.Context) (State, error) {
 	}
 	before := a.rec.Progress.Downloaded
 	at, err := install.Install(ctx, install.Options{
-		Image: m, Source: a.Blobs, Slot: f, From: a.rec.Progress, Save: a.saveProgress, Gate: a.gate,
+		Image: m, Source: a.Blobs, Slot: f, From: a.rec.Progress, Save: a.saveProgress, Gate: a.gate, Again: a.again,
 		Report: func(done, total int64) { a.Log.Info("installing", "build", a.rec.Build, "bytes", done, "of", total) },
 	})
 	err = errors.Join(err, f.Close())
@@ -84,6 +84,20 @@ func (a *Agent) gate() error {
 		return &paused{hold}
 	}
 	return nil
+}
+
+// again lets bytes that are here already be fetched once more, where a server
+// cannot send the rest alone and the network costs nothing. What the owner
+// agreed to pay for was the smaller plan.
+func (a *Agent) again(bytes int64) error {
+	c, err := a.Device.Conditions()
+	if err != nil || !c.Metered {
+		return err
+	}
+	return &paused{&rollout.Hold{
+		Code: rollout.Metered, Build: a.rec.Build,
+		Sentence: fmt.Sprintf("The server cannot go on where build %d stopped; fetching %d bytes once more waits for a network that is not metered.", a.rec.Build, bytes),
+	}}
 }
 
 func reasonOf(err error) vote.Reason {

@@ -18,6 +18,7 @@ import (
 	"github.com/candor-ota/candor/client/boot"
 	"github.com/candor-ota/candor/client/boot/sim"
 	"github.com/candor-ota/candor/client/disk"
+	"github.com/candor-ota/candor/client/fetch"
 	"github.com/candor-ota/candor/client/trust"
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/image"
@@ -113,8 +114,9 @@ func (p *published) offer(build manifests.Build, b *built) (*manifests.Release, 
 
 // cdn serves blobs and remembers what was asked of it.
 type cdn struct {
-	files map[string][]byte
-	asked []string
+	noRange bool // answers with the whole file, whatever part was asked for
+	files   map[string][]byte
+	asked   []string
 }
 
 func (c *cdn) Open(_ context.Context, path string, offset, size int64) (io.ReadCloser, error) {
@@ -122,6 +124,9 @@ func (c *cdn) Open(_ context.Context, path string, offset, size int64) (io.ReadC
 	data, ok := c.files[path]
 	if !ok || int64(len(data)) != size {
 		return nil, fmt.Errorf("%s: not found", path)
+	}
+	if c.noRange && offset > 0 {
+		return nil, fetch.ErrRangeIgnored
 	}
 	return io.NopCloser(bytes.NewReader(data[offset:])), nil
 }
