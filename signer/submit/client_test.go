@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -23,6 +24,7 @@ const token = "candor-test-token"
 // server keeps uploads in memory, as the contract has them.
 type server struct {
 	t        *testing.T
+	mu       sync.Mutex        // a request can begin before the one that was cut off has ended
 	data     map[string][]byte // by upload id, which is the hash here
 	size     map[string]int64
 	requests int
@@ -45,6 +47,8 @@ func start(t *testing.T) (*server, *Client) {
 }
 
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.requests++
 	if r.Header.Get("Authorization") != "Bearer "+token {
 		w.WriteHeader(http.StatusUnauthorized)
@@ -110,6 +114,19 @@ func (s *server) patch(w http.ResponseWriter, r *http.Request, id string) {
 	s.state(w, id)
 }
 
+// got is what arrived of a blob.
+func (s *server) got(id string) []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.data[id]
+}
+
+func (s *server) asked() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.requests
+}
+
 type closer struct{ *bytes.Reader }
 
 func (closer) Close() error { return nil }
@@ -128,7 +145,7 @@ func TestInterruptedUploadGoesOnWhereItStopped(t *testing.T) {
 	if err := c.Upload(context.Background(), b, func(n int64) { seen = append(seen, n) }); err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Equal(s.data[b.SHA256.String()], big()) {
+	if !bytes.Equal(s.got(b.SHA256.String()), big()) {
 		t.Error("other bytes arrived")
 	}
 	if seen[1] != 1000 {
@@ -151,7 +168,7 @@ func TestServersOffsetHolds(t *testing.T) {
 	if err := c.Upload(context.Background(), b, func(int64) {}); err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Equal(s.data[id], big()) {
+	if !bytes.Equal(s.got(id), big()) {
 		t.Error("other bytes arrived")
 	}
 }
@@ -164,8 +181,8 @@ func TestBlobThatIsThereIsNotSentAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if s.requests != 3 {
-		t.Errorf("%d requests; expected POST, PATCH, POST", s.requests)
+	if n := s.asked(); n != 3 {
+		t.Errorf("%d requests; expected POST, PATCH, POST", n)
 	}
 }
 
@@ -187,8 +204,8 @@ func TestLongOutageIsGivenUpWithAdvice(t *testing.T) {
 	s, c := start(t)
 	s.fail = func(*http.Request) int { return http.StatusBadGateway }
 	err := c.Upload(context.Background(), blobOf([]byte("firmware")), func(int64) {})
-	if err == nil || !strings.Contains(err.Error(), "run the command again") || s.requests != attempts {
-		t.Fatalf("%d requests, %v", s.requests, err)
+	if err == nil || !strings.Contains(err.Error(), "run the command again") || s.asked() != attempts {
+		t.Fatalf("%d requests, %v", s.asked(), err)
 	}
 }
 
@@ -197,8 +214,8 @@ func TestRefusalIsPassedOnInTheServersWords(t *testing.T) {
 	s.fail = func(*http.Request) int { return http.StatusUnprocessableEntity }
 	_, err := c.Submit(context.Background(), nil, nil)
 	var refused *Refusal
-	if !errors.As(err, &refused) || refused.Text != "no: because [x]" || s.requests != 1 {
-		t.Fatalf("%d requests, %v", s.requests, err)
+	if !errors.As(err, &refused) || refused.Text != "no: because [x]" || s.asked() != 1 {
+		t.Fatalf("%d requests, %v", s.asked(), err)
 	}
 }
 
