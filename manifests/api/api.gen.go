@@ -107,6 +107,9 @@ type IssueRequest map[string]interface{}
 // IssueResponse defines model for IssueResponse.
 type IssueResponse map[string]interface{}
 
+// LabReport defines model for LabReport.
+type LabReport map[string]interface{}
+
 // Plan Strictly parsed by package rollout (Plan), which documents every field.
 type Plan map[string]interface{}
 
@@ -262,6 +265,9 @@ type EnrolJSONRequestBody = EnrolRequest
 // WithdrawJSONRequestBody defines body for Withdraw for application/json ContentType.
 type WithdrawJSONRequestBody = WithdrawRequest
 
+// ReportLabJSONRequestBody defines body for ReportLab for application/json ContentType.
+type ReportLabJSONRequestBody = LabReport
+
 // CreateRolloutJSONRequestBody defines body for CreateRollout for application/json ContentType.
 type CreateRolloutJSONRequestBody = Plan
 
@@ -381,6 +387,20 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/enrolments/withdraw (the `Withdraw` operationId).
 	Withdraw(ctx context.Context, body WithdrawJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReportLabWithBody What a lab handset says by name, signed with its enrolled key.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/lab-reports (the `ReportLab` operationId).
+	ReportLabWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReportLab What a lab handset says by name, signed with its enrolled key.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/lab-reports (the `ReportLab` operationId).
+	ReportLab(ctx context.Context, body ReportLabJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListProducts The products that the root of trust delegates.
 	//
@@ -567,6 +587,40 @@ func (c *Client) WithdrawWithBody(ctx context.Context, contentType string, body 
 // Corresponds with POST /v1/enrolments/withdraw (the `Withdraw` operationId).
 func (c *Client) Withdraw(ctx context.Context, body WithdrawJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewWithdrawRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReportLabWithBody What a lab handset says by name, signed with its enrolled key.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/lab-reports (the `ReportLab` operationId).
+func (c *Client) ReportLabWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReportLabRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReportLab What a lab handset says by name, signed with its enrolled key.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/lab-reports (the `ReportLab` operationId).
+func (c *Client) ReportLab(ctx context.Context, body ReportLabJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReportLabRequest(c.Server, body)
 	if err != nil {
 		return nil, err
 	}
@@ -964,6 +1018,46 @@ func NewWithdrawRequestWithBody(server string, contentType string, body io.Reade
 	}
 
 	operationPath := fmt.Sprintf("/v1/enrolments/withdraw")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewReportLabRequest calls the generic ReportLab builder with application/json body
+func NewReportLabRequest(server string, body ReportLabJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewReportLabRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewReportLabRequestWithBody constructs an http.Request for the ReportLab method, with any body, and a specified content type
+func NewReportLabRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/lab-reports")
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -1638,6 +1732,20 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/enrolments/withdraw (the `Withdraw` operationId).
 	WithdrawWithResponse(ctx context.Context, body WithdrawJSONRequestBody, reqEditors ...RequestEditorFn) (*WithdrawResponse, error)
 
+	// ReportLabWithBodyWithResponse What a lab handset says by name, signed with its enrolled key.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/lab-reports (the `ReportLab` operationId).
+	ReportLabWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ReportLabResponse, error)
+
+	// ReportLabWithResponse What a lab handset says by name, signed with its enrolled key.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/lab-reports (the `ReportLab` operationId).
+	ReportLabWithResponse(ctx context.Context, body ReportLabJSONRequestBody, reqEditors ...RequestEditorFn) (*ReportLabResponse, error)
+
 	// ListProductsWithResponse The products that the root of trust delegates.
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -1855,6 +1963,47 @@ func (r WithdrawResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r WithdrawResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ReportLabResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ReportLabResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ReportLabResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ReportLabResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ReportLabResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ReportLabResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -2578,6 +2727,32 @@ func (c *ClientWithResponses) WithdrawWithResponse(ctx context.Context, body Wit
 	return ParseWithdrawResponse(rsp)
 }
 
+// ReportLabWithBodyWithResponse What a lab handset says by name, signed with its enrolled key.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/lab-reports (the `ReportLab` operationId).
+func (c *ClientWithResponses) ReportLabWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ReportLabResponse, error) {
+	rsp, err := c.ReportLabWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReportLabResponse(rsp)
+}
+
+// ReportLabWithResponse What a lab handset says by name, signed with its enrolled key.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/lab-reports (the `ReportLab` operationId).
+func (c *ClientWithResponses) ReportLabWithResponse(ctx context.Context, body ReportLabJSONRequestBody, reqEditors ...RequestEditorFn) (*ReportLabResponse, error) {
+	rsp, err := c.ReportLab(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReportLabResponse(rsp)
+}
+
 // ListProductsWithResponse The products that the root of trust delegates.
 //
 // Returns a wrapper object for the known response body format(s).
@@ -2876,6 +3051,35 @@ func ParseWithdrawResponse(rsp *http.Response) (*WithdrawResponse, error) {
 	}
 
 	response := &WithdrawResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseReportLabResponse parses an HTTP response from a ReportLabWithResponse call
+func ParseReportLabResponse(rsp *http.Response) (*ReportLabResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ReportLabResponse{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}

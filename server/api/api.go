@@ -105,6 +105,7 @@ func (a *API) routes(e *gin.Engine, v *validator) {
 	device.POST("/enrolments/withdraw", a.withdraw)
 	device.POST("/tokens", a.issue)
 	device.POST("/votes", a.cast)
+	device.POST("/lab-reports", a.labReport)
 
 	operator := func(need auth.Permission, limit int64) gin.IRoutes {
 		return e.Group("/v1", a.authenticated(need), limited(limit), a.whole, a.validated(v))

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -200,6 +201,7 @@ func TestDevicePlaneLogsNoAddress(t *testing.T) {
 	w.refused(400, contract.CodeBadRequest, "", "POST", "/v1/votes", map[string]any{"a": 1})
 	w.refused(400, contract.CodeBadRequest, "", "POST", "/v1/enrolments", map[string]any{})
 	w.refused(400, contract.CodeBadRequest, "", "POST", "/v1/tokens", map[string]any{})
+	w.refused(400, contract.CodeBadRequest, "", "POST", "/v1/lab-reports", map[string]any{})
 	if strings.Contains(w.log.String(), "127.0.0.1") {
 		t.Errorf("the log holds an address:\n%s", w.log.String())
 	}
@@ -207,6 +209,16 @@ func TestDevicePlaneLogsNoAddress(t *testing.T) {
 	if h.Get("Set-Cookie") != "" {
 		t.Error("a cookie is set")
 	}
+}
+
+func TestLabReportOfAnUnknownHandsetIsRefused(t *testing.T) {
+	w := ready(t, 42)
+	public, key, err := ed25519.GenerateKey(nil)
+	w.must(err)
+	v := vote.Vote{V: 1, Outcome: vote.InstalledHealthy, Reason: vote.None, FromClass: vote.FromPrevious, Attempts: vote.AttemptsOne, Duration: vote.UnderHour}
+	r := &vote.LabReport{Product: phone, Build: 42, Class: vote.Trial, Vote: v, DeviceKey: vote.DeviceKey(public)}
+	w.must(r.Sign(key))
+	w.refused(403, contract.CodeNotEnrolled, "", "POST", "/v1/lab-reports", r)
 }
 
 func TestVoteKeysAreThoseOfTheMaster(t *testing.T) {

@@ -50,6 +50,14 @@ func (a *API) cast(c *gin.Context) {
 	a.done(c, err)
 }
 
+func (a *API) labReport(c *gin.Context) {
+	r, err := vote.ParseLab(body(c))
+	if err == nil {
+		err = a.Votes.ReportLab(c.Request.Context(), r)
+	}
+	a.done(c, err)
+}
+
 func (a *API) done(c *gin.Context, err error) {
 	if err != nil {
 		a.fail(c, err)
