@@ -20,17 +20,34 @@ type Plan struct {
 	Deferral manifests.Duration `json:"deferral"`
 	Window   *Window            `json:"window,omitempty"`
 	Spread   manifests.Duration `json:"spread"`
+	Start    *manifests.Time    `json:"start,omitempty"`   // not before; absent: when somebody starts it
+	Advance  Advance            `json:"advance,omitempty"` // who goes on to the next stage; absent: auto
+	Guard    Guard              `json:"guard,omitzero"`    // what halts it
+	Budget   *Budget            `json:"budget,omitempty"`  // how many handsets a bad build may harm
+	Rescues  manifests.Name     `json:"rescues,omitempty"` // the halted rollout whose handsets this one helps
 }
+
+// Advance says who opens the next stage once everything allows it.
+type Advance string
+
+// The ways to advance.
+const (
+	Auto   Advance = "auto"   // the service, on a pass; a person may go ahead of it with a reason
+	Manual Advance = "manual" // a person
+)
 
 // Stage is one step of a plan.
 type Stage struct {
 	Share     manifests.SharePPM `json:"sharePPM"`
 	Soak      manifests.Duration `json:"soak"`                // the shortest stay
 	MinVotes  uint32             `json:"minVotes,omitempty"`  // trials needed before it may advance
-	Approvals uint32             `json:"approvals,omitempty"` // people who must agree to enter it
+	Approvals uint32             `json:"approvals,omitempty"` // people who must agree to enter it, its author among them
+	// Pass is the failure rate that must be ruled out before the stage is
+	// left; 0 is the guard's.
+	Pass manifests.SharePPM `json:"passPPM,omitempty"`
 }
 
-const maxStages = 64
+const maxStages = 1000
 
 // ParsePlan reads a plan from YAML, of which JSON is a part.
 func ParsePlan(data []byte) (*Plan, error) {
@@ -56,6 +73,8 @@ func (p *Plan) Validate() error {
 			return strict.Refuse(path, "is %d; 1 to 1000000 parts per million are allowed", s.Share)
 		case i > 0 && s.Share <= p.Stages[i-1].Share:
 			return strict.Refuse(path, "%d does not widen the stage before; a share never shrinks", s.Share)
+		case s.Pass >= manifests.WholeFleet:
+			return strict.Refuse(fmt.Sprintf("stages[%d].passPPM", i), "is %d; a rate below 1000000 parts per million can be ruled out", s.Pass)
 		}
 	}
 	switch {
@@ -63,8 +82,26 @@ func (p *Plan) Validate() error {
 		return strict.Refuse("build", "is 0; the first build is 1")
 	case p.Kind.Rank() < 0:
 		return strict.Refuse("kind", "is %q; use optional, normal or critical", p.Kind)
+	case p.Advance != "" && p.Advance != Auto && p.Advance != Manual:
+		return strict.Refuse("advance", "is %q; use auto or manual", p.Advance)
+	}
+	if err := p.Guard.validate("guard"); err != nil {
+		return err
+	}
+	if p.Budget != nil {
+		if err := p.Budget.check(p); err != nil {
+			return err
+		}
 	}
 	return p.Audience.validate("audience")
+}
+
+// PassLimit is the failure rate that must be ruled out before a stage is left.
+func (p *Plan) PassLimit(stage int) manifests.SharePPM {
+	if limit := p.Stages[stage].Pass; limit != 0 {
+		return limit
+	}
+	return p.Guard.FailureLimit()
 }
 
 // CheckAgainst refuses a plan that asks for more than the release signs.

@@ -138,6 +138,9 @@ var reasonsOf = map[Outcome][]Reason{
 	"":               {Verify, Power, BootLoop, HealthCheck, Other},
 }
 
+// TrialReasons are those that a trial that fell back can give.
+func TrialReasons() []Reason { return slices.Clone(reasonsOf[RolledBack]) }
+
 var outcomesOf = map[Class][]Outcome{
 	Attempt:    {""},
 	Trial:      {InstalledHealthy, RolledBack},
