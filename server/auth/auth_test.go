@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -60,7 +61,7 @@ func TestTokenEndsWhenItExpiresOrIsRevoked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if who, err := auth.Authenticate(ctx, l, "Bearer "+secret, now); err != nil || who.Name != "ops" || who.Role != auth.Operator {
+	if who, err := auth.Authenticate(ctx, l, "Bearer "+secret, now); err != nil || who.Name != "ops" || who.Check(auth.Operate, "phone") != nil {
 		t.Fatalf("%+v, %v", who, err)
 	}
 	if _, err := auth.Authenticate(ctx, l, "Bearer "+secret, now.Add(time.Hour)); !errors.Is(err, auth.ErrUnauthorized) {
@@ -84,25 +85,95 @@ func TestStrangersAreRefused(t *testing.T) {
 }
 
 func TestRolesDoWhatTheyAreFor(t *testing.T) {
-	for _, c := range []struct {
-		role auth.Role
-		may  map[auth.Permission]bool
-	}{
-		{auth.Viewer, map[auth.Permission]bool{auth.Read: true}},
-		{auth.Engineer, map[auth.Permission]bool{auth.Read: true, auth.Submit: true}},
-		{auth.Operator, map[auth.Permission]bool{auth.Read: true, auth.Operate: true}},
-		{auth.Admin, map[auth.Permission]bool{auth.Read: true, auth.Submit: true, auth.Operate: true}},
-		{"owner", nil},
+	every := []auth.Permission{auth.Read, auth.Submit, auth.Operate, auth.Approve, auth.Halt, auth.BreakGlass, auth.Administer}
+	for role, may := range map[auth.Role][]auth.Permission{
+		auth.Viewer:   {auth.Read},
+		auth.Engineer: {auth.Read, auth.Submit, auth.Halt},
+		auth.Operator: {auth.Read, auth.Operate, auth.Approve, auth.Halt},
+		auth.Admin:    every,
+		"owner":       nil,
 	} {
-		for _, p := range []auth.Permission{auth.Read, auth.Submit, auth.Operate} {
-			err := auth.Identity{Role: c.role}.Check(p, "phone")
-			if (err == nil) != c.may[p] || err != nil && !errors.Is(err, auth.ErrForbidden) {
-				t.Errorf("%s, %s: %v", c.role, p, err)
+		who := auth.Identity{Grants: []auth.Grant{{Role: role}}}
+		for _, p := range every {
+			if err := who.Check(p, "phone"); (err == nil) != slices.Contains(may, p) || err != nil && !errors.Is(err, auth.ErrForbidden) {
+				t.Errorf("%s, %s: %v", role, p, err)
 			}
 		}
+		if got := who.Permissions(); !slices.Equal(got, may) {
+			t.Errorf("%s says that it may %v", role, got)
+		}
 	}
-	limited := auth.Identity{Role: auth.Admin, Products: []manifests.Product{"phone"}}
-	if limited.Check(auth.Operate, "phone") != nil || !errors.Is(limited.Check(auth.Operate, "watch"), auth.ErrForbidden) {
-		t.Error("the limit to products does not hold")
+}
+
+func TestGrantsAreForTheirProducts(t *testing.T) {
+	who := auth.Identity{Grants: []auth.Grant{
+		{Role: auth.Admin, Products: []manifests.Product{"phone"}},
+		{Role: auth.Viewer, Products: []manifests.Product{"watch"}},
+	}}
+	for _, c := range []struct {
+		need    auth.Permission
+		product manifests.Product
+		may     bool
+	}{
+		{auth.BreakGlass, "phone", true},
+		{auth.Read, "watch", true},
+		{auth.Operate, "watch", false},
+		{auth.Read, "band", false},
+		{auth.Operate, "", true},
+	} {
+		if err := who.Check(c.need, c.product); (err == nil) != c.may {
+			t.Errorf("%s of %q: %v", c.need, c.product, err)
+		}
+	}
+	if who.CheckEverywhere(auth.Administer) == nil {
+		t.Error("an admin of one product administers all")
+	}
+	all := auth.Identity{Grants: []auth.Grant{{Role: auth.Admin}}}
+	if all.CheckEverywhere(auth.Administer) != nil {
+		t.Error("an admin of all products does not administer")
+	}
+	all.Scope = []auth.Permission{auth.Read}
+	if all.CheckEverywhere(auth.Administer) == nil || all.Check(auth.Halt, "phone") == nil || all.Check(auth.Read, "phone") != nil {
+		t.Error("the scope does not hold")
+	}
+}
+
+func TestTwoTokensOfOneOwnerAreOnePerson(t *testing.T) {
+	l, _ := ledger(t)
+	person := func(n auth.NewToken) string {
+		t.Helper()
+		n.Role, n.By = auth.Operator, "test"
+		_, secret, err := auth.Create(t.Context(), l, n, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		who, err := auth.Authenticate(t.Context(), l, "Bearer "+secret, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return who.Person()
+	}
+	laptop := person(auth.NewToken{Name: "li's laptop", Owner: "https://id.example.org#42"})
+	if laptop != person(auth.NewToken{Name: "li's CI", Owner: "https://id.example.org#42"}) || laptop != "https://id.example.org#42" {
+		t.Error("two tokens of one owner are two people")
+	}
+	if person(auth.NewToken{Name: "li"}) != person(auth.NewToken{Name: "li"}) || person(auth.NewToken{Name: "li"}) == person(auth.NewToken{Name: "wei"}) {
+		t.Error("a name is not a person")
+	}
+}
+
+func TestBadTokensAreNotMade(t *testing.T) {
+	l, _ := ledger(t)
+	for what, n := range map[string]auth.NewToken{
+		"no name":           {Role: auth.Viewer},
+		"a name of 2 lines": {Role: auth.Viewer, Name: "a\nb"},
+		"a turned name":     {Role: auth.Viewer, Name: "a\u202eb"},
+		"no role":           {Name: "a"},
+		"a turned owner":    {Role: auth.Viewer, Name: "a", Owner: "local:\u200bli"},
+		"too wide a scope":  {Role: auth.Engineer, Name: "a", Scope: []auth.Permission{auth.Approve}},
+	} {
+		if _, _, err := auth.Create(t.Context(), l, n, now); err == nil {
+			t.Errorf("%s: made", what)
+		}
 	}
 }

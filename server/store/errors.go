@@ -14,8 +14,8 @@ var (
 	ErrStale = errors.New("changed since it was read")
 	// ErrBusy: too much is waiting to be written; try again later.
 	ErrBusy = errors.New("too many writes are waiting")
-	// ErrFull: the day's cap is used up.
-	ErrFull = errors.New("daily cap reached")
+	// ErrFull: the cap on such things is used up.
+	ErrFull = errors.New("cap reached")
 	// ErrClosed: the votes of the release are closed.
 	ErrClosed = errors.New("the votes of this release are closed")
 	// ErrRetired: the key set is not the one in use.

@@ -16,6 +16,7 @@ type Ledger interface {
 	Leases
 	Versions
 	Tokens
+	Sessions
 	Uploads
 	Batches
 	Enrolments

@@ -12,9 +12,11 @@ import (
 type Token struct {
 	ID       string
 	Name     string
+	Owner    string // the person who answers for it, as in auth.Identity.Person
 	Hash     manifests.SHA256
 	Role     string
 	Products []manifests.Product // empty: all
+	Scope    []string            // permissions that it is limited to; empty: all of its role
 	Created  time.Time
 	Expires  time.Time // zero: never
 	Revoked  time.Time // zero: not revoked

@@ -4,19 +4,20 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/server/store"
 )
 
-const tokenColumns = `id, name, hash, role, products, created_at, expires_at, revoked_at`
+const tokenColumns = `id, name, owner, hash, role, products, scope, created_at, expires_at, revoked_at`
 
 func scanToken(r row) (t store.Token, err error) {
-	var products string
-	err = r.Scan(&t.ID, &t.Name, fixed(t.Hash[:]), &t.Role, &products, moment{&t.Created}, moment{&t.Expires}, moment{&t.Revoked})
+	var products, scope string
+	err = r.Scan(&t.ID, &t.Name, &t.Owner, fixed(t.Hash[:]), &t.Role, &products, &scope, moment{&t.Created}, moment{&t.Expires}, moment{&t.Revoked})
 	if err == nil {
-		err = json.Unmarshal([]byte(products), &t.Products)
+		err = errors.Join(json.Unmarshal([]byte(products), &t.Products), json.Unmarshal([]byte(scope), &t.Scope))
 	}
 	return t, err
 }
@@ -27,10 +28,14 @@ func (l *Ledger) AddToken(ctx context.Context, t store.Token, e store.Entry) err
 	if err != nil {
 		return fmt.Errorf("add token %s: %w", t.ID, err)
 	}
+	scope, err := json.Marshal(append([]string{}, t.Scope...))
+	if err != nil {
+		return fmt.Errorf("add token %s: %w", t.ID, err)
+	}
 	return l.audited(ctx, e, fmt.Sprintf("add token %s", t.ID), func(tx *sql.Tx) error {
 		return touch(ctx, tx, store.ErrExists,
-			`INSERT INTO tokens (`+tokenColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`,
-			t.ID, t.Name, t.Hash[:], t.Role, string(products), seconds(t.Created), seconds(t.Expires), seconds(t.Revoked))
+			`INSERT INTO tokens (`+tokenColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`,
+			t.ID, t.Name, t.Owner, t.Hash[:], t.Role, string(products), string(scope), seconds(t.Created), seconds(t.Expires), seconds(t.Revoked))
 	})
 }
 

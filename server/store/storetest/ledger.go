@@ -340,7 +340,7 @@ func headOnlyRises(t *testing.T, l store.Ledger) {
 }
 
 func tokensByHash(t *testing.T, l store.Ledger) {
-	a := store.Token{ID: "a", Name: "CI", Hash: manifests.SumSHA256([]byte("a")), Role: "operator", Products: []manifests.Product{"phone"}, Created: epoch, Expires: epoch.Add(time.Hour)}
+	a := store.Token{ID: "a", Name: "CI", Owner: "local:li", Hash: manifests.SumSHA256([]byte("a")), Role: "operator", Products: []manifests.Product{"phone"}, Scope: []string{"read", "halt"}, Created: epoch, Expires: epoch.Add(time.Hour)}
 	b := store.Token{ID: "b", Name: "Li", Hash: manifests.SumSHA256([]byte("b")), Role: "admin", Created: epoch.Add(time.Second)}
 	ok(t, l.AddToken(t.Context(), a, entry("token.add")))
 	ok(t, l.AddToken(t.Context(), b, entry("token.add")))
@@ -352,7 +352,7 @@ func tokensByHash(t *testing.T, l store.Ledger) {
 	want(t, l.AddToken(t.Context(), same, entry("token.add")), store.ErrExists)
 	got, err := l.TokenByHash(t.Context(), a.Hash)
 	ok(t, err)
-	if got.ID != "a" || !slices.Equal(got.Products, a.Products) || !got.Expires.Equal(a.Expires) || !got.Revoked.IsZero() {
+	if got.ID != "a" || got.Owner != "local:li" || !slices.Equal(got.Products, a.Products) || !slices.Equal(got.Scope, a.Scope) || !got.Expires.Equal(a.Expires) || !got.Revoked.IsZero() {
 		t.Errorf("got %+v", got)
 	}
 	_, err = l.TokenByHash(t.Context(), manifests.SumSHA256([]byte("nobody")))
