@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/signer/ceremony"
 	"github.com/candor-ota/candor/signer/keyring"
 	"github.com/spf13/cobra"
@@ -136,7 +137,7 @@ func (a *app) confirm(p *ceremony.Proposal, yes bool) error {
 	if err != nil && strings.TrimSpace(line) == "" {
 		return errors.New("nothing typed; not signed (--yes signs without typing)")
 	}
-	if !keyring.SameWords(line, p.Words()) {
+	if !manifests.SameWords(line, p.Words()) {
 		return errors.New("the words differ; not signed")
 	}
 	return nil

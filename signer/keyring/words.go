@@ -1,49 +1,17 @@
 package keyring
 
 import (
-	"encoding/hex"
 	"fmt"
-	"strings"
+
+	"github.com/candor-ota/candor/manifests"
 )
-
-// fingerprintWords is how many words stand for a hash: eight bytes. That is
-// enough to notice a mix-up or a swap when two people read them to each other;
-// the signatures, not the words, are what a handset checks.
-const fingerprintWords = 8
-
-// The words are made by rule: the high half of a byte picks the first
-// syllable, the low half the second. Consonants that sound alike on a bad
-// line (b/p, d/t, m/n at the start) never share a table.
-var (
-	firstSyllables = [16]string{
-		"ba", "be", "bo", "bu", "fa", "fe", "fo", "fu",
-		"ka", "ke", "ko", "ku", "ma", "me", "mo", "mu",
-	}
-	secondSyllables = [16]string{
-		"dan", "den", "don", "dun", "las", "les", "los", "lus",
-		"rik", "rek", "rok", "ruk", "vil", "vel", "vol", "vul",
-	}
-)
-
-// Word is the word of one byte. Words of different bytes differ.
-func Word(b byte) string { return firstSyllables[b>>4] + secondSyllables[b&0x0f] }
 
 // Words gives the words of a hash, written in hex (a key id, a SHA-256), for
 // people to compare aloud.
 func Words(hash string) (string, error) {
-	raw, err := hex.DecodeString(hash)
-	if err != nil || len(raw) < fingerprintWords {
-		return "", fmt.Errorf("words of %q: not a hash in hex", hash)
+	h, err := manifests.ParseSHA256(hash)
+	if err != nil {
+		return "", fmt.Errorf("words of a hash: %w", err)
 	}
-	words := make([]string, fingerprintWords)
-	for i := range words {
-		words[i] = Word(raw[i])
-	}
-	return strings.Join(words, " "), nil
-}
-
-// SameWords compares what a person typed with the words that were shown,
-// without regard to case and spacing.
-func SameWords(typed, shown string) bool {
-	return strings.Join(strings.Fields(strings.ToLower(typed)), " ") == shown
+	return h.Words(), nil
 }

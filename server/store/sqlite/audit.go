@@ -6,8 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
+	"strings"
+	"unicode/utf8"
 
-	"github.com/candor-ota/candor/manifests"
+	"github.com/candor-ota/candor/manifests/audit"
 	"github.com/candor-ota/candor/server/store"
 )
 
@@ -26,6 +29,11 @@ func scanEntry(r row) (e store.Entry, err error) {
 func appendEntry(ctx context.Context, tx *sql.Tx, e store.Entry) (store.Entry, error) {
 	if e.Who == "" || e.What == "" || e.At.Unix() <= 0 || len(e.Detail) > 0 && !json.Valid(e.Detail) {
 		return e, fmt.Errorf("audit entry %q by %q: who, what and when are needed, and JSON as detail", e.What, e.Who)
+	}
+	for _, text := range []string{e.Who, e.What, e.Subject, e.Why, string(e.Detail)} {
+		if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+			return e, fmt.Errorf("audit entry %q by %q: %q is not text in UTF-8", e.What, e.Who, text)
+		}
 	}
 	last, err := one(ctx, tx, scanEntry, `SELECT `+entryColumns+` FROM audit ORDER BY seq DESC LIMIT 1`)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
@@ -67,26 +75,41 @@ func (l *Ledger) Entries(ctx context.Context, q store.EntryQuery) ([]store.Entry
 	return list, err
 }
 
-const auditPage = 1000
-
-// VerifyAudit walks the chain from its beginning.
-func (l *Ledger) VerifyAudit(ctx context.Context) error {
-	var seq int64
-	var prev manifests.SHA256
+// Walk reads the log page by page, so that no long read holds up the writers.
+func (l *Ledger) Walk(ctx context.Context, after int64, f func(store.Entry) error) error {
+	const page = 500
 	for {
-		page, err := l.Entries(ctx, store.EntryQuery{After: seq, Limit: auditPage})
-		if err != nil {
-			return err
-		}
-		for _, e := range page {
-			seq++
-			if e.Seq != seq || e.Prev != prev || e.Hash != e.Sum() {
-				return fmt.Errorf("audit log: entry %d (%s by %s) does not follow from entry %d: the log was changed", e.Seq, e.What, e.Who, seq-1)
+		list, err := l.Entries(ctx, store.EntryQuery{After: after, Limit: page})
+		for _, e := range list { // also those before one that cannot be read
+			if err := f(e); err != nil {
+				return err
 			}
-			prev = e.Hash
+			after = e.Seq
 		}
-		if len(page) < auditPage {
+		if err != nil {
+			return fmt.Errorf("entry after %d: %w", after, err)
+		}
+		if len(list) < page {
 			return nil
 		}
 	}
+}
+
+// VerifyAudit walks the chain from its beginning, and before it: a row with a
+// number below 1 belongs to no chain.
+func (l *Ledger) VerifyAudit(ctx context.Context) error {
+	chain := audit.Chain{Whole: true}
+	return l.Walk(ctx, math.MinInt64, chain.Add)
+}
+
+// AuditHead reads the last entry.
+func (l *Ledger) AuditHead(ctx context.Context) (audit.Head, error) {
+	e, err := one(ctx, l.reader, scanEntry, `SELECT `+entryColumns+` FROM audit ORDER BY seq DESC LIMIT 1`)
+	if errors.Is(err, store.ErrNotFound) {
+		return audit.Head{}, nil
+	}
+	if err != nil {
+		return audit.Head{}, fmt.Errorf("head of the audit log: %w", err)
+	}
+	return audit.Head{Seq: e.Seq, Hash: e.Hash}, nil
 }

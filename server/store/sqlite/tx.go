@@ -106,7 +106,7 @@ func only[T any](ctx context.Context, stmt *sql.Stmt, scan func(row) (T, error),
 	return v, err
 }
 
-// all reads every row.
+// all reads every row; with an error, those before it.
 func all[T any](ctx context.Context, q querier, scan func(row) (T, error), query string, args ...any) (list []T, err error) {
 	rows, err := q.QueryContext(ctx, query, args...)
 	if err != nil {
@@ -116,7 +116,7 @@ func all[T any](ctx context.Context, q querier, scan func(row) (T, error), query
 	for rows.Next() {
 		v, err := scan(rows)
 		if err != nil {
-			return nil, err
+			return list, err
 		}
 		list = append(list, v)
 	}
