@@ -64,7 +64,8 @@ func (a *app) command() *cobra.Command {
 	root.PersistentFlags().StringVar(&a.data, "data", os.Getenv("CANDOR_DATA"), "data directory (or CANDOR_DATA)")
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print results as JSON")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(a.initCommand(), a.runCommand(), a.tokenCommand(), a.batchCommand(), a.voteKeysCommand())
+	root.AddCommand(a.initCommand(), a.runCommand(), a.tokenCommand(), a.batchCommand(), a.voteKeysCommand(),
+		a.auditCommand())
 	return root
 }
 

@@ -19,6 +19,9 @@ const entryColumns = `seq, at, who, what, subject, why, detail, prev, hash`
 func scanEntry(r row) (e store.Entry, err error) {
 	var detail string
 	err = r.Scan(&e.Seq, moment{&e.At}, &e.Who, &e.What, &e.Subject, &e.Why, &detail, fixed(e.Prev[:]), fixed(e.Hash[:]))
+	if err != nil && e.Seq != 0 { // the columns before the one that is damaged
+		return e, &audit.Broken{Seq: e.Seq, What: "cannot be read: " + err.Error()}
+	}
 	if detail != "" {
 		e.Detail = json.RawMessage(detail)
 	}
@@ -87,7 +90,7 @@ func (l *Ledger) Walk(ctx context.Context, after int64, f func(store.Entry) erro
 			after = e.Seq
 		}
 		if err != nil {
-			return fmt.Errorf("entry after %d: %w", after, err)
+			return err
 		}
 		if len(list) < page {
 			return nil
