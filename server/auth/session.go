@@ -1,0 +1,138 @@
+package auth
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/candor-ota/candor/manifests"
+	"github.com/candor-ota/candor/server/store"
+)
+
+// The defaults of People.
+const (
+	DefaultIdle     = 8 * time.Hour
+	DefaultAbsolute = 24 * time.Hour
+)
+
+// Sessions is the part of the ledger that is needed for people who sign in.
+type Sessions interface {
+	AddLogin(ctx context.Context, l store.Login, max int, now time.Time) error
+	TakeLogin(ctx context.Context, hash manifests.SHA256) (store.Login, error)
+	AddSession(ctx context.Context, s store.Session, e store.Entry) error
+	SessionByHash(ctx context.Context, hash manifests.SHA256) (store.Session, error)
+	SessionList(ctx context.Context, q store.SessionQuery) ([]store.Session, error)
+	TouchSession(ctx context.Context, id string, seen time.Time) error
+	EndSessions(ctx context.Context, q store.SessionQuery, e store.Entry) (int, error)
+}
+
+// GroupGrant gives the members of a group of the provider a role.
+type GroupGrant struct {
+	Group string
+	Grant
+}
+
+// People are those who sign in with a browser. With a nil Provider nobody can,
+// and no cookie is worth anything.
+type People struct {
+	Ledger   Sessions
+	Provider *Provider
+	Grants   []GroupGrant
+	Origin   string // scheme://host[:port] of this server, as browsers see it
+	// Idle is how long a session lasts without being used, Absolute how long at
+	// most.
+	Idle, Absolute time.Duration
+	Now            func() time.Time
+}
+
+// now is to the second, as the ledger keeps it.
+func (p *People) now() time.Time { return p.Now().UTC().Truncate(time.Second) }
+
+// Live is a session that is in force.
+type Live struct {
+	Identity
+	Created, Seen, Expires time.Time // Expires: at the latest, also if it goes on being used
+	// CSRF is what state-changing requests repeat in the header X-CSRF-Token,
+	// or in the field csrf of a plain form.
+	CSRF string
+}
+
+const (
+	touchEvery = time.Minute
+	// clockSlip is how far the clock may have been set back before sessions
+	// count as over, which would otherwise be idle for longer than they may.
+	clockSlip = 5 * time.Minute
+)
+
+// BySession tells who stands behind a session cookie. The grants are those that
+// the configuration gives now, not those at sign-in.
+func (p *People) BySession(ctx context.Context, cookie string) (Live, error) {
+	s, ok := parseSecret(cookie)
+	if !ok || p.Provider == nil {
+		return Live{}, ErrUnauthorized
+	}
+	v, err := p.Ledger.SessionByHash(ctx, s.hash())
+	if errors.Is(err, store.ErrNotFound) {
+		return Live{}, ErrUnauthorized
+	}
+	if err != nil {
+		return Live{}, fmt.Errorf("authenticate: %w", err)
+	}
+	// The index looked the hash up; only this comparison decides.
+	hash, now := s.hash(), p.now()
+	if subtle.ConstantTimeCompare(v.Hash[:], hash[:]) != 1 || v.Issuer != p.Provider.config.Issuer ||
+		!now.Before(v.Expires) || now.Sub(v.Seen) >= p.Idle || v.Seen.Sub(now) > clockSlip {
+		return Live{}, ErrUnauthorized
+	}
+	who := p.identity(v)
+	if len(who.Grants) == 0 {
+		return Live{}, ErrUnauthorized
+	}
+	if now.Sub(v.Seen) >= touchEvery {
+		if err := p.Ledger.TouchSession(ctx, v.ID, now); err != nil {
+			return Live{}, fmt.Errorf("authenticate: %w", err)
+		}
+		v.Seen = now
+	}
+	return Live{Identity: who, Created: v.Created, Seen: v.Seen, Expires: v.Expires, CSRF: s.derive("candor-csrf-v1")}, nil
+}
+
+func (p *People) identity(s store.Session) Identity {
+	i := Identity{ID: s.ID, Name: s.Name, Owner: s.Person, Session: true}
+	for _, name := range s.Groups {
+		for _, g := range p.Grants {
+			if g.Group == name {
+				i.Grants = append(i.Grants, g.Grant)
+			}
+		}
+	}
+	return i
+}
+
+// ErrForeign: a request with a cookie that did not come from our own pages.
+var ErrForeign = errors.New("this request did not come from this server's own pages: Origin and X-CSRF-Token must be its own")
+
+// CheckOurs is ErrForeign unless a state-changing request that a cookie
+// authenticates comes from one of our pages: the browser says so (Origin, or
+// Sec-Fetch-Site where it sends none) and the page knows the session's token.
+// form is the token from a plain form, or empty.
+func (p *People) CheckOurs(r *http.Request, live Live, form string) error {
+	origin, site := r.Header.Get("Origin"), r.Header.Get("Sec-Fetch-Site")
+	switch {
+	case origin != "" && origin != p.Origin,
+		site != "" && site != "same-origin",
+		origin == "" && site == "":
+		return ErrForeign
+	}
+	token := r.Header.Get("X-CSRF-Token")
+	if token == "" {
+		token = form
+	}
+	if subtle.ConstantTimeCompare([]byte(token), []byte(live.CSRF)) != 1 {
+		return ErrForeign
+	}
+	return nil
+}
