@@ -17,6 +17,120 @@ import (
 	"github.com/oapi-codegen/runtime"
 )
 
+// Defines values for CallerKind.
+const (
+	CallerKindSession CallerKind = "session"
+	CallerKindToken   CallerKind = "token"
+)
+
+// Valid indicates whether the value is a known member of the CallerKind enum.
+func (e CallerKind) Valid() bool {
+	switch e {
+	case CallerKindSession:
+		return true
+	case CallerKindToken:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FindingOutcome.
+const (
+	FindingOutcomeHalt      FindingOutcome = "halt"
+	FindingOutcomePass      FindingOutcome = "pass"
+	FindingOutcomeUndecided FindingOutcome = "undecided"
+)
+
+// Valid indicates whether the value is a known member of the FindingOutcome enum.
+func (e FindingOutcome) Valid() bool {
+	switch e {
+	case FindingOutcomeHalt:
+		return true
+	case FindingOutcomePass:
+		return true
+	case FindingOutcomeUndecided:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OutlookOutcome.
+const (
+	OutlookOutcomeHalt      OutlookOutcome = "halt"
+	OutlookOutcomePass      OutlookOutcome = "pass"
+	OutlookOutcomeUndecided OutlookOutcome = "undecided"
+)
+
+// Valid indicates whether the value is a known member of the OutlookOutcome enum.
+func (e OutlookOutcome) Valid() bool {
+	switch e {
+	case OutlookOutcomeHalt:
+		return true
+	case OutlookOutcomePass:
+		return true
+	case OutlookOutcomeUndecided:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Permission.
+const (
+	PermissionAdminister Permission = "administer"
+	PermissionApprove    Permission = "approve"
+	PermissionBreakGlass Permission = "break-glass"
+	PermissionHalt       Permission = "halt"
+	PermissionOperate    Permission = "operate"
+	PermissionRead       Permission = "read"
+	PermissionSubmit     Permission = "submit"
+)
+
+// Valid indicates whether the value is a known member of the Permission enum.
+func (e Permission) Valid() bool {
+	switch e {
+	case PermissionAdminister:
+		return true
+	case PermissionApprove:
+		return true
+	case PermissionBreakGlass:
+		return true
+	case PermissionHalt:
+		return true
+	case PermissionOperate:
+		return true
+	case PermissionRead:
+		return true
+	case PermissionSubmit:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PreviewOptInSource.
+const (
+	Assumed PreviewOptInSource = "assumed"
+	Given   PreviewOptInSource = "given"
+	Seen    PreviewOptInSource = "seen"
+)
+
+// Valid indicates whether the value is a known member of the PreviewOptInSource enum.
+func (e PreviewOptInSource) Valid() bool {
+	switch e {
+	case Assumed:
+		return true
+	case Given:
+		return true
+	case Seen:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ReleaseState.
 const (
 	Live      ReleaseState = "live"
@@ -35,14 +149,40 @@ func (e ReleaseState) Valid() bool {
 	}
 }
 
+// Defines values for Role.
+const (
+	Admin    Role = "admin"
+	Engineer Role = "engineer"
+	Operator Role = "operator"
+	Viewer   Role = "viewer"
+)
+
+// Valid indicates whether the value is a known member of the Role enum.
+func (e Role) Valid() bool {
+	switch e {
+	case Admin:
+		return true
+	case Engineer:
+		return true
+	case Operator:
+		return true
+	case Viewer:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for RolloutState.
 const (
 	Abandoned  RolloutState = "abandoned"
 	Active     RolloutState = "active"
+	Approved   RolloutState = "approved"
 	Complete   RolloutState = "complete"
 	Draft      RolloutState = "draft"
 	Halted     RolloutState = "halted"
 	Held       RolloutState = "held"
+	Proposed   RolloutState = "proposed"
 	Scheduled  RolloutState = "scheduled"
 	Superseded RolloutState = "superseded"
 )
@@ -54,6 +194,8 @@ func (e RolloutState) Valid() bool {
 		return true
 	case Active:
 		return true
+	case Approved:
+		return true
 	case Complete:
 		return true
 	case Draft:
@@ -61,6 +203,8 @@ func (e RolloutState) Valid() bool {
 	case Halted:
 		return true
 	case Held:
+		return true
+	case Proposed:
 		return true
 	case Scheduled:
 		return true
@@ -71,12 +215,93 @@ func (e RolloutState) Valid() bool {
 	}
 }
 
+// ApiToken defines model for ApiToken.
+type ApiToken struct {
+	Created time.Time `json:"created"`
+
+	// Expires Absent if never.
+	Expires *time.Time `json:"expires,omitempty"`
+	Id      string     `json:"id"`
+	Name    string     `json:"name"`
+
+	// Person Who answers for it.
+	Person string `json:"person"`
+
+	// Products Empty is all.
+	Products []string `json:"products"`
+
+	// Revoked Absent if it is in force.
+	Revoked *time.Time `json:"revoked,omitempty"`
+	Role    Role       `json:"role"`
+
+	// Scope Empty is all that the role gives.
+	Scope []Permission `json:"scope"`
+}
+
+// ApiTokenList defines model for ApiTokenList.
+type ApiTokenList struct {
+	Tokens []ApiToken `json:"tokens"`
+}
+
+// Approval defines model for Approval.
+type Approval struct {
+	At     time.Time `json:"at"`
+	By     Person    `json:"by"`
+	Reason *string   `json:"reason,omitempty"`
+
+	// UpTo The last stage that it is for, counted from 0.
+	UpTo int `json:"upTo"`
+}
+
+// BreakGlass defines model for BreakGlass.
+type BreakGlass struct {
+	Action string    `json:"action"`
+	At     time.Time `json:"at"`
+	By     Person    `json:"by"`
+	Reason string    `json:"reason"`
+	Stage  int       `json:"stage"`
+}
+
+// Caller defines model for Caller.
+type Caller struct {
+	// Csrf For X-CSRF-Token on requests that change something; sessions only.
+	Csrf *string `json:"csrf,omitempty"`
+
+	// Expires When it ends at the latest; absent if never.
+	Expires *time.Time `json:"expires,omitempty"`
+	Grants  []Grant    `json:"grants"`
+
+	// Id Of the session or the token.
+	Id string `json:"id"`
+
+	// IdleExpires When the session ends if it is not used; sessions only.
+	IdleExpires *time.Time `json:"idleExpires,omitempty"`
+	Kind        CallerKind `json:"kind"`
+
+	// Name For display only.
+	Name string `json:"name"`
+
+	// Permissions What the caller may do for some product.
+	Permissions []Permission `json:"permissions"`
+
+	// Person The stable identity that rules about two different people compare.
+	Person string `json:"person"`
+}
+
+// CallerKind defines model for Caller.Kind.
+type CallerKind string
+
 // CastRequest defines model for CastRequest.
 type CastRequest map[string]interface{}
 
 // Change defines model for Change.
 type Change struct {
-	Reason *string `json:"reason,omitempty"`
+	// BreakGlass Go past people
+	BreakGlass *bool   `json:"breakGlass,omitempty"`
+	Reason     *string `json:"reason,omitempty"`
+
+	// UpTo Of an approval: the last stage that it is for, counted from 0; the last of the plan if left out.
+	UpTo *int `json:"upTo,omitempty"`
 }
 
 // Counts Totals are exact; a reason is shown from 20 votes up (AMENDMENTS H12), so that no single report can be watched as it lands.
@@ -101,6 +326,39 @@ type Counts struct {
 // EnrolRequest Strictly parsed by package vote, which documents every byte.
 type EnrolRequest map[string]interface{}
 
+// EvidenceBundle defines model for EvidenceBundle.
+type EvidenceBundle map[string]interface{}
+
+// Finding defines model for Finding.
+type Finding struct {
+	// BelowPPM The rate is surely below this.
+	BelowPPM   *int           `json:"belowPPM,omitempty"`
+	Failed     int64          `json:"failed"`
+	LimitPPM   *int           `json:"limitPPM,omitempty"`
+	Of         int64          `json:"of"`
+	Outcome    FindingOutcome `json:"outcome"`
+	Reason     *string        `json:"reason,omitempty"`
+	ReportOnly *bool          `json:"reportOnly,omitempty"`
+	Rule       string         `json:"rule"`
+	Sentence   string         `json:"sentence"`
+}
+
+// FindingOutcome defines model for Finding.Outcome.
+type FindingOutcome string
+
+// Grant defines model for Grant.
+type Grant struct {
+	// Products Empty is all.
+	Products []string `json:"products"`
+	Role     Role     `json:"role"`
+}
+
+// HaltBound After this moment no handset whose clock runs can still install what was halted.
+type HaltBound struct {
+	At       time.Time `json:"at"`
+	Sentence string    `json:"sentence"`
+}
+
 // IssueRequest defines model for IssueRequest.
 type IssueRequest map[string]interface{}
 
@@ -110,8 +368,117 @@ type IssueResponse map[string]interface{}
 // LabReport defines model for LabReport.
 type LabReport map[string]interface{}
 
+// LabReportList defines model for LabReportList.
+type LabReportList struct {
+	Reports []LabReportRow `json:"reports"`
+}
+
+// LabReportRow defines model for LabReportRow.
+type LabReportRow struct {
+	At        time.Time `json:"at"`
+	Batch     string    `json:"batch"`
+	Class     string    `json:"class"`
+	DeviceKey string    `json:"deviceKey"`
+	Failed    bool      `json:"failed"`
+	Muted     bool      `json:"muted"`
+	Outcome   *string   `json:"outcome,omitempty"`
+	Reason    *string   `json:"reason,omitempty"`
+}
+
+// LogoutForm defines model for LogoutForm.
+type LogoutForm struct {
+	// Csrf The csrf of the session
+	Csrf *string `json:"csrf,omitempty"`
+}
+
+// MadeApiToken defines model for MadeApiToken.
+type MadeApiToken struct {
+	// Expires Absent if never.
+	Expires *time.Time `json:"expires,omitempty"`
+	Id      string     `json:"id"`
+
+	// Token The secret. It is not shown again.
+	Token string `json:"token"`
+
+	// Warning Something to think about before it is used.
+	Warning *string `json:"warning,omitempty"`
+}
+
+// NewApiToken defines model for NewApiToken.
+type NewApiToken struct {
+	// Expires How long it lives, such as 30d, or never; 90d if absent.
+	Expires *string `json:"expires,omitempty"`
+	Name    string  `json:"name"`
+
+	// Products Empty or absent is all.
+	Products *[]string `json:"products,omitempty"`
+	Role     Role      `json:"role"`
+
+	// Scope Empty or absent is all that the role gives.
+	Scope *[]Permission `json:"scope,omitempty"`
+}
+
+// Outlook What the engine makes of the votes that may be shown, and what it waits for.
+type Outlook struct {
+	// Action The step that is due now.
+	Action   *string         `json:"action,omitempty"`
+	Findings []Finding       `json:"findings"`
+	Outcome  *OutlookOutcome `json:"outcome,omitempty"`
+	Sentence string          `json:"sentence"`
+	Waits    []Wait          `json:"waits"`
+}
+
+// OutlookOutcome defines model for Outlook.Outcome.
+type OutlookOutcome string
+
+// Permission defines model for Permission.
+type Permission string
+
+// Person defines model for Person.
+type Person struct {
+	// Id Tells two people apart.
+	Id   string `json:"id"`
+	Name string `json:"name"`
+}
+
 // Plan Strictly parsed by package rollout (Plan), which documents every field.
 type Plan map[string]interface{}
+
+// Preview defines model for Preview.
+type Preview struct {
+	// BadBuildPPM The failure rate of the bad build below.
+	BadBuildPPM    int        `json:"badBuildPPM"`
+	EarliestFinish *time.Time `json:"earliestFinish,omitempty"`
+
+	// Harmed Handsets that such a build harms on average before it is halted.
+	Harmed float32 `json:"harmed"`
+
+	// HarmedAtMost Handsets harmed if everyone in the stage has installed before the first vote is counted.
+	HarmedAtMost int64              `json:"harmedAtMost"`
+	OptInPPM     int                `json:"optInPPM"`
+	OptInSource  PreviewOptInSource `json:"optInSource"`
+	Sentence     string             `json:"sentence"`
+	Stages       []StagePreview     `json:"stages"`
+	Warnings     []string           `json:"warnings"`
+}
+
+// PreviewOptInSource defines model for Preview.OptInSource.
+type PreviewOptInSource string
+
+// PreviewRequest defines model for PreviewRequest.
+type PreviewRequest struct {
+	// Fleet Handsets that the audience holds.
+	Fleet int64 `json:"fleet"`
+
+	// Handset A handset to ask what it would do at each stage.
+	Handset *SampleHandset `json:"handset,omitempty"`
+
+	// OptInPPM The share of handsets that report; what was seen at the release before if left out.
+	OptInPPM *int `json:"optInPPM,omitempty"`
+
+	// Plan Strictly parsed by package rollout (Plan), which documents every field.
+	Plan Plan `json:"plan"`
+}
 
 // Problem defines model for Problem.
 type Problem struct {
@@ -150,15 +517,35 @@ type ReleaseList struct {
 	Releases []Release `json:"releases"`
 }
 
+// Role defines model for Role.
+type Role string
+
 // Rollout defines model for Rollout.
 type Rollout struct {
+	Approvals  []Approval   `json:"approvals"`
+	Author     Person       `json:"author"`
+	BreakGlass []BreakGlass `json:"breakGlass"`
 	Build      int64        `json:"build"`
 	Changed    time.Time    `json:"changed"`
 	Channel    *string      `json:"channel,omitempty"`
 	Created    time.Time    `json:"created"`
-	Id         string       `json:"id"`
+
+	// HaltBound After this moment no handset whose clock runs can still install what was halted.
+	HaltBound *HaltBound `json:"haltBound,omitempty"`
+	Id        string     `json:"id"`
+
+	// MissingApprovals People whose word the next stage lacks.
+	MissingApprovals *int `json:"missingApprovals,omitempty"`
+
+	// Outlook What the engine makes of the votes that may be shown, and what it waits for.
+	Outlook *Outlook `json:"outlook,omitempty"`
+
+	// Plan Strictly parsed by package rollout (Plan), which documents every field.
+	Plan       Plan         `json:"plan"`
 	Product    string       `json:"product"`
+	Proposer   *Person      `json:"proposer,omitempty"`
 	Reason     *string      `json:"reason,omitempty"`
+	Resume     *Approval    `json:"resume,omitempty"`
 	SharePPM   int          `json:"sharePPM"`
 	Stage      int          `json:"stage"`
 	StageSince *time.Time   `json:"stageSince,omitempty"`
@@ -169,20 +556,104 @@ type Rollout struct {
 	Version int64 `json:"version"`
 }
 
-// RolloutState defines model for Rollout.State.
-type RolloutState string
-
 // RolloutList defines model for RolloutList.
 type RolloutList struct {
 	Rollouts []Rollout `json:"rollouts"`
 }
 
+// RolloutState defines model for RolloutState.
+type RolloutState string
+
+// SampleHandset A handset to ask what it would do at each stage.
+type SampleHandset struct {
+	Build         int64   `json:"build"`
+	Channel       *string `json:"channel,omitempty"`
+	Model         string  `json:"model"`
+	PositionPPM   int     `json:"positionPPM"`
+	Region        *string `json:"region,omitempty"`
+	SecurityEpoch *int    `json:"securityEpoch,omitempty"`
+}
+
+// Session defines model for Session.
+type Session struct {
+	Created time.Time `json:"created"`
+
+	// Current It is the one that asks.
+	Current bool      `json:"current"`
+	Expires time.Time `json:"expires"`
+	Id      string    `json:"id"`
+	Name    string    `json:"name"`
+	Person  string    `json:"person"`
+	Seen    time.Time `json:"seen"`
+}
+
+// SessionList defines model for SessionList.
+type SessionList struct {
+	Sessions []Session `json:"sessions"`
+}
+
 // Stage defines model for Stage.
 type Stage struct {
-	Approvals *int   `json:"approvals,omitempty"`
-	MinVotes  *int   `json:"minVotes,omitempty"`
-	SharePPM  int    `json:"sharePPM"`
-	Soak      string `json:"soak"`
+	Approvals *int `json:"approvals,omitempty"`
+	MinVotes  *int `json:"minVotes,omitempty"`
+
+	// PassPPM The failure rate to be ruled out before the stage is left.
+	PassPPM  *int   `json:"passPPM,omitempty"`
+	SharePPM int    `json:"sharePPM"`
+	Soak     string `json:"soak"`
+}
+
+// StageList defines model for StageList.
+type StageList struct {
+	Sentence string  `json:"sentence"`
+	Stages   []Stage `json:"stages"`
+}
+
+// StagePreview defines model for StagePreview.
+type StagePreview struct {
+	// Approvals People who must stand behind it.
+	Approvals int `json:"approvals"`
+
+	// Decides Whether the test can reach a verdict in this stage at all.
+	Decides bool `json:"decides"`
+
+	// Earliest When it opens at the earliest.
+	Earliest *time.Time `json:"earliest,omitempty"`
+
+	// HaltedChance Chance that the bad build is halted in this stage or before, once all have voted.
+	HaltedChance *float32 `json:"haltedChance,omitempty"`
+	Handsets     int64    `json:"handsets"`
+
+	// HandsetsToPass Handsets that the stage would need for that.
+	HandsetsToPass *int64 `json:"handsetsToPass,omitempty"`
+
+	// Sample What the sample handset would do.
+	Sample     *string `json:"sample,omitempty"`
+	SampleCode *string `json:"sampleCode,omitempty"`
+	SharePPM   int     `json:"sharePPM"`
+
+	// Votes Outcomes to be expected at the opt-in rate.
+	Votes int64 `json:"votes"`
+
+	// VotesToPass Outcomes without a failure that prove the build good enough.
+	VotesToPass  *int64 `json:"votesToPass,omitempty"`
+	WaitsForPace *bool  `json:"waitsForPace,omitempty"`
+}
+
+// StagesRequest defines model for StagesRequest.
+type StagesRequest struct {
+	FailuresPPM *int `json:"failuresPPM,omitempty"`
+
+	// Fleet Handsets.
+	Fleet int64 `json:"fleet"`
+
+	// MaxHarmed Handsets.
+	MaxHarmed int  `json:"maxHarmed"`
+	OptInPPM  *int `json:"optInPPM,omitempty"`
+
+	// Product Whose opt-in rate is used where none is given.
+	Product *string `json:"product,omitempty"`
+	Soak    string  `json:"soak"`
 }
 
 // Submission defines model for Submission.
@@ -200,6 +671,21 @@ type SubmissionResult struct {
 
 	// Snapshot The snapshot version that carries it; 0 while there is no complete root of trust yet.
 	Snapshot int64 `json:"snapshot"`
+}
+
+// Timeline defines model for Timeline.
+type Timeline struct {
+	Entries []TimelineEntry `json:"entries"`
+}
+
+// TimelineEntry defines model for TimelineEntry.
+type TimelineEntry struct {
+	At     time.Time               `json:"at"`
+	Detail *map[string]interface{} `json:"detail,omitempty"`
+	Seq    int64                   `json:"seq"`
+	What   string                  `json:"what"`
+	Who    string                  `json:"who"`
+	Why    *string                 `json:"why,omitempty"`
 }
 
 // Upload defines model for Upload.
@@ -232,11 +718,21 @@ type VoteKeys struct {
 	Spare   VoteKeySet `json:"spare"`
 }
 
+// Wait defines model for Wait.
+type Wait struct {
+	Code     string     `json:"code"`
+	Sentence string     `json:"sentence"`
+	Until    *time.Time `json:"until,omitempty"`
+}
+
 // WithdrawRequest defines model for WithdrawRequest.
 type WithdrawRequest map[string]interface{}
 
 // BuildNumber defines model for BuildNumber.
 type BuildNumber = int64
+
+// IfMatch defines model for IfMatch.
+type IfMatch = string
 
 // ProductName defines model for ProductName.
 type ProductName = string
@@ -244,14 +740,52 @@ type ProductName = string
 // RolloutID defines model for RolloutID.
 type RolloutID = string
 
+// LoginCallbackParams defines parameters for LoginCallback.
+type LoginCallbackParams struct {
+	Code  *string `form:"code,omitempty" json:"code,omitempty"`
+	State *string `form:"state,omitempty" json:"state,omitempty"`
+	Error *string `form:"error,omitempty" json:"error,omitempty"`
+	Iss   *string `form:"iss,omitempty" json:"iss,omitempty"`
+}
+
+// LoginParams defines parameters for Login.
+type LoginParams struct {
+	// Next The path on this server to go to afterwards.
+	Next *string `form:"next,omitempty" json:"next,omitempty"`
+}
+
+// ListSessionsParams defines parameters for ListSessions.
+type ListSessionsParams struct {
+	All *bool `form:"all,omitempty" json:"all,omitempty"`
+}
+
 // ListRolloutsParams defines parameters for ListRollouts.
 type ListRolloutsParams struct {
-	Product *string `form:"product,omitempty" json:"product,omitempty"`
+	Product *string       `form:"product,omitempty" json:"product,omitempty"`
+	Channel *string       `form:"channel,omitempty" json:"channel,omitempty"`
+	State   *RolloutState `form:"state,omitempty" json:"state,omitempty"`
+}
+
+// EditRolloutParams defines parameters for EditRollout.
+type EditRolloutParams struct {
+	// IfMatch The ETag that was looked at; another version is refused.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// GetRescueParams defines parameters for GetRescue.
+type GetRescueParams struct {
+	Build int64 `form:"build" json:"build"`
+}
+
+// GetTemplateParams defines parameters for GetTemplate.
+type GetTemplateParams struct {
+	Build int64 `form:"build" json:"build"`
 }
 
 // ChangeRolloutParams defines parameters for ChangeRollout.
 type ChangeRolloutParams struct {
-	IfMatch *string `json:"If-Match,omitempty"`
+	// IfMatch The ETag that was looked at; another version is refused.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
 // AppendUploadParams defines parameters for AppendUpload.
@@ -259,17 +793,38 @@ type AppendUploadParams struct {
 	UploadOffset int64 `json:"Upload-Offset"`
 }
 
+// CreateApiTokenJSONRequestBody defines body for CreateApiToken for application/json ContentType.
+type CreateApiTokenJSONRequestBody = NewApiToken
+
+// LogoutFormdataRequestBody defines body for Logout for application/x-www-form-urlencoded ContentType.
+type LogoutFormdataRequestBody = LogoutForm
+
+// LogoutEverywhereFormdataRequestBody defines body for LogoutEverywhere for application/x-www-form-urlencoded ContentType.
+type LogoutEverywhereFormdataRequestBody = LogoutForm
+
 // EnrolJSONRequestBody defines body for Enrol for application/json ContentType.
 type EnrolJSONRequestBody = EnrolRequest
 
 // WithdrawJSONRequestBody defines body for Withdraw for application/json ContentType.
 type WithdrawJSONRequestBody = WithdrawRequest
 
+// MuteLabHandsetJSONRequestBody defines body for MuteLabHandset for application/json ContentType.
+type MuteLabHandsetJSONRequestBody = Change
+
 // ReportLabJSONRequestBody defines body for ReportLab for application/json ContentType.
 type ReportLabJSONRequestBody = LabReport
 
 // CreateRolloutJSONRequestBody defines body for CreateRollout for application/json ContentType.
 type CreateRolloutJSONRequestBody = Plan
+
+// PreviewRolloutJSONRequestBody defines body for PreviewRollout for application/json ContentType.
+type PreviewRolloutJSONRequestBody = PreviewRequest
+
+// PlanStagesJSONRequestBody defines body for PlanStages for application/json ContentType.
+type PlanStagesJSONRequestBody = StagesRequest
+
+// EditRolloutJSONRequestBody defines body for EditRollout for application/json ContentType.
+type EditRolloutJSONRequestBody = Plan
 
 // ChangeRolloutJSONRequestBody defines body for ChangeRollout for application/json ContentType.
 type ChangeRolloutJSONRequestBody = Change
@@ -360,6 +915,83 @@ func WithRequestEditorFn(fn RequestEditorFn) ClientOption {
 // The interface specification for the client above.
 type ClientInterface interface {
 
+	// ListApiTokens All API tokens, newest first, without their secrets. For admins of all products.
+	//
+	// Corresponds with GET /v1/api-tokens (the `ListApiTokens` operationId).
+	ListApiTokens(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateApiTokenWithBody Make a token. It is the maker's own, as far as two different people are needed, and may do no more than the maker.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/api-tokens (the `CreateApiToken` operationId).
+	CreateApiTokenWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateApiToken Make a token. It is the maker's own, as far as two different people are needed, and may do no more than the maker.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/api-tokens (the `CreateApiToken` operationId).
+	CreateApiToken(ctx context.Context, body CreateApiTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RevokeApiToken End a token at once. For admins of all products.
+	//
+	// Corresponds with DELETE /v1/api-tokens/{id} (the `RevokeApiToken` operationId).
+	RevokeApiToken(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// LoginCallback Where the identity provider sends the browser back to. Begins a session.
+	//
+	// Corresponds with GET /v1/auth/callback (the `LoginCallback` operationId).
+	LoginCallback(ctx context.Context, params *LoginCallbackParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// Login Begin to sign in. Sets a cookie and redirects to the identity provider.
+	//
+	// Corresponds with GET /v1/auth/login (the `Login` operationId).
+	Login(ctx context.Context, params *LoginParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// LogoutWithBody End this session.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/auth/logout (the `Logout` operationId).
+	LogoutWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// LogoutWithFormdataBody End this session.
+	//
+	// Takes a body of the `application/x-www-form-urlencoded` content type.
+	//
+	// Corresponds with POST /v1/auth/logout (the `Logout` operationId).
+	LogoutWithFormdataBody(ctx context.Context, body LogoutFormdataRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// LogoutEverywhereWithBody End all sessions of this person, this one too. Tokens live on.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/auth/logout-everywhere (the `LogoutEverywhere` operationId).
+	LogoutEverywhereWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// LogoutEverywhereWithFormdataBody End all sessions of this person, this one too. Tokens live on.
+	//
+	// Takes a body of the `application/x-www-form-urlencoded` content type.
+	//
+	// Corresponds with POST /v1/auth/logout-everywhere (the `LogoutEverywhere` operationId).
+	LogoutEverywhereWithFormdataBody(ctx context.Context, body LogoutEverywhereFormdataRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetSession Who am I, and what may I do?
+	//
+	// Corresponds with GET /v1/auth/session (the `GetSession` operationId).
+	GetSession(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListSessions One's own sessions; with `all`, everybody's, for admins of all products.
+	//
+	// Corresponds with GET /v1/auth/sessions (the `ListSessions` operationId).
+	ListSessions(ctx context.Context, params *ListSessionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// EndSession End one of one's own sessions, or anybody's, for admins of all products.
+	//
+	// Corresponds with DELETE /v1/auth/sessions/{id} (the `EndSession` operationId).
+	EndSession(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// EnrolWithBody Enrol a device key on the word of a factory credential.
 	//
 	// Takes any type of body and a specified content type.
@@ -387,6 +1019,20 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/enrolments/withdraw (the `Withdraw` operationId).
 	Withdraw(ctx context.Context, body WithdrawJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// MuteLabHandsetWithBody Make the engine deaf to a lab handset, or not. Needs a reason.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/lab-handsets/{deviceKey}/{action} (the `MuteLabHandset` operationId).
+	MuteLabHandsetWithBody(ctx context.Context, deviceKey string, action string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// MuteLabHandset Make the engine deaf to a lab handset, or not. Needs a reason.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/lab-handsets/{deviceKey}/{action} (the `MuteLabHandset` operationId).
+	MuteLabHandset(ctx context.Context, deviceKey string, action string, body MuteLabHandsetJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ReportLabWithBody What a lab handset says by name, signed with its enrolled key.
 	//
@@ -417,6 +1063,11 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/products/{product}/releases/{build}/counts (the `GetCounts` operationId).
 	GetCounts(ctx context.Context, product ProductName, build BuildNumber, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListLabReports What lab handsets said by name, the oldest first.
+	//
+	// Corresponds with GET /v1/products/{product}/releases/{build}/lab-reports (the `ListLabReports` operationId).
+	ListLabReports(ctx context.Context, product ProductName, build BuildNumber, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetVoteKeys The public vote keys for a build, to be signed into its release.
 	//
 	// Corresponds with GET /v1/products/{product}/releases/{build}/vote-keys (the `GetVoteKeys` operationId).
@@ -441,19 +1092,81 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/rollouts (the `CreateRollout` operationId).
 	CreateRollout(ctx context.Context, body CreateRolloutJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetRollout One rollout.
+	// PreviewRolloutWithBody Say what a plan would do to a fleet of a given size. Nothing is recorded.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/rollouts/preview (the `PreviewRollout` operationId).
+	PreviewRolloutWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PreviewRollout Say what a plan would do to a fleet of a given size. Nothing is recorded.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/rollouts/preview (the `PreviewRollout` operationId).
+	PreviewRollout(ctx context.Context, body PreviewRolloutJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PlanStagesWithBody Choose the stages that keep a budget of handsets that a bad build may harm.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/rollouts/stages (the `PlanStages` operationId).
+	PlanStagesWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PlanStages Choose the stages that keep a budget of handsets that a bad build may harm.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/rollouts/stages (the `PlanStages` operationId).
+	PlanStages(ctx context.Context, body PlanStagesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetRollout One rollout, with its outlook.
 	//
 	// Corresponds with GET /v1/rollouts/{id} (the `GetRollout` operationId).
 	GetRollout(ctx context.Context, id RolloutID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ChangeRolloutWithBody Start, pause, resume, advance or halt. Pause, resume and halt need a reason.
+	// EditRolloutWithBody Write another plan into a draft. Who edits is the author from then on.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/rollouts/{id} (the `EditRollout` operationId).
+	EditRolloutWithBody(ctx context.Context, id RolloutID, params *EditRolloutParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// EditRollout Write another plan into a draft. Who edits is the author from then on.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/rollouts/{id} (the `EditRollout` operationId).
+	EditRollout(ctx context.Context, id RolloutID, params *EditRolloutParams, body EditRolloutJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetEvidence All that an auditor needs to check a rollout, in one document.
+	//
+	// Corresponds with GET /v1/rollouts/{id}/evidence (the `GetEvidence` operationId).
+	GetEvidence(ctx context.Context, id RolloutID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetRescue A plan for the handsets that run the build of a halted rollout.
+	//
+	// Corresponds with GET /v1/rollouts/{id}/rescue (the `GetRescue` operationId).
+	GetRescue(ctx context.Context, id RolloutID, params *GetRescueParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetTemplate The plan of a past rollout, made out for another build.
+	//
+	// Corresponds with GET /v1/rollouts/{id}/template (the `GetTemplate` operationId).
+	GetTemplate(ctx context.Context, id RolloutID, params *GetTemplateParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetTimeline Every change and decision, with the numbers behind it, the oldest first.
+	//
+	// Corresponds with GET /v1/rollouts/{id}/timeline (the `GetTimeline` operationId).
+	GetTimeline(ctx context.Context, id RolloutID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ChangeRolloutWithBody Take a step. Reject, pause, resume, halt and abandon need a reason; so does advance ahead of a verdict, and breaking the glass.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/rollouts/{id}/{action} (the `ChangeRollout` operationId).
 	ChangeRolloutWithBody(ctx context.Context, id RolloutID, action string, params *ChangeRolloutParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ChangeRollout Start, pause, resume, advance or halt. Pause, resume and halt need a reason.
+	// ChangeRollout Take a step. Reject, pause, resume, halt and abandon need a reason; so does advance ahead of a verdict, and breaking the glass.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -529,6 +1242,213 @@ type ClientInterface interface {
 	CastVote(ctx context.Context, body CastVoteJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 }
 
+// ListApiTokens All API tokens, newest first, without their secrets. For admins of all products.
+//
+// Corresponds with GET /v1/api-tokens (the `ListApiTokens` operationId).
+func (c *Client) ListApiTokens(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListApiTokensRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateApiTokenWithBody Make a token. It is the maker's own, as far as two different people are needed, and may do no more than the maker.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/api-tokens (the `CreateApiToken` operationId).
+func (c *Client) CreateApiTokenWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateApiTokenRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateApiToken Make a token. It is the maker's own, as far as two different people are needed, and may do no more than the maker.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/api-tokens (the `CreateApiToken` operationId).
+func (c *Client) CreateApiToken(ctx context.Context, body CreateApiTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateApiTokenRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RevokeApiToken End a token at once. For admins of all products.
+//
+// Corresponds with DELETE /v1/api-tokens/{id} (the `RevokeApiToken` operationId).
+func (c *Client) RevokeApiToken(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRevokeApiTokenRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// LoginCallback Where the identity provider sends the browser back to. Begins a session.
+//
+// Corresponds with GET /v1/auth/callback (the `LoginCallback` operationId).
+func (c *Client) LoginCallback(ctx context.Context, params *LoginCallbackParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewLoginCallbackRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// Login Begin to sign in. Sets a cookie and redirects to the identity provider.
+//
+// Corresponds with GET /v1/auth/login (the `Login` operationId).
+func (c *Client) Login(ctx context.Context, params *LoginParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewLoginRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// LogoutWithBody End this session.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/auth/logout (the `Logout` operationId).
+func (c *Client) LogoutWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewLogoutRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// LogoutWithFormdataBody End this session.
+//
+// Takes a body of the `application/x-www-form-urlencoded` content type.
+//
+// Corresponds with POST /v1/auth/logout (the `Logout` operationId).
+func (c *Client) LogoutWithFormdataBody(ctx context.Context, body LogoutFormdataRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewLogoutRequestWithFormdataBody(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// LogoutEverywhereWithBody End all sessions of this person, this one too. Tokens live on.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/auth/logout-everywhere (the `LogoutEverywhere` operationId).
+func (c *Client) LogoutEverywhereWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewLogoutEverywhereRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// LogoutEverywhereWithFormdataBody End all sessions of this person, this one too. Tokens live on.
+//
+// Takes a body of the `application/x-www-form-urlencoded` content type.
+//
+// Corresponds with POST /v1/auth/logout-everywhere (the `LogoutEverywhere` operationId).
+func (c *Client) LogoutEverywhereWithFormdataBody(ctx context.Context, body LogoutEverywhereFormdataRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewLogoutEverywhereRequestWithFormdataBody(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetSession Who am I, and what may I do?
+//
+// Corresponds with GET /v1/auth/session (the `GetSession` operationId).
+func (c *Client) GetSession(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetSessionRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListSessions One's own sessions; with `all`, everybody's, for admins of all products.
+//
+// Corresponds with GET /v1/auth/sessions (the `ListSessions` operationId).
+func (c *Client) ListSessions(ctx context.Context, params *ListSessionsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListSessionsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// EndSession End one of one's own sessions, or anybody's, for admins of all products.
+//
+// Corresponds with DELETE /v1/auth/sessions/{id} (the `EndSession` operationId).
+func (c *Client) EndSession(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEndSessionRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // EnrolWithBody Enrol a device key on the word of a factory credential.
 //
 // Takes any type of body and a specified content type.
@@ -587,6 +1507,40 @@ func (c *Client) WithdrawWithBody(ctx context.Context, contentType string, body 
 // Corresponds with POST /v1/enrolments/withdraw (the `Withdraw` operationId).
 func (c *Client) Withdraw(ctx context.Context, body WithdrawJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewWithdrawRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// MuteLabHandsetWithBody Make the engine deaf to a lab handset, or not. Needs a reason.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/lab-handsets/{deviceKey}/{action} (the `MuteLabHandset` operationId).
+func (c *Client) MuteLabHandsetWithBody(ctx context.Context, deviceKey string, action string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewMuteLabHandsetRequestWithBody(c.Server, deviceKey, action, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// MuteLabHandset Make the engine deaf to a lab handset, or not. Needs a reason.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/lab-handsets/{deviceKey}/{action} (the `MuteLabHandset` operationId).
+func (c *Client) MuteLabHandset(ctx context.Context, deviceKey string, action string, body MuteLabHandsetJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewMuteLabHandsetRequest(c.Server, deviceKey, action, body)
 	if err != nil {
 		return nil, err
 	}
@@ -676,6 +1630,21 @@ func (c *Client) GetCounts(ctx context.Context, product ProductName, build Build
 	return c.Client.Do(req)
 }
 
+// ListLabReports What lab handsets said by name, the oldest first.
+//
+// Corresponds with GET /v1/products/{product}/releases/{build}/lab-reports (the `ListLabReports` operationId).
+func (c *Client) ListLabReports(ctx context.Context, product ProductName, build BuildNumber, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListLabReportsRequest(c.Server, product, build)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // GetVoteKeys The public vote keys for a build, to be signed into its release.
 //
 // Corresponds with GET /v1/products/{product}/releases/{build}/vote-keys (the `GetVoteKeys` operationId).
@@ -740,7 +1709,75 @@ func (c *Client) CreateRollout(ctx context.Context, body CreateRolloutJSONReques
 	return c.Client.Do(req)
 }
 
-// GetRollout One rollout.
+// PreviewRolloutWithBody Say what a plan would do to a fleet of a given size. Nothing is recorded.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/rollouts/preview (the `PreviewRollout` operationId).
+func (c *Client) PreviewRolloutWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPreviewRolloutRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PreviewRollout Say what a plan would do to a fleet of a given size. Nothing is recorded.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/rollouts/preview (the `PreviewRollout` operationId).
+func (c *Client) PreviewRollout(ctx context.Context, body PreviewRolloutJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPreviewRolloutRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PlanStagesWithBody Choose the stages that keep a budget of handsets that a bad build may harm.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/rollouts/stages (the `PlanStages` operationId).
+func (c *Client) PlanStagesWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPlanStagesRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PlanStages Choose the stages that keep a budget of handsets that a bad build may harm.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/rollouts/stages (the `PlanStages` operationId).
+func (c *Client) PlanStages(ctx context.Context, body PlanStagesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPlanStagesRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetRollout One rollout, with its outlook.
 //
 // Corresponds with GET /v1/rollouts/{id} (the `GetRollout` operationId).
 func (c *Client) GetRollout(ctx context.Context, id RolloutID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -755,7 +1792,101 @@ func (c *Client) GetRollout(ctx context.Context, id RolloutID, reqEditors ...Req
 	return c.Client.Do(req)
 }
 
-// ChangeRolloutWithBody Start, pause, resume, advance or halt. Pause, resume and halt need a reason.
+// EditRolloutWithBody Write another plan into a draft. Who edits is the author from then on.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/rollouts/{id} (the `EditRollout` operationId).
+func (c *Client) EditRolloutWithBody(ctx context.Context, id RolloutID, params *EditRolloutParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEditRolloutRequestWithBody(c.Server, id, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// EditRollout Write another plan into a draft. Who edits is the author from then on.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/rollouts/{id} (the `EditRollout` operationId).
+func (c *Client) EditRollout(ctx context.Context, id RolloutID, params *EditRolloutParams, body EditRolloutJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEditRolloutRequest(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetEvidence All that an auditor needs to check a rollout, in one document.
+//
+// Corresponds with GET /v1/rollouts/{id}/evidence (the `GetEvidence` operationId).
+func (c *Client) GetEvidence(ctx context.Context, id RolloutID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetEvidenceRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetRescue A plan for the handsets that run the build of a halted rollout.
+//
+// Corresponds with GET /v1/rollouts/{id}/rescue (the `GetRescue` operationId).
+func (c *Client) GetRescue(ctx context.Context, id RolloutID, params *GetRescueParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetRescueRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetTemplate The plan of a past rollout, made out for another build.
+//
+// Corresponds with GET /v1/rollouts/{id}/template (the `GetTemplate` operationId).
+func (c *Client) GetTemplate(ctx context.Context, id RolloutID, params *GetTemplateParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetTemplateRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetTimeline Every change and decision, with the numbers behind it, the oldest first.
+//
+// Corresponds with GET /v1/rollouts/{id}/timeline (the `GetTimeline` operationId).
+func (c *Client) GetTimeline(ctx context.Context, id RolloutID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetTimelineRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ChangeRolloutWithBody Take a step. Reject, pause, resume, halt and abandon need a reason; so does advance ahead of a verdict, and breaking the glass.
 //
 // Takes any type of body and a specified content type.
 //
@@ -772,7 +1903,7 @@ func (c *Client) ChangeRolloutWithBody(ctx context.Context, id RolloutID, action
 	return c.Client.Do(req)
 }
 
-// ChangeRollout Start, pause, resume, advance or halt. Pause, resume and halt need a reason.
+// ChangeRollout Take a step. Reject, pause, resume, halt and abandon need a reason; so does advance ahead of a verdict, and breaking the glass.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -957,6 +2088,446 @@ func (c *Client) CastVote(ctx context.Context, body CastVoteJSONRequestBody, req
 	return c.Client.Do(req)
 }
 
+// NewListApiTokensRequest constructs an http.Request for the ListApiTokens method
+func NewListApiTokensRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/api-tokens")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateApiTokenRequest calls the generic CreateApiToken builder with application/json body
+func NewCreateApiTokenRequest(server string, body CreateApiTokenJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateApiTokenRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCreateApiTokenRequestWithBody constructs an http.Request for the CreateApiToken method, with any body, and a specified content type
+func NewCreateApiTokenRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/api-tokens")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewRevokeApiTokenRequest constructs an http.Request for the RevokeApiToken method
+func NewRevokeApiTokenRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/api-tokens/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewLoginCallbackRequest constructs an http.Request for the LoginCallback method
+func NewLoginCallbackRequest(server string, params *LoginCallbackParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/auth/callback")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Code != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "code", *params.Code, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.State != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "state", *params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Error != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "error", *params.Error, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Iss != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "iss", *params.Iss, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewLoginRequest constructs an http.Request for the Login method
+func NewLoginRequest(server string, params *LoginParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/auth/login")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Next != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "next", *params.Next, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewLogoutRequestWithFormdataBody calls the generic Logout builder with application/x-www-form-urlencoded body
+func NewLogoutRequestWithFormdataBody(server string, body LogoutFormdataRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	bodyStr, err := runtime.MarshalForm(body, nil)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = strings.NewReader(bodyStr.Encode())
+	return NewLogoutRequestWithBody(server, "application/x-www-form-urlencoded", bodyReader)
+}
+
+// NewLogoutRequestWithBody constructs an http.Request for the Logout method, with any body, and a specified content type
+func NewLogoutRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/auth/logout")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewLogoutEverywhereRequestWithFormdataBody calls the generic LogoutEverywhere builder with application/x-www-form-urlencoded body
+func NewLogoutEverywhereRequestWithFormdataBody(server string, body LogoutEverywhereFormdataRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	bodyStr, err := runtime.MarshalForm(body, nil)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = strings.NewReader(bodyStr.Encode())
+	return NewLogoutEverywhereRequestWithBody(server, "application/x-www-form-urlencoded", bodyReader)
+}
+
+// NewLogoutEverywhereRequestWithBody constructs an http.Request for the LogoutEverywhere method, with any body, and a specified content type
+func NewLogoutEverywhereRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/auth/logout-everywhere")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewGetSessionRequest constructs an http.Request for the GetSession method
+func NewGetSessionRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/auth/session")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListSessionsRequest constructs an http.Request for the ListSessions method
+func NewListSessionsRequest(server string, params *ListSessionsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/auth/sessions")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.All != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "all", *params.All, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewEndSessionRequest constructs an http.Request for the EndSession method
+func NewEndSessionRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/auth/sessions/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewEnrolRequest calls the generic Enrol builder with application/json body
 func NewEnrolRequest(server string, body EnrolJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -1018,6 +2589,60 @@ func NewWithdrawRequestWithBody(server string, contentType string, body io.Reade
 	}
 
 	operationPath := fmt.Sprintf("/v1/enrolments/withdraw")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewMuteLabHandsetRequest calls the generic MuteLabHandset builder with application/json body
+func NewMuteLabHandsetRequest(server string, deviceKey string, action string, body MuteLabHandsetJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewMuteLabHandsetRequestWithBody(server, deviceKey, action, "application/json", bodyReader)
+}
+
+// NewMuteLabHandsetRequestWithBody constructs an http.Request for the MuteLabHandset method, with any body, and a specified content type
+func NewMuteLabHandsetRequestWithBody(server string, deviceKey string, action string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "deviceKey", deviceKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "action", action, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/lab-handsets/%s/%s", pathParam0, pathParam1)
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -1179,6 +2804,47 @@ func NewGetCountsRequest(server string, product ProductName, build BuildNumber) 
 	return req, nil
 }
 
+// NewListLabReportsRequest constructs an http.Request for the ListLabReports method
+func NewListLabReportsRequest(server string, product ProductName, build BuildNumber) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "product", product, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "build", build, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/products/%s/releases/%s/lab-reports", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewGetVoteKeysRequest constructs an http.Request for the GetVoteKeys method
 func NewGetVoteKeysRequest(server string, product ProductName, build BuildNumber) (*http.Request, error) {
 	var err error
@@ -1260,6 +2926,30 @@ func NewListRolloutsRequest(server string, params *ListRolloutsParams) (*http.Re
 
 		}
 
+		if params.Channel != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "channel", *params.Channel, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.State != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "state", *params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if encoded := queryValues.Encode(); encoded != "" {
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
@@ -1314,6 +3004,86 @@ func NewCreateRolloutRequestWithBody(server string, contentType string, body io.
 	return req, nil
 }
 
+// NewPreviewRolloutRequest calls the generic PreviewRollout builder with application/json body
+func NewPreviewRolloutRequest(server string, body PreviewRolloutJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPreviewRolloutRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewPreviewRolloutRequestWithBody constructs an http.Request for the PreviewRollout method, with any body, and a specified content type
+func NewPreviewRolloutRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/rollouts/preview")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewPlanStagesRequest calls the generic PlanStages builder with application/json body
+func NewPlanStagesRequest(server string, body PlanStagesJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPlanStagesRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewPlanStagesRequestWithBody constructs an http.Request for the PlanStages method, with any body, and a specified content type
+func NewPlanStagesRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/rollouts/stages")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewGetRolloutRequest constructs an http.Request for the GetRollout method
 func NewGetRolloutRequest(server string, id RolloutID) (*http.Request, error) {
 	var err error
@@ -1331,6 +3101,250 @@ func NewGetRolloutRequest(server string, id RolloutID) (*http.Request, error) {
 	}
 
 	operationPath := fmt.Sprintf("/v1/rollouts/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewEditRolloutRequest calls the generic EditRollout builder with application/json body
+func NewEditRolloutRequest(server string, id RolloutID, params *EditRolloutParams, body EditRolloutJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewEditRolloutRequestWithBody(server, id, params, "application/json", bodyReader)
+}
+
+// NewEditRolloutRequestWithBody constructs an http.Request for the EditRollout method, with any body, and a specified content type
+func NewEditRolloutRequestWithBody(server string, id RolloutID, params *EditRolloutParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/rollouts/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetEvidenceRequest constructs an http.Request for the GetEvidence method
+func NewGetEvidenceRequest(server string, id RolloutID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/rollouts/%s/evidence", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetRescueRequest constructs an http.Request for the GetRescue method
+func NewGetRescueRequest(server string, id RolloutID, params *GetRescueParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/rollouts/%s/rescue", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "build", params.Build, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetTemplateRequest constructs an http.Request for the GetTemplate method
+func NewGetTemplateRequest(server string, id RolloutID, params *GetTemplateParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/rollouts/%s/template", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "build", params.Build, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetTimelineRequest constructs an http.Request for the GetTimeline method
+func NewGetTimelineRequest(server string, id RolloutID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/rollouts/%s/timeline", pathParam0)
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -1704,6 +3718,97 @@ func WithBaseURL(baseURL string) ClientOption {
 // ClientWithResponsesInterface is the interface specification for the client with responses above.
 type ClientWithResponsesInterface interface {
 
+	// ListApiTokensWithResponse All API tokens, newest first, without their secrets. For admins of all products.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/api-tokens (the `ListApiTokens` operationId).
+	ListApiTokensWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListApiTokensResponse, error)
+
+	// CreateApiTokenWithBodyWithResponse Make a token. It is the maker's own, as far as two different people are needed, and may do no more than the maker.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/api-tokens (the `CreateApiToken` operationId).
+	CreateApiTokenWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateApiTokenResponse, error)
+
+	// CreateApiTokenWithResponse Make a token. It is the maker's own, as far as two different people are needed, and may do no more than the maker.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/api-tokens (the `CreateApiToken` operationId).
+	CreateApiTokenWithResponse(ctx context.Context, body CreateApiTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateApiTokenResponse, error)
+
+	// RevokeApiTokenWithResponse End a token at once. For admins of all products.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/api-tokens/{id} (the `RevokeApiToken` operationId).
+	RevokeApiTokenWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*RevokeApiTokenResponse, error)
+
+	// LoginCallbackWithResponse Where the identity provider sends the browser back to. Begins a session.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/auth/callback (the `LoginCallback` operationId).
+	LoginCallbackWithResponse(ctx context.Context, params *LoginCallbackParams, reqEditors ...RequestEditorFn) (*LoginCallbackResponse, error)
+
+	// LoginWithResponse Begin to sign in. Sets a cookie and redirects to the identity provider.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/auth/login (the `Login` operationId).
+	LoginWithResponse(ctx context.Context, params *LoginParams, reqEditors ...RequestEditorFn) (*LoginResponse, error)
+
+	// LogoutWithBodyWithResponse End this session.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/auth/logout (the `Logout` operationId).
+	LogoutWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*LogoutResponse, error)
+
+	// LogoutWithFormdataBodyWithResponse End this session.
+	//
+	// Takes a body of the `application/x-www-form-urlencoded` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/auth/logout (the `Logout` operationId).
+	LogoutWithFormdataBodyWithResponse(ctx context.Context, body LogoutFormdataRequestBody, reqEditors ...RequestEditorFn) (*LogoutResponse, error)
+
+	// LogoutEverywhereWithBodyWithResponse End all sessions of this person, this one too. Tokens live on.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/auth/logout-everywhere (the `LogoutEverywhere` operationId).
+	LogoutEverywhereWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*LogoutEverywhereResponse, error)
+
+	// LogoutEverywhereWithFormdataBodyWithResponse End all sessions of this person, this one too. Tokens live on.
+	//
+	// Takes a body of the `application/x-www-form-urlencoded` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/auth/logout-everywhere (the `LogoutEverywhere` operationId).
+	LogoutEverywhereWithFormdataBodyWithResponse(ctx context.Context, body LogoutEverywhereFormdataRequestBody, reqEditors ...RequestEditorFn) (*LogoutEverywhereResponse, error)
+
+	// GetSessionWithResponse Who am I, and what may I do?
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/auth/session (the `GetSession` operationId).
+	GetSessionWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetSessionResponse, error)
+
+	// ListSessionsWithResponse One's own sessions; with `all`, everybody's, for admins of all products.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/auth/sessions (the `ListSessions` operationId).
+	ListSessionsWithResponse(ctx context.Context, params *ListSessionsParams, reqEditors ...RequestEditorFn) (*ListSessionsResponse, error)
+
+	// EndSessionWithResponse End one of one's own sessions, or anybody's, for admins of all products.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/auth/sessions/{id} (the `EndSession` operationId).
+	EndSessionWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*EndSessionResponse, error)
+
 	// EnrolWithBodyWithResponse Enrol a device key on the word of a factory credential.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -1731,6 +3836,20 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/enrolments/withdraw (the `Withdraw` operationId).
 	WithdrawWithResponse(ctx context.Context, body WithdrawJSONRequestBody, reqEditors ...RequestEditorFn) (*WithdrawResponse, error)
+
+	// MuteLabHandsetWithBodyWithResponse Make the engine deaf to a lab handset, or not. Needs a reason.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/lab-handsets/{deviceKey}/{action} (the `MuteLabHandset` operationId).
+	MuteLabHandsetWithBodyWithResponse(ctx context.Context, deviceKey string, action string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*MuteLabHandsetResponse, error)
+
+	// MuteLabHandsetWithResponse Make the engine deaf to a lab handset, or not. Needs a reason.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/lab-handsets/{deviceKey}/{action} (the `MuteLabHandset` operationId).
+	MuteLabHandsetWithResponse(ctx context.Context, deviceKey string, action string, body MuteLabHandsetJSONRequestBody, reqEditors ...RequestEditorFn) (*MuteLabHandsetResponse, error)
 
 	// ReportLabWithBodyWithResponse What a lab handset says by name, signed with its enrolled key.
 	//
@@ -1767,6 +3886,13 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/products/{product}/releases/{build}/counts (the `GetCounts` operationId).
 	GetCountsWithResponse(ctx context.Context, product ProductName, build BuildNumber, reqEditors ...RequestEditorFn) (*GetCountsResponse, error)
 
+	// ListLabReportsWithResponse What lab handsets said by name, the oldest first.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/products/{product}/releases/{build}/lab-reports (the `ListLabReports` operationId).
+	ListLabReportsWithResponse(ctx context.Context, product ProductName, build BuildNumber, reqEditors ...RequestEditorFn) (*ListLabReportsResponse, error)
+
 	// GetVoteKeysWithResponse The public vote keys for a build, to be signed into its release.
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -1795,21 +3921,91 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/rollouts (the `CreateRollout` operationId).
 	CreateRolloutWithResponse(ctx context.Context, body CreateRolloutJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateRolloutResponse, error)
 
-	// GetRolloutWithResponse One rollout.
+	// PreviewRolloutWithBodyWithResponse Say what a plan would do to a fleet of a given size. Nothing is recorded.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/rollouts/preview (the `PreviewRollout` operationId).
+	PreviewRolloutWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PreviewRolloutResponse, error)
+
+	// PreviewRolloutWithResponse Say what a plan would do to a fleet of a given size. Nothing is recorded.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/rollouts/preview (the `PreviewRollout` operationId).
+	PreviewRolloutWithResponse(ctx context.Context, body PreviewRolloutJSONRequestBody, reqEditors ...RequestEditorFn) (*PreviewRolloutResponse, error)
+
+	// PlanStagesWithBodyWithResponse Choose the stages that keep a budget of handsets that a bad build may harm.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/rollouts/stages (the `PlanStages` operationId).
+	PlanStagesWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PlanStagesResponse, error)
+
+	// PlanStagesWithResponse Choose the stages that keep a budget of handsets that a bad build may harm.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/rollouts/stages (the `PlanStages` operationId).
+	PlanStagesWithResponse(ctx context.Context, body PlanStagesJSONRequestBody, reqEditors ...RequestEditorFn) (*PlanStagesResponse, error)
+
+	// GetRolloutWithResponse One rollout, with its outlook.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/rollouts/{id} (the `GetRollout` operationId).
 	GetRolloutWithResponse(ctx context.Context, id RolloutID, reqEditors ...RequestEditorFn) (*GetRolloutResponse, error)
 
-	// ChangeRolloutWithBodyWithResponse Start, pause, resume, advance or halt. Pause, resume and halt need a reason.
+	// EditRolloutWithBodyWithResponse Write another plan into a draft. Who edits is the author from then on.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/rollouts/{id} (the `EditRollout` operationId).
+	EditRolloutWithBodyWithResponse(ctx context.Context, id RolloutID, params *EditRolloutParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EditRolloutResponse, error)
+
+	// EditRolloutWithResponse Write another plan into a draft. Who edits is the author from then on.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/rollouts/{id} (the `EditRollout` operationId).
+	EditRolloutWithResponse(ctx context.Context, id RolloutID, params *EditRolloutParams, body EditRolloutJSONRequestBody, reqEditors ...RequestEditorFn) (*EditRolloutResponse, error)
+
+	// GetEvidenceWithResponse All that an auditor needs to check a rollout, in one document.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/rollouts/{id}/evidence (the `GetEvidence` operationId).
+	GetEvidenceWithResponse(ctx context.Context, id RolloutID, reqEditors ...RequestEditorFn) (*GetEvidenceResponse, error)
+
+	// GetRescueWithResponse A plan for the handsets that run the build of a halted rollout.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/rollouts/{id}/rescue (the `GetRescue` operationId).
+	GetRescueWithResponse(ctx context.Context, id RolloutID, params *GetRescueParams, reqEditors ...RequestEditorFn) (*GetRescueResponse, error)
+
+	// GetTemplateWithResponse The plan of a past rollout, made out for another build.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/rollouts/{id}/template (the `GetTemplate` operationId).
+	GetTemplateWithResponse(ctx context.Context, id RolloutID, params *GetTemplateParams, reqEditors ...RequestEditorFn) (*GetTemplateResponse, error)
+
+	// GetTimelineWithResponse Every change and decision, with the numbers behind it, the oldest first.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/rollouts/{id}/timeline (the `GetTimeline` operationId).
+	GetTimelineWithResponse(ctx context.Context, id RolloutID, reqEditors ...RequestEditorFn) (*GetTimelineResponse, error)
+
+	// ChangeRolloutWithBodyWithResponse Take a step. Reject, pause, resume, halt and abandon need a reason; so does advance ahead of a verdict, and breaking the glass.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/rollouts/{id}/{action} (the `ChangeRollout` operationId).
 	ChangeRolloutWithBodyWithResponse(ctx context.Context, id RolloutID, action string, params *ChangeRolloutParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ChangeRolloutResponse, error)
 
-	// ChangeRolloutWithResponse Start, pause, resume, advance or halt. Pause, resume and halt need a reason.
+	// ChangeRolloutWithResponse Take a step. Reject, pause, resume, halt and abandon need a reason; so does advance ahead of a verdict, and breaking the glass.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -1885,6 +4081,444 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/votes (the `CastVote` operationId).
 	CastVoteWithResponse(ctx context.Context, body CastVoteJSONRequestBody, reqEditors ...RequestEditorFn) (*CastVoteResponse, error)
+}
+
+type ListApiTokensResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ApiTokenList
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListApiTokensResponse) GetJSON200() *ApiTokenList {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListApiTokensResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListApiTokensResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListApiTokensResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListApiTokensResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListApiTokensResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type CreateApiTokenResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *MadeApiToken
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateApiTokenResponse) GetJSON201() *MadeApiToken {
+	return r.JSON201
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r CreateApiTokenResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateApiTokenResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateApiTokenResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateApiTokenResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateApiTokenResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RevokeApiTokenResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RevokeApiTokenResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RevokeApiTokenResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RevokeApiTokenResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RevokeApiTokenResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RevokeApiTokenResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type LoginCallbackResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r LoginCallbackResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r LoginCallbackResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r LoginCallbackResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r LoginCallbackResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r LoginCallbackResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type LoginResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r LoginResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r LoginResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r LoginResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r LoginResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r LoginResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type LogoutResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r LogoutResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r LogoutResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r LogoutResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r LogoutResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r LogoutResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type LogoutEverywhereResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r LogoutEverywhereResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r LogoutEverywhereResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r LogoutEverywhereResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r LogoutEverywhereResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r LogoutEverywhereResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetSessionResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Caller
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetSessionResponse) GetJSON200() *Caller {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetSessionResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetSessionResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetSessionResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetSessionResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetSessionResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListSessionsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SessionList
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListSessionsResponse) GetJSON200() *SessionList {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListSessionsResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListSessionsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListSessionsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListSessionsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListSessionsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type EndSessionResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r EndSessionResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r EndSessionResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r EndSessionResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r EndSessionResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r EndSessionResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
 }
 
 type EnrolResponse struct {
@@ -1963,6 +4597,47 @@ func (r WithdrawResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r WithdrawResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type MuteLabHandsetResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r MuteLabHandsetResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r MuteLabHandsetResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r MuteLabHandsetResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r MuteLabHandsetResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r MuteLabHandsetResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -2154,6 +4829,54 @@ func (r GetCountsResponse) ContentType() string {
 	return ""
 }
 
+type ListLabReportsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *LabReportList
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListLabReportsResponse) GetJSON200() *LabReportList {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListLabReportsResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListLabReportsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListLabReportsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListLabReportsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListLabReportsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type GetVoteKeysResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -2298,6 +5021,102 @@ func (r CreateRolloutResponse) ContentType() string {
 	return ""
 }
 
+type PreviewRolloutResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Preview
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PreviewRolloutResponse) GetJSON200() *Preview {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PreviewRolloutResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PreviewRolloutResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PreviewRolloutResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PreviewRolloutResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PreviewRolloutResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PlanStagesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *StageList
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PlanStagesResponse) GetJSON200() *StageList {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PlanStagesResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PlanStagesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PlanStagesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PlanStagesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PlanStagesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type GetRolloutResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -2340,6 +5159,246 @@ func (r GetRolloutResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetRolloutResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type EditRolloutResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Rollout
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r EditRolloutResponse) GetJSON200() *Rollout {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r EditRolloutResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r EditRolloutResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r EditRolloutResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r EditRolloutResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r EditRolloutResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetEvidenceResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *EvidenceBundle
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetEvidenceResponse) GetJSON200() *EvidenceBundle {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetEvidenceResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetEvidenceResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetEvidenceResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetEvidenceResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetEvidenceResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetRescueResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Plan
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetRescueResponse) GetJSON200() *Plan {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetRescueResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetRescueResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetRescueResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetRescueResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetRescueResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetTemplateResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Plan
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetTemplateResponse) GetJSON200() *Plan {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetTemplateResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetTemplateResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetTemplateResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetTemplateResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetTemplateResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetTimelineResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Timeline
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetTimelineResponse) GetJSON200() *Timeline {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetTimelineResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetTimelineResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetTimelineResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetTimelineResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetTimelineResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -2675,6 +5734,175 @@ func (r CastVoteResponse) ContentType() string {
 	return ""
 }
 
+// ListApiTokensWithResponse All API tokens, newest first, without their secrets. For admins of all products.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/api-tokens (the `ListApiTokens` operationId).
+func (c *ClientWithResponses) ListApiTokensWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListApiTokensResponse, error) {
+	rsp, err := c.ListApiTokens(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListApiTokensResponse(rsp)
+}
+
+// CreateApiTokenWithBodyWithResponse Make a token. It is the maker's own, as far as two different people are needed, and may do no more than the maker.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/api-tokens (the `CreateApiToken` operationId).
+func (c *ClientWithResponses) CreateApiTokenWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateApiTokenResponse, error) {
+	rsp, err := c.CreateApiTokenWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateApiTokenResponse(rsp)
+}
+
+// CreateApiTokenWithResponse Make a token. It is the maker's own, as far as two different people are needed, and may do no more than the maker.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/api-tokens (the `CreateApiToken` operationId).
+func (c *ClientWithResponses) CreateApiTokenWithResponse(ctx context.Context, body CreateApiTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateApiTokenResponse, error) {
+	rsp, err := c.CreateApiToken(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateApiTokenResponse(rsp)
+}
+
+// RevokeApiTokenWithResponse End a token at once. For admins of all products.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/api-tokens/{id} (the `RevokeApiToken` operationId).
+func (c *ClientWithResponses) RevokeApiTokenWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*RevokeApiTokenResponse, error) {
+	rsp, err := c.RevokeApiToken(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRevokeApiTokenResponse(rsp)
+}
+
+// LoginCallbackWithResponse Where the identity provider sends the browser back to. Begins a session.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/auth/callback (the `LoginCallback` operationId).
+func (c *ClientWithResponses) LoginCallbackWithResponse(ctx context.Context, params *LoginCallbackParams, reqEditors ...RequestEditorFn) (*LoginCallbackResponse, error) {
+	rsp, err := c.LoginCallback(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseLoginCallbackResponse(rsp)
+}
+
+// LoginWithResponse Begin to sign in. Sets a cookie and redirects to the identity provider.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/auth/login (the `Login` operationId).
+func (c *ClientWithResponses) LoginWithResponse(ctx context.Context, params *LoginParams, reqEditors ...RequestEditorFn) (*LoginResponse, error) {
+	rsp, err := c.Login(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseLoginResponse(rsp)
+}
+
+// LogoutWithBodyWithResponse End this session.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/auth/logout (the `Logout` operationId).
+func (c *ClientWithResponses) LogoutWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*LogoutResponse, error) {
+	rsp, err := c.LogoutWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseLogoutResponse(rsp)
+}
+
+// LogoutWithFormdataBodyWithResponse End this session.
+//
+// Takes a body of the `application/x-www-form-urlencoded` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/auth/logout (the `Logout` operationId).
+func (c *ClientWithResponses) LogoutWithFormdataBodyWithResponse(ctx context.Context, body LogoutFormdataRequestBody, reqEditors ...RequestEditorFn) (*LogoutResponse, error) {
+	rsp, err := c.LogoutWithFormdataBody(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseLogoutResponse(rsp)
+}
+
+// LogoutEverywhereWithBodyWithResponse End all sessions of this person, this one too. Tokens live on.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/auth/logout-everywhere (the `LogoutEverywhere` operationId).
+func (c *ClientWithResponses) LogoutEverywhereWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*LogoutEverywhereResponse, error) {
+	rsp, err := c.LogoutEverywhereWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseLogoutEverywhereResponse(rsp)
+}
+
+// LogoutEverywhereWithFormdataBodyWithResponse End all sessions of this person, this one too. Tokens live on.
+//
+// Takes a body of the `application/x-www-form-urlencoded` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/auth/logout-everywhere (the `LogoutEverywhere` operationId).
+func (c *ClientWithResponses) LogoutEverywhereWithFormdataBodyWithResponse(ctx context.Context, body LogoutEverywhereFormdataRequestBody, reqEditors ...RequestEditorFn) (*LogoutEverywhereResponse, error) {
+	rsp, err := c.LogoutEverywhereWithFormdataBody(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseLogoutEverywhereResponse(rsp)
+}
+
+// GetSessionWithResponse Who am I, and what may I do?
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/auth/session (the `GetSession` operationId).
+func (c *ClientWithResponses) GetSessionWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetSessionResponse, error) {
+	rsp, err := c.GetSession(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetSessionResponse(rsp)
+}
+
+// ListSessionsWithResponse One's own sessions; with `all`, everybody's, for admins of all products.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/auth/sessions (the `ListSessions` operationId).
+func (c *ClientWithResponses) ListSessionsWithResponse(ctx context.Context, params *ListSessionsParams, reqEditors ...RequestEditorFn) (*ListSessionsResponse, error) {
+	rsp, err := c.ListSessions(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListSessionsResponse(rsp)
+}
+
+// EndSessionWithResponse End one of one's own sessions, or anybody's, for admins of all products.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/auth/sessions/{id} (the `EndSession` operationId).
+func (c *ClientWithResponses) EndSessionWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*EndSessionResponse, error) {
+	rsp, err := c.EndSession(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseEndSessionResponse(rsp)
+}
+
 // EnrolWithBodyWithResponse Enrol a device key on the word of a factory credential.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -2725,6 +5953,32 @@ func (c *ClientWithResponses) WithdrawWithResponse(ctx context.Context, body Wit
 		return nil, err
 	}
 	return ParseWithdrawResponse(rsp)
+}
+
+// MuteLabHandsetWithBodyWithResponse Make the engine deaf to a lab handset, or not. Needs a reason.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/lab-handsets/{deviceKey}/{action} (the `MuteLabHandset` operationId).
+func (c *ClientWithResponses) MuteLabHandsetWithBodyWithResponse(ctx context.Context, deviceKey string, action string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*MuteLabHandsetResponse, error) {
+	rsp, err := c.MuteLabHandsetWithBody(ctx, deviceKey, action, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseMuteLabHandsetResponse(rsp)
+}
+
+// MuteLabHandsetWithResponse Make the engine deaf to a lab handset, or not. Needs a reason.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/lab-handsets/{deviceKey}/{action} (the `MuteLabHandset` operationId).
+func (c *ClientWithResponses) MuteLabHandsetWithResponse(ctx context.Context, deviceKey string, action string, body MuteLabHandsetJSONRequestBody, reqEditors ...RequestEditorFn) (*MuteLabHandsetResponse, error) {
+	rsp, err := c.MuteLabHandset(ctx, deviceKey, action, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseMuteLabHandsetResponse(rsp)
 }
 
 // ReportLabWithBodyWithResponse What a lab handset says by name, signed with its enrolled key.
@@ -2792,6 +6046,19 @@ func (c *ClientWithResponses) GetCountsWithResponse(ctx context.Context, product
 	return ParseGetCountsResponse(rsp)
 }
 
+// ListLabReportsWithResponse What lab handsets said by name, the oldest first.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/products/{product}/releases/{build}/lab-reports (the `ListLabReports` operationId).
+func (c *ClientWithResponses) ListLabReportsWithResponse(ctx context.Context, product ProductName, build BuildNumber, reqEditors ...RequestEditorFn) (*ListLabReportsResponse, error) {
+	rsp, err := c.ListLabReports(ctx, product, build, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListLabReportsResponse(rsp)
+}
+
 // GetVoteKeysWithResponse The public vote keys for a build, to be signed into its release.
 //
 // Returns a wrapper object for the known response body format(s).
@@ -2844,7 +6111,59 @@ func (c *ClientWithResponses) CreateRolloutWithResponse(ctx context.Context, bod
 	return ParseCreateRolloutResponse(rsp)
 }
 
-// GetRolloutWithResponse One rollout.
+// PreviewRolloutWithBodyWithResponse Say what a plan would do to a fleet of a given size. Nothing is recorded.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/rollouts/preview (the `PreviewRollout` operationId).
+func (c *ClientWithResponses) PreviewRolloutWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PreviewRolloutResponse, error) {
+	rsp, err := c.PreviewRolloutWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePreviewRolloutResponse(rsp)
+}
+
+// PreviewRolloutWithResponse Say what a plan would do to a fleet of a given size. Nothing is recorded.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/rollouts/preview (the `PreviewRollout` operationId).
+func (c *ClientWithResponses) PreviewRolloutWithResponse(ctx context.Context, body PreviewRolloutJSONRequestBody, reqEditors ...RequestEditorFn) (*PreviewRolloutResponse, error) {
+	rsp, err := c.PreviewRollout(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePreviewRolloutResponse(rsp)
+}
+
+// PlanStagesWithBodyWithResponse Choose the stages that keep a budget of handsets that a bad build may harm.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/rollouts/stages (the `PlanStages` operationId).
+func (c *ClientWithResponses) PlanStagesWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PlanStagesResponse, error) {
+	rsp, err := c.PlanStagesWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePlanStagesResponse(rsp)
+}
+
+// PlanStagesWithResponse Choose the stages that keep a budget of handsets that a bad build may harm.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/rollouts/stages (the `PlanStages` operationId).
+func (c *ClientWithResponses) PlanStagesWithResponse(ctx context.Context, body PlanStagesJSONRequestBody, reqEditors ...RequestEditorFn) (*PlanStagesResponse, error) {
+	rsp, err := c.PlanStages(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePlanStagesResponse(rsp)
+}
+
+// GetRolloutWithResponse One rollout, with its outlook.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -2857,7 +6176,85 @@ func (c *ClientWithResponses) GetRolloutWithResponse(ctx context.Context, id Rol
 	return ParseGetRolloutResponse(rsp)
 }
 
-// ChangeRolloutWithBodyWithResponse Start, pause, resume, advance or halt. Pause, resume and halt need a reason.
+// EditRolloutWithBodyWithResponse Write another plan into a draft. Who edits is the author from then on.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/rollouts/{id} (the `EditRollout` operationId).
+func (c *ClientWithResponses) EditRolloutWithBodyWithResponse(ctx context.Context, id RolloutID, params *EditRolloutParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EditRolloutResponse, error) {
+	rsp, err := c.EditRolloutWithBody(ctx, id, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseEditRolloutResponse(rsp)
+}
+
+// EditRolloutWithResponse Write another plan into a draft. Who edits is the author from then on.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/rollouts/{id} (the `EditRollout` operationId).
+func (c *ClientWithResponses) EditRolloutWithResponse(ctx context.Context, id RolloutID, params *EditRolloutParams, body EditRolloutJSONRequestBody, reqEditors ...RequestEditorFn) (*EditRolloutResponse, error) {
+	rsp, err := c.EditRollout(ctx, id, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseEditRolloutResponse(rsp)
+}
+
+// GetEvidenceWithResponse All that an auditor needs to check a rollout, in one document.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/rollouts/{id}/evidence (the `GetEvidence` operationId).
+func (c *ClientWithResponses) GetEvidenceWithResponse(ctx context.Context, id RolloutID, reqEditors ...RequestEditorFn) (*GetEvidenceResponse, error) {
+	rsp, err := c.GetEvidence(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetEvidenceResponse(rsp)
+}
+
+// GetRescueWithResponse A plan for the handsets that run the build of a halted rollout.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/rollouts/{id}/rescue (the `GetRescue` operationId).
+func (c *ClientWithResponses) GetRescueWithResponse(ctx context.Context, id RolloutID, params *GetRescueParams, reqEditors ...RequestEditorFn) (*GetRescueResponse, error) {
+	rsp, err := c.GetRescue(ctx, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetRescueResponse(rsp)
+}
+
+// GetTemplateWithResponse The plan of a past rollout, made out for another build.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/rollouts/{id}/template (the `GetTemplate` operationId).
+func (c *ClientWithResponses) GetTemplateWithResponse(ctx context.Context, id RolloutID, params *GetTemplateParams, reqEditors ...RequestEditorFn) (*GetTemplateResponse, error) {
+	rsp, err := c.GetTemplate(ctx, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetTemplateResponse(rsp)
+}
+
+// GetTimelineWithResponse Every change and decision, with the numbers behind it, the oldest first.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/rollouts/{id}/timeline (the `GetTimeline` operationId).
+func (c *ClientWithResponses) GetTimelineWithResponse(ctx context.Context, id RolloutID, reqEditors ...RequestEditorFn) (*GetTimelineResponse, error) {
+	rsp, err := c.GetTimeline(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetTimelineResponse(rsp)
+}
+
+// ChangeRolloutWithBodyWithResponse Take a step. Reject, pause, resume, halt and abandon need a reason; so does advance ahead of a verdict, and breaking the glass.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -2870,7 +6267,7 @@ func (c *ClientWithResponses) ChangeRolloutWithBodyWithResponse(ctx context.Cont
 	return ParseChangeRolloutResponse(rsp)
 }
 
-// ChangeRolloutWithResponse Start, pause, resume, advance or halt. Pause, resume and halt need a reason.
+// ChangeRolloutWithResponse Take a step. Reject, pause, resume, halt and abandon need a reason; so does advance ahead of a verdict, and breaking the glass.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -3013,6 +6410,318 @@ func (c *ClientWithResponses) CastVoteWithResponse(ctx context.Context, body Cas
 	return ParseCastVoteResponse(rsp)
 }
 
+// ParseListApiTokensResponse parses an HTTP response from a ListApiTokensWithResponse call
+func ParseListApiTokensResponse(rsp *http.Response) (*ListApiTokensResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListApiTokensResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ApiTokenList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreateApiTokenResponse parses an HTTP response from a CreateApiTokenWithResponse call
+func ParseCreateApiTokenResponse(rsp *http.Response) (*CreateApiTokenResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateApiTokenResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest MadeApiToken
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRevokeApiTokenResponse parses an HTTP response from a RevokeApiTokenWithResponse call
+func ParseRevokeApiTokenResponse(rsp *http.Response) (*RevokeApiTokenResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RevokeApiTokenResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseLoginCallbackResponse parses an HTTP response from a LoginCallbackWithResponse call
+func ParseLoginCallbackResponse(rsp *http.Response) (*LoginCallbackResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &LoginCallbackResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 303:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseLoginResponse parses an HTTP response from a LoginWithResponse call
+func ParseLoginResponse(rsp *http.Response) (*LoginResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &LoginResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 303:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseLogoutResponse parses an HTTP response from a LogoutWithResponse call
+func ParseLogoutResponse(rsp *http.Response) (*LogoutResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &LogoutResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case rsp.StatusCode == 303:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseLogoutEverywhereResponse parses an HTTP response from a LogoutEverywhereWithResponse call
+func ParseLogoutEverywhereResponse(rsp *http.Response) (*LogoutEverywhereResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &LogoutEverywhereResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case rsp.StatusCode == 303:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetSessionResponse parses an HTTP response from a GetSessionWithResponse call
+func ParseGetSessionResponse(rsp *http.Response) (*GetSessionResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetSessionResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Caller
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListSessionsResponse parses an HTTP response from a ListSessionsWithResponse call
+func ParseListSessionsResponse(rsp *http.Response) (*ListSessionsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListSessionsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SessionList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseEndSessionResponse parses an HTTP response from a EndSessionWithResponse call
+func ParseEndSessionResponse(rsp *http.Response) (*EndSessionResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &EndSessionResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseEnrolResponse parses an HTTP response from a EnrolWithResponse call
 func ParseEnrolResponse(rsp *http.Response) (*EnrolResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -3051,6 +6760,35 @@ func ParseWithdrawResponse(rsp *http.Response) (*WithdrawResponse, error) {
 	}
 
 	response := &WithdrawResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseMuteLabHandsetResponse parses an HTTP response from a MuteLabHandsetWithResponse call
+func ParseMuteLabHandsetResponse(rsp *http.Response) (*MuteLabHandsetResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &MuteLabHandsetResponse{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}
@@ -3199,6 +6937,39 @@ func ParseGetCountsResponse(rsp *http.Response) (*GetCountsResponse, error) {
 	return response, nil
 }
 
+// ParseListLabReportsResponse parses an HTTP response from a ListLabReportsWithResponse call
+func ParseListLabReportsResponse(rsp *http.Response) (*ListLabReportsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListLabReportsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest LabReportList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseGetVoteKeysResponse parses an HTTP response from a GetVoteKeysWithResponse call
 func ParseGetVoteKeysResponse(rsp *http.Response) (*GetVoteKeysResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -3298,6 +7069,72 @@ func ParseCreateRolloutResponse(rsp *http.Response) (*CreateRolloutResponse, err
 	return response, nil
 }
 
+// ParsePreviewRolloutResponse parses an HTTP response from a PreviewRolloutWithResponse call
+func ParsePreviewRolloutResponse(rsp *http.Response) (*PreviewRolloutResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PreviewRolloutResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Preview
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePlanStagesResponse parses an HTTP response from a PlanStagesWithResponse call
+func ParsePlanStagesResponse(rsp *http.Response) (*PlanStagesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PlanStagesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest StageList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseGetRolloutResponse parses an HTTP response from a GetRolloutWithResponse call
 func ParseGetRolloutResponse(rsp *http.Response) (*GetRolloutResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -3314,6 +7151,171 @@ func ParseGetRolloutResponse(rsp *http.Response) (*GetRolloutResponse, error) {
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest Rollout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseEditRolloutResponse parses an HTTP response from a EditRolloutWithResponse call
+func ParseEditRolloutResponse(rsp *http.Response) (*EditRolloutResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &EditRolloutResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Rollout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetEvidenceResponse parses an HTTP response from a GetEvidenceWithResponse call
+func ParseGetEvidenceResponse(rsp *http.Response) (*GetEvidenceResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetEvidenceResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest EvidenceBundle
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetRescueResponse parses an HTTP response from a GetRescueWithResponse call
+func ParseGetRescueResponse(rsp *http.Response) (*GetRescueResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetRescueResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Plan
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetTemplateResponse parses an HTTP response from a GetTemplateWithResponse call
+func ParseGetTemplateResponse(rsp *http.Response) (*GetTemplateResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetTemplateResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Plan
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetTimelineResponse parses an HTTP response from a GetTimelineWithResponse call
+func ParseGetTimelineResponse(rsp *http.Response) (*GetTimelineResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetTimelineResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Timeline
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
