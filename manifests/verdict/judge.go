@@ -75,7 +75,6 @@ type Rules struct {
 	Guard     rollout.Guard      `json:"guard"`
 	MinToHalt uint32             `json:"minToHalt"` // the release's VoteRules
 	Pass      manifests.SharePPM `json:"passPPM"`   // to be ruled out before the stage is left
-	MinVotes  uint32             `json:"minVotes"`  // trials that the stage asks for
 }
 
 // Finding is what one rule says.
