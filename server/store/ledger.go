@@ -23,6 +23,8 @@ type Ledger interface {
 	VoteKeys
 	Ballots
 	Labs
+	Hooks
+	Idempotency
 
 	// Ping tells whether the ledger can be read, for readiness.
 	Ping(ctx context.Context) error

@@ -41,6 +41,10 @@ func Ledger(t *testing.T, open func(t *testing.T) store.Ledger, reopen func(t *t
 		{"RetiredKeySetTakesNoVotes", retiredSet},
 		{"ClosedVotesKeepOnlyCounts", closedVotes},
 		{"LabHandsetsAreHeardByName", labHandsets},
+		{"HookIsRemembered", hookIsRemembered},
+		{"ChangeIsAnsweredOnce", changeIsAnsweredOnce},
+		{"ClaimPassesOnAfterACrash", claimPassesOnAfterACrash},
+		{"KeptAnswersAreBounded", keptAnswersAreBounded},
 	} {
 		t.Run(c.promise, func(t *testing.T) { c.check(t, open(t)) })
 	}
@@ -229,6 +233,8 @@ func auditIsAChain(t *testing.T, l store.Ledger) {
 		{Who: "x", At: epoch},
 		{Who: "x", What: "x"},
 		{Who: "x", What: "x", At: epoch, Detail: json.RawMessage("{")},
+		{Who: "x", What: "x", At: epoch, Why: "not \xff UTF-8"},
+		{Who: "x", What: "x", At: epoch, Why: "nul \x00"},
 	} {
 		if _, err := l.Append(t.Context(), bad); err == nil {
 			t.Errorf("%+v was written", bad)
@@ -243,6 +249,15 @@ func auditIsAChain(t *testing.T, l store.Ledger) {
 			t.Errorf("entry %+v does not follow", e)
 		}
 		prev = e.Hash
+	}
+	head, err := l.AuditHead(t.Context())
+	if ok(t, err); head.Seq != 5 || head.Hash != prev {
+		t.Errorf("head %+v", head)
+	}
+	var walked []int64
+	ok(t, l.Walk(t.Context(), 2, func(e store.Entry) error { walked = append(walked, e.Seq); return nil }))
+	if !slices.Equal(walked, []int64{3, 4, 5}) {
+		t.Errorf("walked over %v", walked)
 	}
 	part, err := l.Entries(t.Context(), store.EntryQuery{Subject: "s0", After: 1, Limit: 1})
 	ok(t, err)
