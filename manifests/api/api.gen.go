@@ -253,6 +253,37 @@ type Approval struct {
 	UpTo int `json:"upTo"`
 }
 
+// AuditEntry defines model for AuditEntry.
+type AuditEntry struct {
+	At      time.Time        `json:"at"`
+	Detail  *json.RawMessage `json:"detail,omitempty"`
+	Hash    string           `json:"hash"`
+	Prev    string           `json:"prev"`
+	Seq     int64            `json:"seq"`
+	Subject string           `json:"subject"`
+	What    string           `json:"what"`
+	Who     string           `json:"who"`
+	Why     *string          `json:"why,omitempty"`
+}
+
+// AuditHead defines model for AuditHead.
+type AuditHead struct {
+	Hash string `json:"hash"`
+	Seq  int64  `json:"seq"`
+
+	// Words The hash in words. Note it elsewhere; it shows when the end of the log is cut off.
+	Words string `json:"words"`
+}
+
+// AuditPage defines model for AuditPage.
+type AuditPage struct {
+	Entries []AuditEntry `json:"entries"`
+	Head    AuditHead    `json:"head"`
+
+	// Next The value of `after` for the next page; absent at the end.
+	Next *int64 `json:"next,omitempty"`
+}
+
 // BreakGlass defines model for BreakGlass.
 type BreakGlass struct {
 	Action string    `json:"action"`
@@ -731,6 +762,9 @@ type WithdrawRequest map[string]interface{}
 // BuildNumber defines model for BuildNumber.
 type BuildNumber = int64
 
+// IdempotencyKey defines model for IdempotencyKey.
+type IdempotencyKey = string
+
 // IfMatch defines model for IfMatch.
 type IfMatch = string
 
@@ -739,6 +773,42 @@ type ProductName = string
 
 // RolloutID defines model for RolloutID.
 type RolloutID = string
+
+// CreateApiTokenParams defines parameters for CreateApiToken.
+type CreateApiTokenParams struct {
+	// IdempotencyKey Made up by the sender, one for each change. For a day the same request with the same key is answered as it was the first time, with Idempotency-Replayed; another request with it is refused (idempotency-mismatch).
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// RevokeApiTokenParams defines parameters for RevokeApiToken.
+type RevokeApiTokenParams struct {
+	// IdempotencyKey Made up by the sender, one for each change. For a day the same request with the same key is answered as it was the first time, with Idempotency-Replayed; another request with it is refused (idempotency-mismatch).
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListAuditParams defines parameters for ListAudit.
+type ListAuditParams struct {
+	// After Leave out everything up to this number.
+	After *int64 `form:"after,omitempty" json:"after,omitempty"`
+
+	// Limit At most so many; 100 if absent.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Subject Only what was done to this, such as a rollout.
+	Subject *string `form:"subject,omitempty" json:"subject,omitempty"`
+}
+
+// ExportAuditParams defines parameters for ExportAudit.
+type ExportAuditParams struct {
+	// After Leave out everything up to this number.
+	After *int64 `form:"after,omitempty" json:"after,omitempty"`
+
+	// Subject Only what was done to this; verify it with --gaps.
+	Subject *string `form:"subject,omitempty" json:"subject,omitempty"`
+
+	// Since Begin with the first entry that is not older.
+	Since *time.Time `form:"since,omitempty" json:"since,omitempty"`
+}
 
 // LoginCallbackParams defines parameters for LoginCallback.
 type LoginCallbackParams struct {
@@ -759,6 +829,18 @@ type ListSessionsParams struct {
 	All *bool `form:"all,omitempty" json:"all,omitempty"`
 }
 
+// EndSessionParams defines parameters for EndSession.
+type EndSessionParams struct {
+	// IdempotencyKey Made up by the sender, one for each change. For a day the same request with the same key is answered as it was the first time, with Idempotency-Replayed; another request with it is refused (idempotency-mismatch).
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// MuteLabHandsetParams defines parameters for MuteLabHandset.
+type MuteLabHandsetParams struct {
+	// IdempotencyKey Made up by the sender, one for each change. For a day the same request with the same key is answered as it was the first time, with Idempotency-Replayed; another request with it is refused (idempotency-mismatch).
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ListRolloutsParams defines parameters for ListRollouts.
 type ListRolloutsParams struct {
 	Product *string       `form:"product,omitempty" json:"product,omitempty"`
@@ -766,10 +848,19 @@ type ListRolloutsParams struct {
 	State   *RolloutState `form:"state,omitempty" json:"state,omitempty"`
 }
 
+// CreateRolloutParams defines parameters for CreateRollout.
+type CreateRolloutParams struct {
+	// IdempotencyKey Made up by the sender, one for each change. For a day the same request with the same key is answered as it was the first time, with Idempotency-Replayed; another request with it is refused (idempotency-mismatch).
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // EditRolloutParams defines parameters for EditRollout.
 type EditRolloutParams struct {
 	// IfMatch The ETag that was looked at; another version is refused.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
+
+	// IdempotencyKey Made up by the sender, one for each change. For a day the same request with the same key is answered as it was the first time, with Idempotency-Replayed; another request with it is refused (idempotency-mismatch).
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // GetRescueParams defines parameters for GetRescue.
@@ -784,8 +875,23 @@ type GetTemplateParams struct {
 
 // ChangeRolloutParams defines parameters for ChangeRollout.
 type ChangeRolloutParams struct {
+	// IdempotencyKey Made up by the sender, one for each change. For a day the same request with the same key is answered as it was the first time, with Idempotency-Replayed; another request with it is refused (idempotency-mismatch).
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+
 	// IfMatch The ETag that was looked at; another version is refused.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// SubmitParams defines parameters for Submit.
+type SubmitParams struct {
+	// IdempotencyKey Made up by the sender, one for each change. For a day the same request with the same key is answered as it was the first time, with Idempotency-Replayed; another request with it is refused (idempotency-mismatch).
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// StartUploadParams defines parameters for StartUpload.
+type StartUploadParams struct {
+	// IdempotencyKey Made up by the sender, one for each change. For a day the same request with the same key is answered as it was the first time, with Idempotency-Replayed; another request with it is refused (idempotency-mismatch).
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // AppendUploadParams defines parameters for AppendUpload.
@@ -925,19 +1031,29 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/api-tokens (the `CreateApiToken` operationId).
-	CreateApiTokenWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateApiTokenWithBody(ctx context.Context, params *CreateApiTokenParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateApiToken Make a token. It is the maker's own, as far as two different people are needed, and may do no more than the maker.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/api-tokens (the `CreateApiToken` operationId).
-	CreateApiToken(ctx context.Context, body CreateApiTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateApiToken(ctx context.Context, params *CreateApiTokenParams, body CreateApiTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// RevokeApiToken End a token at once. For admins of all products.
 	//
 	// Corresponds with DELETE /v1/api-tokens/{id} (the `RevokeApiToken` operationId).
-	RevokeApiToken(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+	RevokeApiToken(ctx context.Context, id string, params *RevokeApiTokenParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListAudit The audit log, the oldest first. Who may not see all products sees the entries about theirs.
+	//
+	// Corresponds with GET /v1/audit (the `ListAudit` operationId).
+	ListAudit(ctx context.Context, params *ListAuditParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ExportAudit The audit log, streamed; `candor-server audit verify --file` verifies it. For admins of all products.
+	//
+	// Corresponds with GET /v1/audit/export (the `ExportAudit` operationId).
+	ExportAudit(ctx context.Context, params *ExportAuditParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// LoginCallback Where the identity provider sends the browser back to. Begins a session.
 	//
@@ -990,7 +1106,7 @@ type ClientInterface interface {
 	// EndSession End one of one's own sessions, or anybody's, for admins of all products.
 	//
 	// Corresponds with DELETE /v1/auth/sessions/{id} (the `EndSession` operationId).
-	EndSession(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+	EndSession(ctx context.Context, id string, params *EndSessionParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// EnrolWithBody Enrol a device key on the word of a factory credential.
 	//
@@ -1025,14 +1141,14 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/lab-handsets/{deviceKey}/{action} (the `MuteLabHandset` operationId).
-	MuteLabHandsetWithBody(ctx context.Context, deviceKey string, action string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	MuteLabHandsetWithBody(ctx context.Context, deviceKey string, action string, params *MuteLabHandsetParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// MuteLabHandset Make the engine deaf to a lab handset, or not. Needs a reason.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/lab-handsets/{deviceKey}/{action} (the `MuteLabHandset` operationId).
-	MuteLabHandset(ctx context.Context, deviceKey string, action string, body MuteLabHandsetJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	MuteLabHandset(ctx context.Context, deviceKey string, action string, params *MuteLabHandsetParams, body MuteLabHandsetJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ReportLabWithBody What a lab handset says by name, signed with its enrolled key.
 	//
@@ -1083,14 +1199,14 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/rollouts (the `CreateRollout` operationId).
-	CreateRolloutWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateRolloutWithBody(ctx context.Context, params *CreateRolloutParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateRollout Make a draft of a rollout from a plan (the JSON form of rollout.yaml).
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/rollouts (the `CreateRollout` operationId).
-	CreateRollout(ctx context.Context, body CreateRolloutJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateRollout(ctx context.Context, params *CreateRolloutParams, body CreateRolloutJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// PreviewRolloutWithBody Say what a plan would do to a fleet of a given size. Nothing is recorded.
 	//
@@ -1178,14 +1294,14 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/submissions (the `Submit` operationId).
-	SubmitWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	SubmitWithBody(ctx context.Context, params *SubmitParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// Submit Hand in signed metadata and release documents. Everything is verified against the root before anything is stored.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/submissions (the `Submit` operationId).
-	Submit(ctx context.Context, body SubmitJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	Submit(ctx context.Context, params *SubmitParams, body SubmitJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// IssueTokenWithBody Evaluate one blinded element, once per handset, release and class.
 	//
@@ -1206,14 +1322,14 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/uploads (the `StartUpload` operationId).
-	StartUploadWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	StartUploadWithBody(ctx context.Context, params *StartUploadParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// StartUpload Begin, or find, the resumable upload of a blob.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/uploads (the `StartUpload` operationId).
-	StartUpload(ctx context.Context, body StartUploadJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	StartUpload(ctx context.Context, params *StartUploadParams, body StartUploadJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetUpload How far an upload has come.
 	//
@@ -1262,8 +1378,8 @@ func (c *Client) ListApiTokens(ctx context.Context, reqEditors ...RequestEditorF
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/api-tokens (the `CreateApiToken` operationId).
-func (c *Client) CreateApiTokenWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateApiTokenRequestWithBody(c.Server, contentType, body)
+func (c *Client) CreateApiTokenWithBody(ctx context.Context, params *CreateApiTokenParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateApiTokenRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1279,8 +1395,8 @@ func (c *Client) CreateApiTokenWithBody(ctx context.Context, contentType string,
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/api-tokens (the `CreateApiToken` operationId).
-func (c *Client) CreateApiToken(ctx context.Context, body CreateApiTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateApiTokenRequest(c.Server, body)
+func (c *Client) CreateApiToken(ctx context.Context, params *CreateApiTokenParams, body CreateApiTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateApiTokenRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1294,8 +1410,38 @@ func (c *Client) CreateApiToken(ctx context.Context, body CreateApiTokenJSONRequ
 // RevokeApiToken End a token at once. For admins of all products.
 //
 // Corresponds with DELETE /v1/api-tokens/{id} (the `RevokeApiToken` operationId).
-func (c *Client) RevokeApiToken(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewRevokeApiTokenRequest(c.Server, id)
+func (c *Client) RevokeApiToken(ctx context.Context, id string, params *RevokeApiTokenParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRevokeApiTokenRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListAudit The audit log, the oldest first. Who may not see all products sees the entries about theirs.
+//
+// Corresponds with GET /v1/audit (the `ListAudit` operationId).
+func (c *Client) ListAudit(ctx context.Context, params *ListAuditParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListAuditRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ExportAudit The audit log, streamed; `candor-server audit verify --file` verifies it. For admins of all products.
+//
+// Corresponds with GET /v1/audit/export (the `ExportAudit` operationId).
+func (c *Client) ExportAudit(ctx context.Context, params *ExportAuditParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewExportAuditRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -1437,8 +1583,8 @@ func (c *Client) ListSessions(ctx context.Context, params *ListSessionsParams, r
 // EndSession End one of one's own sessions, or anybody's, for admins of all products.
 //
 // Corresponds with DELETE /v1/auth/sessions/{id} (the `EndSession` operationId).
-func (c *Client) EndSession(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewEndSessionRequest(c.Server, id)
+func (c *Client) EndSession(ctx context.Context, id string, params *EndSessionParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEndSessionRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -1522,8 +1668,8 @@ func (c *Client) Withdraw(ctx context.Context, body WithdrawJSONRequestBody, req
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/lab-handsets/{deviceKey}/{action} (the `MuteLabHandset` operationId).
-func (c *Client) MuteLabHandsetWithBody(ctx context.Context, deviceKey string, action string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewMuteLabHandsetRequestWithBody(c.Server, deviceKey, action, contentType, body)
+func (c *Client) MuteLabHandsetWithBody(ctx context.Context, deviceKey string, action string, params *MuteLabHandsetParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewMuteLabHandsetRequestWithBody(c.Server, deviceKey, action, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1539,8 +1685,8 @@ func (c *Client) MuteLabHandsetWithBody(ctx context.Context, deviceKey string, a
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/lab-handsets/{deviceKey}/{action} (the `MuteLabHandset` operationId).
-func (c *Client) MuteLabHandset(ctx context.Context, deviceKey string, action string, body MuteLabHandsetJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewMuteLabHandsetRequest(c.Server, deviceKey, action, body)
+func (c *Client) MuteLabHandset(ctx context.Context, deviceKey string, action string, params *MuteLabHandsetParams, body MuteLabHandsetJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewMuteLabHandsetRequest(c.Server, deviceKey, action, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1680,8 +1826,8 @@ func (c *Client) ListRollouts(ctx context.Context, params *ListRolloutsParams, r
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/rollouts (the `CreateRollout` operationId).
-func (c *Client) CreateRolloutWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateRolloutRequestWithBody(c.Server, contentType, body)
+func (c *Client) CreateRolloutWithBody(ctx context.Context, params *CreateRolloutParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateRolloutRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1697,8 +1843,8 @@ func (c *Client) CreateRolloutWithBody(ctx context.Context, contentType string, 
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/rollouts (the `CreateRollout` operationId).
-func (c *Client) CreateRollout(ctx context.Context, body CreateRolloutJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateRolloutRequest(c.Server, body)
+func (c *Client) CreateRollout(ctx context.Context, params *CreateRolloutParams, body CreateRolloutJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateRolloutRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1925,8 +2071,8 @@ func (c *Client) ChangeRollout(ctx context.Context, id RolloutID, action string,
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/submissions (the `Submit` operationId).
-func (c *Client) SubmitWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewSubmitRequestWithBody(c.Server, contentType, body)
+func (c *Client) SubmitWithBody(ctx context.Context, params *SubmitParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSubmitRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1942,8 +2088,8 @@ func (c *Client) SubmitWithBody(ctx context.Context, contentType string, body io
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/submissions (the `Submit` operationId).
-func (c *Client) Submit(ctx context.Context, body SubmitJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewSubmitRequest(c.Server, body)
+func (c *Client) Submit(ctx context.Context, params *SubmitParams, body SubmitJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSubmitRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1993,8 +2139,8 @@ func (c *Client) IssueToken(ctx context.Context, body IssueTokenJSONRequestBody,
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/uploads (the `StartUpload` operationId).
-func (c *Client) StartUploadWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewStartUploadRequestWithBody(c.Server, contentType, body)
+func (c *Client) StartUploadWithBody(ctx context.Context, params *StartUploadParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewStartUploadRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2010,8 +2156,8 @@ func (c *Client) StartUploadWithBody(ctx context.Context, contentType string, bo
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/uploads (the `StartUpload` operationId).
-func (c *Client) StartUpload(ctx context.Context, body StartUploadJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewStartUploadRequest(c.Server, body)
+func (c *Client) StartUpload(ctx context.Context, params *StartUploadParams, body StartUploadJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewStartUploadRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2116,18 +2262,18 @@ func NewListApiTokensRequest(server string) (*http.Request, error) {
 }
 
 // NewCreateApiTokenRequest calls the generic CreateApiToken builder with application/json body
-func NewCreateApiTokenRequest(server string, body CreateApiTokenJSONRequestBody) (*http.Request, error) {
+func NewCreateApiTokenRequest(server string, params *CreateApiTokenParams, body CreateApiTokenJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCreateApiTokenRequestWithBody(server, "application/json", bodyReader)
+	return NewCreateApiTokenRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewCreateApiTokenRequestWithBody constructs an http.Request for the CreateApiToken method, with any body, and a specified content type
-func NewCreateApiTokenRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreateApiTokenRequestWithBody(server string, params *CreateApiTokenParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -2152,11 +2298,26 @@ func NewCreateApiTokenRequestWithBody(server string, contentType string, body io
 
 	req.Header.Add("Content-Type", contentType)
 
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
 	return req, nil
 }
 
 // NewRevokeApiTokenRequest constructs an http.Request for the RevokeApiToken method
-func NewRevokeApiTokenRequest(server string, id string) (*http.Request, error) {
+func NewRevokeApiTokenRequest(server string, id string, params *RevokeApiTokenParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -2182,6 +2343,177 @@ func NewRevokeApiTokenRequest(server string, id string) (*http.Request, error) {
 	}
 
 	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewListAuditRequest constructs an http.Request for the ListAudit method
+func NewListAuditRequest(server string, params *ListAuditParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/audit")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Subject != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "subject", *params.Subject, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewExportAuditRequest constructs an http.Request for the ExportAudit method
+func NewExportAuditRequest(server string, params *ExportAuditParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/audit/export")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Subject != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "subject", *params.Subject, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Since != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "since", *params.Since, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -2495,7 +2827,7 @@ func NewListSessionsRequest(server string, params *ListSessionsParams) (*http.Re
 }
 
 // NewEndSessionRequest constructs an http.Request for the EndSession method
-func NewEndSessionRequest(server string, id string) (*http.Request, error) {
+func NewEndSessionRequest(server string, id string, params *EndSessionParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -2523,6 +2855,21 @@ func NewEndSessionRequest(server string, id string) (*http.Request, error) {
 	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
 	}
 
 	return req, nil
@@ -2609,18 +2956,18 @@ func NewWithdrawRequestWithBody(server string, contentType string, body io.Reade
 }
 
 // NewMuteLabHandsetRequest calls the generic MuteLabHandset builder with application/json body
-func NewMuteLabHandsetRequest(server string, deviceKey string, action string, body MuteLabHandsetJSONRequestBody) (*http.Request, error) {
+func NewMuteLabHandsetRequest(server string, deviceKey string, action string, params *MuteLabHandsetParams, body MuteLabHandsetJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewMuteLabHandsetRequestWithBody(server, deviceKey, action, "application/json", bodyReader)
+	return NewMuteLabHandsetRequestWithBody(server, deviceKey, action, params, "application/json", bodyReader)
 }
 
 // NewMuteLabHandsetRequestWithBody constructs an http.Request for the MuteLabHandset method, with any body, and a specified content type
-func NewMuteLabHandsetRequestWithBody(server string, deviceKey string, action string, contentType string, body io.Reader) (*http.Request, error) {
+func NewMuteLabHandsetRequestWithBody(server string, deviceKey string, action string, params *MuteLabHandsetParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -2658,6 +3005,21 @@ func NewMuteLabHandsetRequestWithBody(server string, deviceKey string, action st
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -2965,18 +3327,18 @@ func NewListRolloutsRequest(server string, params *ListRolloutsParams) (*http.Re
 }
 
 // NewCreateRolloutRequest calls the generic CreateRollout builder with application/json body
-func NewCreateRolloutRequest(server string, body CreateRolloutJSONRequestBody) (*http.Request, error) {
+func NewCreateRolloutRequest(server string, params *CreateRolloutParams, body CreateRolloutJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCreateRolloutRequestWithBody(server, "application/json", bodyReader)
+	return NewCreateRolloutRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewCreateRolloutRequestWithBody constructs an http.Request for the CreateRollout method, with any body, and a specified content type
-func NewCreateRolloutRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreateRolloutRequestWithBody(server string, params *CreateRolloutParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -3000,6 +3362,21 @@ func NewCreateRolloutRequestWithBody(server string, contentType string, body io.
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -3173,6 +3550,17 @@ func NewEditRolloutRequestWithBody(server string, id RolloutID, params *EditRoll
 			}
 
 			req.Header.Set("If-Match", headerParam0)
+		}
+
+		if params.IdempotencyKey != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam1)
 		}
 
 	}
@@ -3415,15 +3803,26 @@ func NewChangeRolloutRequestWithBody(server string, id RolloutID, action string,
 
 	if params != nil {
 
-		if params.IfMatch != nil {
+		if params.IdempotencyKey != nil {
 			var headerParam0 string
 
-			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
 			if err != nil {
 				return nil, err
 			}
 
-			req.Header.Set("If-Match", headerParam0)
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+		if params.IfMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam1)
 		}
 
 	}
@@ -3432,18 +3831,18 @@ func NewChangeRolloutRequestWithBody(server string, id RolloutID, action string,
 }
 
 // NewSubmitRequest calls the generic Submit builder with application/json body
-func NewSubmitRequest(server string, body SubmitJSONRequestBody) (*http.Request, error) {
+func NewSubmitRequest(server string, params *SubmitParams, body SubmitJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewSubmitRequestWithBody(server, "application/json", bodyReader)
+	return NewSubmitRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewSubmitRequestWithBody constructs an http.Request for the Submit method, with any body, and a specified content type
-func NewSubmitRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewSubmitRequestWithBody(server string, params *SubmitParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -3467,6 +3866,21 @@ func NewSubmitRequestWithBody(server string, contentType string, body io.Reader)
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -3512,18 +3926,18 @@ func NewIssueTokenRequestWithBody(server string, contentType string, body io.Rea
 }
 
 // NewStartUploadRequest calls the generic StartUpload builder with application/json body
-func NewStartUploadRequest(server string, body StartUploadJSONRequestBody) (*http.Request, error) {
+func NewStartUploadRequest(server string, params *StartUploadParams, body StartUploadJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewStartUploadRequestWithBody(server, "application/json", bodyReader)
+	return NewStartUploadRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewStartUploadRequestWithBody constructs an http.Request for the StartUpload method, with any body, and a specified content type
-func NewStartUploadRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewStartUploadRequestWithBody(server string, params *StartUploadParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -3547,6 +3961,21 @@ func NewStartUploadRequestWithBody(server string, contentType string, body io.Re
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -3730,21 +4159,35 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/api-tokens (the `CreateApiToken` operationId).
-	CreateApiTokenWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateApiTokenResponse, error)
+	CreateApiTokenWithBodyWithResponse(ctx context.Context, params *CreateApiTokenParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateApiTokenResponse, error)
 
 	// CreateApiTokenWithResponse Make a token. It is the maker's own, as far as two different people are needed, and may do no more than the maker.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/api-tokens (the `CreateApiToken` operationId).
-	CreateApiTokenWithResponse(ctx context.Context, body CreateApiTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateApiTokenResponse, error)
+	CreateApiTokenWithResponse(ctx context.Context, params *CreateApiTokenParams, body CreateApiTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateApiTokenResponse, error)
 
 	// RevokeApiTokenWithResponse End a token at once. For admins of all products.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /v1/api-tokens/{id} (the `RevokeApiToken` operationId).
-	RevokeApiTokenWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*RevokeApiTokenResponse, error)
+	RevokeApiTokenWithResponse(ctx context.Context, id string, params *RevokeApiTokenParams, reqEditors ...RequestEditorFn) (*RevokeApiTokenResponse, error)
+
+	// ListAuditWithResponse The audit log, the oldest first. Who may not see all products sees the entries about theirs.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/audit (the `ListAudit` operationId).
+	ListAuditWithResponse(ctx context.Context, params *ListAuditParams, reqEditors ...RequestEditorFn) (*ListAuditResponse, error)
+
+	// ExportAuditWithResponse The audit log, streamed; `candor-server audit verify --file` verifies it. For admins of all products.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/audit/export (the `ExportAudit` operationId).
+	ExportAuditWithResponse(ctx context.Context, params *ExportAuditParams, reqEditors ...RequestEditorFn) (*ExportAuditResponse, error)
 
 	// LoginCallbackWithResponse Where the identity provider sends the browser back to. Begins a session.
 	//
@@ -3807,7 +4250,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /v1/auth/sessions/{id} (the `EndSession` operationId).
-	EndSessionWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*EndSessionResponse, error)
+	EndSessionWithResponse(ctx context.Context, id string, params *EndSessionParams, reqEditors ...RequestEditorFn) (*EndSessionResponse, error)
 
 	// EnrolWithBodyWithResponse Enrol a device key on the word of a factory credential.
 	//
@@ -3842,14 +4285,14 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/lab-handsets/{deviceKey}/{action} (the `MuteLabHandset` operationId).
-	MuteLabHandsetWithBodyWithResponse(ctx context.Context, deviceKey string, action string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*MuteLabHandsetResponse, error)
+	MuteLabHandsetWithBodyWithResponse(ctx context.Context, deviceKey string, action string, params *MuteLabHandsetParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*MuteLabHandsetResponse, error)
 
 	// MuteLabHandsetWithResponse Make the engine deaf to a lab handset, or not. Needs a reason.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/lab-handsets/{deviceKey}/{action} (the `MuteLabHandset` operationId).
-	MuteLabHandsetWithResponse(ctx context.Context, deviceKey string, action string, body MuteLabHandsetJSONRequestBody, reqEditors ...RequestEditorFn) (*MuteLabHandsetResponse, error)
+	MuteLabHandsetWithResponse(ctx context.Context, deviceKey string, action string, params *MuteLabHandsetParams, body MuteLabHandsetJSONRequestBody, reqEditors ...RequestEditorFn) (*MuteLabHandsetResponse, error)
 
 	// ReportLabWithBodyWithResponse What a lab handset says by name, signed with its enrolled key.
 	//
@@ -3912,14 +4355,14 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/rollouts (the `CreateRollout` operationId).
-	CreateRolloutWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateRolloutResponse, error)
+	CreateRolloutWithBodyWithResponse(ctx context.Context, params *CreateRolloutParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateRolloutResponse, error)
 
 	// CreateRolloutWithResponse Make a draft of a rollout from a plan (the JSON form of rollout.yaml).
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/rollouts (the `CreateRollout` operationId).
-	CreateRolloutWithResponse(ctx context.Context, body CreateRolloutJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateRolloutResponse, error)
+	CreateRolloutWithResponse(ctx context.Context, params *CreateRolloutParams, body CreateRolloutJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateRolloutResponse, error)
 
 	// PreviewRolloutWithBodyWithResponse Say what a plan would do to a fleet of a given size. Nothing is recorded.
 	//
@@ -4017,14 +4460,14 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/submissions (the `Submit` operationId).
-	SubmitWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SubmitResponse, error)
+	SubmitWithBodyWithResponse(ctx context.Context, params *SubmitParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SubmitResponse, error)
 
 	// SubmitWithResponse Hand in signed metadata and release documents. Everything is verified against the root before anything is stored.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/submissions (the `Submit` operationId).
-	SubmitWithResponse(ctx context.Context, body SubmitJSONRequestBody, reqEditors ...RequestEditorFn) (*SubmitResponse, error)
+	SubmitWithResponse(ctx context.Context, params *SubmitParams, body SubmitJSONRequestBody, reqEditors ...RequestEditorFn) (*SubmitResponse, error)
 
 	// IssueTokenWithBodyWithResponse Evaluate one blinded element, once per handset, release and class.
 	//
@@ -4045,14 +4488,14 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/uploads (the `StartUpload` operationId).
-	StartUploadWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*StartUploadResponse, error)
+	StartUploadWithBodyWithResponse(ctx context.Context, params *StartUploadParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*StartUploadResponse, error)
 
 	// StartUploadWithResponse Begin, or find, the resumable upload of a blob.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/uploads (the `StartUpload` operationId).
-	StartUploadWithResponse(ctx context.Context, body StartUploadJSONRequestBody, reqEditors ...RequestEditorFn) (*StartUploadResponse, error)
+	StartUploadWithResponse(ctx context.Context, params *StartUploadParams, body StartUploadJSONRequestBody, reqEditors ...RequestEditorFn) (*StartUploadResponse, error)
 
 	// GetUploadWithResponse How far an upload has come.
 	//
@@ -4214,6 +4657,95 @@ func (r RevokeApiTokenResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r RevokeApiTokenResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListAuditResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AuditPage
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListAuditResponse) GetJSON200() *AuditPage {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListAuditResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListAuditResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListAuditResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListAuditResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListAuditResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ExportAuditResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ExportAuditResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ExportAuditResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ExportAuditResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ExportAuditResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ExportAuditResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -5752,8 +6284,8 @@ func (c *ClientWithResponses) ListApiTokensWithResponse(ctx context.Context, req
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/api-tokens (the `CreateApiToken` operationId).
-func (c *ClientWithResponses) CreateApiTokenWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateApiTokenResponse, error) {
-	rsp, err := c.CreateApiTokenWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) CreateApiTokenWithBodyWithResponse(ctx context.Context, params *CreateApiTokenParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateApiTokenResponse, error) {
+	rsp, err := c.CreateApiTokenWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -5765,8 +6297,8 @@ func (c *ClientWithResponses) CreateApiTokenWithBodyWithResponse(ctx context.Con
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/api-tokens (the `CreateApiToken` operationId).
-func (c *ClientWithResponses) CreateApiTokenWithResponse(ctx context.Context, body CreateApiTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateApiTokenResponse, error) {
-	rsp, err := c.CreateApiToken(ctx, body, reqEditors...)
+func (c *ClientWithResponses) CreateApiTokenWithResponse(ctx context.Context, params *CreateApiTokenParams, body CreateApiTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateApiTokenResponse, error) {
+	rsp, err := c.CreateApiToken(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -5778,12 +6310,38 @@ func (c *ClientWithResponses) CreateApiTokenWithResponse(ctx context.Context, bo
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with DELETE /v1/api-tokens/{id} (the `RevokeApiToken` operationId).
-func (c *ClientWithResponses) RevokeApiTokenWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*RevokeApiTokenResponse, error) {
-	rsp, err := c.RevokeApiToken(ctx, id, reqEditors...)
+func (c *ClientWithResponses) RevokeApiTokenWithResponse(ctx context.Context, id string, params *RevokeApiTokenParams, reqEditors ...RequestEditorFn) (*RevokeApiTokenResponse, error) {
+	rsp, err := c.RevokeApiToken(ctx, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
 	return ParseRevokeApiTokenResponse(rsp)
+}
+
+// ListAuditWithResponse The audit log, the oldest first. Who may not see all products sees the entries about theirs.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/audit (the `ListAudit` operationId).
+func (c *ClientWithResponses) ListAuditWithResponse(ctx context.Context, params *ListAuditParams, reqEditors ...RequestEditorFn) (*ListAuditResponse, error) {
+	rsp, err := c.ListAudit(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListAuditResponse(rsp)
+}
+
+// ExportAuditWithResponse The audit log, streamed; `candor-server audit verify --file` verifies it. For admins of all products.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/audit/export (the `ExportAudit` operationId).
+func (c *ClientWithResponses) ExportAuditWithResponse(ctx context.Context, params *ExportAuditParams, reqEditors ...RequestEditorFn) (*ExportAuditResponse, error) {
+	rsp, err := c.ExportAudit(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseExportAuditResponse(rsp)
 }
 
 // LoginCallbackWithResponse Where the identity provider sends the browser back to. Begins a session.
@@ -5895,8 +6453,8 @@ func (c *ClientWithResponses) ListSessionsWithResponse(ctx context.Context, para
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with DELETE /v1/auth/sessions/{id} (the `EndSession` operationId).
-func (c *ClientWithResponses) EndSessionWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*EndSessionResponse, error) {
-	rsp, err := c.EndSession(ctx, id, reqEditors...)
+func (c *ClientWithResponses) EndSessionWithResponse(ctx context.Context, id string, params *EndSessionParams, reqEditors ...RequestEditorFn) (*EndSessionResponse, error) {
+	rsp, err := c.EndSession(ctx, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -5960,8 +6518,8 @@ func (c *ClientWithResponses) WithdrawWithResponse(ctx context.Context, body Wit
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/lab-handsets/{deviceKey}/{action} (the `MuteLabHandset` operationId).
-func (c *ClientWithResponses) MuteLabHandsetWithBodyWithResponse(ctx context.Context, deviceKey string, action string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*MuteLabHandsetResponse, error) {
-	rsp, err := c.MuteLabHandsetWithBody(ctx, deviceKey, action, contentType, body, reqEditors...)
+func (c *ClientWithResponses) MuteLabHandsetWithBodyWithResponse(ctx context.Context, deviceKey string, action string, params *MuteLabHandsetParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*MuteLabHandsetResponse, error) {
+	rsp, err := c.MuteLabHandsetWithBody(ctx, deviceKey, action, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -5973,8 +6531,8 @@ func (c *ClientWithResponses) MuteLabHandsetWithBodyWithResponse(ctx context.Con
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/lab-handsets/{deviceKey}/{action} (the `MuteLabHandset` operationId).
-func (c *ClientWithResponses) MuteLabHandsetWithResponse(ctx context.Context, deviceKey string, action string, body MuteLabHandsetJSONRequestBody, reqEditors ...RequestEditorFn) (*MuteLabHandsetResponse, error) {
-	rsp, err := c.MuteLabHandset(ctx, deviceKey, action, body, reqEditors...)
+func (c *ClientWithResponses) MuteLabHandsetWithResponse(ctx context.Context, deviceKey string, action string, params *MuteLabHandsetParams, body MuteLabHandsetJSONRequestBody, reqEditors ...RequestEditorFn) (*MuteLabHandsetResponse, error) {
+	rsp, err := c.MuteLabHandset(ctx, deviceKey, action, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -6090,8 +6648,8 @@ func (c *ClientWithResponses) ListRolloutsWithResponse(ctx context.Context, para
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/rollouts (the `CreateRollout` operationId).
-func (c *ClientWithResponses) CreateRolloutWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateRolloutResponse, error) {
-	rsp, err := c.CreateRolloutWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) CreateRolloutWithBodyWithResponse(ctx context.Context, params *CreateRolloutParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateRolloutResponse, error) {
+	rsp, err := c.CreateRolloutWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -6103,8 +6661,8 @@ func (c *ClientWithResponses) CreateRolloutWithBodyWithResponse(ctx context.Cont
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/rollouts (the `CreateRollout` operationId).
-func (c *ClientWithResponses) CreateRolloutWithResponse(ctx context.Context, body CreateRolloutJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateRolloutResponse, error) {
-	rsp, err := c.CreateRollout(ctx, body, reqEditors...)
+func (c *ClientWithResponses) CreateRolloutWithResponse(ctx context.Context, params *CreateRolloutParams, body CreateRolloutJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateRolloutResponse, error) {
+	rsp, err := c.CreateRollout(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -6285,8 +6843,8 @@ func (c *ClientWithResponses) ChangeRolloutWithResponse(ctx context.Context, id 
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/submissions (the `Submit` operationId).
-func (c *ClientWithResponses) SubmitWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SubmitResponse, error) {
-	rsp, err := c.SubmitWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) SubmitWithBodyWithResponse(ctx context.Context, params *SubmitParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SubmitResponse, error) {
+	rsp, err := c.SubmitWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -6298,8 +6856,8 @@ func (c *ClientWithResponses) SubmitWithBodyWithResponse(ctx context.Context, co
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/submissions (the `Submit` operationId).
-func (c *ClientWithResponses) SubmitWithResponse(ctx context.Context, body SubmitJSONRequestBody, reqEditors ...RequestEditorFn) (*SubmitResponse, error) {
-	rsp, err := c.Submit(ctx, body, reqEditors...)
+func (c *ClientWithResponses) SubmitWithResponse(ctx context.Context, params *SubmitParams, body SubmitJSONRequestBody, reqEditors ...RequestEditorFn) (*SubmitResponse, error) {
+	rsp, err := c.Submit(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -6337,8 +6895,8 @@ func (c *ClientWithResponses) IssueTokenWithResponse(ctx context.Context, body I
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/uploads (the `StartUpload` operationId).
-func (c *ClientWithResponses) StartUploadWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*StartUploadResponse, error) {
-	rsp, err := c.StartUploadWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) StartUploadWithBodyWithResponse(ctx context.Context, params *StartUploadParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*StartUploadResponse, error) {
+	rsp, err := c.StartUploadWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -6350,8 +6908,8 @@ func (c *ClientWithResponses) StartUploadWithBodyWithResponse(ctx context.Contex
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/uploads (the `StartUpload` operationId).
-func (c *ClientWithResponses) StartUploadWithResponse(ctx context.Context, body StartUploadJSONRequestBody, reqEditors ...RequestEditorFn) (*StartUploadResponse, error) {
-	rsp, err := c.StartUpload(ctx, body, reqEditors...)
+func (c *ClientWithResponses) StartUploadWithResponse(ctx context.Context, params *StartUploadParams, body StartUploadJSONRequestBody, reqEditors ...RequestEditorFn) (*StartUploadResponse, error) {
+	rsp, err := c.StartUpload(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -6493,6 +7051,65 @@ func ParseRevokeApiTokenResponse(rsp *http.Response) (*RevokeApiTokenResponse, e
 	case rsp.StatusCode == 204:
 		break // No content-type
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListAuditResponse parses an HTTP response from a ListAuditWithResponse call
+func ParseListAuditResponse(rsp *http.Response) (*ListAuditResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListAuditResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AuditPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseExportAuditResponse parses an HTTP response from a ExportAuditWithResponse call
+func ParseExportAuditResponse(rsp *http.Response) (*ExportAuditResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ExportAuditResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {

@@ -17,7 +17,7 @@ func (c *Client) Submit(ctx context.Context, metadata, targets map[string][]byte
 	}
 	var result api.SubmissionResult
 	err := c.again(ctx, func() (bool, error) {
-		resp, err := c.api.Submit(ctx, body)
+		resp, err := c.api.Submit(ctx, nil, body)
 		return false, read(ctx, resp, err, &result)
 	})
 	if err != nil {

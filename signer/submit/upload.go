@@ -68,7 +68,7 @@ type upload struct {
 // begin asks the server for the upload of this blob, new or unfinished.
 func (u *upload) begin(ctx context.Context) error {
 	var state api.Upload
-	resp, err := u.client.api.StartUpload(ctx, api.UploadRequest{Sha256: u.blob.SHA256.String(), Size: u.blob.Size})
+	resp, err := u.client.api.StartUpload(ctx, nil, api.UploadRequest{Sha256: u.blob.SHA256.String(), Size: u.blob.Size})
 	if err := read(ctx, resp, err, &state); err != nil {
 		return err
 	}
