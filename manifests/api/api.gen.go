@@ -327,7 +327,7 @@ type CastRequest map[string]interface{}
 
 // Change defines model for Change.
 type Change struct {
-	// BreakGlass Go past people
+	// BreakGlass Go past people, soak and votes; never past what is signed. For admins.
 	BreakGlass *bool   `json:"breakGlass,omitempty"`
 	Reason     *string `json:"reason,omitempty"`
 
