@@ -418,7 +418,7 @@ type LabReportRow struct {
 
 // LogoutForm defines model for LogoutForm.
 type LogoutForm struct {
-	// Csrf The csrf of the session
+	// Csrf The csrf of the session, where a plain form cannot send X-CSRF-Token.
 	Csrf *string `json:"csrf,omitempty"`
 }
 
