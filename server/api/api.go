@@ -25,7 +25,7 @@ import (
 
 // Ledger is the part of the ledger that the front reads by itself.
 type Ledger interface {
-	auth.Tokens
+	store.Tokens
 	store.Products
 	store.Releases
 	Ping(ctx context.Context) error
@@ -54,6 +54,11 @@ type Deps struct {
 	// CloseAfter is how long after the end of its rollouts a release still
 	// takes votes.
 	CloseAfter time.Duration
+	// People sign in with a browser; nil if nobody does.
+	People *auth.People
+	// TrustedProxies are addresses or networks whose X-Forwarded-For is
+	// believed, for limits on tries; usually none.
+	TrustedProxies []string
 }
 
 // API is the front. Handler and Admin are safe for concurrent use.
@@ -62,6 +67,8 @@ type API struct {
 	static  *static
 	gin     *gin.Engine
 	metrics *metrics
+	bearers *auth.Bearers
+	logins  *auth.Limiter
 	refused atomic.Int64 // votes turned away
 }
 
@@ -70,7 +77,11 @@ func New(d Deps) (*API, error) {
 	if d.Log == nil {
 		d.Log = slog.Default()
 	}
-	a := &API{Deps: d, metrics: newMetrics(d.Tree, d.Now)}
+	if d.People == nil {
+		d.People = &auth.People{Now: d.Now}
+	}
+	a := &API{Deps: d, metrics: newMetrics(d.Tree, d.Now), logins: auth.NewLimiter(loginsEach, loginsAll)}
+	a.bearers = &auth.Bearers{Tokens: d.Ledger, Now: d.Now, Limit: auth.NewLimiter(triesEach, triesAll)}
 	a.static = &static{tree: d.Tree.Tree, blobs: d.Blobs, log: d.Log, metrics: a.metrics}
 	a.static.presign, _ = d.Blobs.(presigner)
 	validate, err := newValidator(contract.Spec)
@@ -79,7 +90,8 @@ func New(d Deps) (*API, error) {
 	}
 	gin.SetMode(gin.ReleaseMode)
 	e := gin.New()
-	if err := e.SetTrustedProxies(nil); err != nil {
+	e.RemoteIPHeaders = []string{"X-Forwarded-For"}
+	if err := e.SetTrustedProxies(d.TrustedProxies); err != nil {
 		return nil, fmt.Errorf("api: %w", err)
 	}
 	e.HandleMethodNotAllowed = true
@@ -90,6 +102,15 @@ func New(d Deps) (*API, error) {
 	a.routes(e, validate)
 	return a, nil
 }
+
+// How many wrong tokens, and how many sign-ins, an address and all addresses
+// together may try.
+var (
+	triesEach  = auth.Rate{Burst: 20, Every: 3 * time.Second}
+	triesAll   = auth.Rate{Burst: 1000, Every: 20 * time.Millisecond}
+	loginsEach = auth.Rate{Burst: 20, Every: 6 * time.Second}
+	loginsAll  = auth.Rate{Burst: 500, Every: 100 * time.Millisecond}
+)
 
 // Bounds of request bodies, in bytes.
 const (
@@ -107,13 +128,14 @@ func (a *API) routes(e *gin.Engine, v *validator) {
 	device.POST("/votes", a.cast)
 	device.POST("/lab-reports", a.labReport)
 
+	a.peopleRoutes(e, v)
 	operator := func(need auth.Permission, limit int64) gin.IRoutes {
-		return e.Group("/v1", a.authenticated(need), limited(limit), a.whole, a.validated(v))
+		return e.Group("/v1", a.identified, a.may(need), limited(limit), a.whole, a.ours, a.validated(v))
 	}
 	submit := operator(auth.Submit, maxOperatorBody)
 	submit.POST("/uploads", a.startUpload)
 	submit.GET("/uploads/:id", a.getUpload)
-	e.Group("/v1", a.authenticated(auth.Submit), limited(maxPiece), a.validated(v)).PATCH("/uploads/:id", a.appendUpload)
+	e.Group("/v1", a.identified, a.may(auth.Submit), limited(maxPiece), a.ours, a.validated(v)).PATCH("/uploads/:id", a.appendUpload)
 	operator(auth.Submit, maxSubmissionBody).POST("/submissions", a.submit)
 
 	read := operator(auth.Read, maxOperatorBody)

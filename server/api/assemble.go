@@ -10,6 +10,7 @@ import (
 	"github.com/candor-ota/candor/manifests"
 	policy "github.com/candor-ota/candor/manifests/rollout"
 	"github.com/candor-ota/candor/manifests/vote"
+	"github.com/candor-ota/candor/server/auth"
 	"github.com/candor-ota/candor/server/publish"
 	"github.com/candor-ota/candor/server/release"
 	"github.com/candor-ota/candor/server/rollout"
@@ -34,6 +35,11 @@ type Parts struct {
 	// CloseAfter is how long after the end of its rollouts a release still
 	// takes votes.
 	CloseAfter time.Duration
+
+	// People sign in with a browser; nil if nobody does. TrustedProxies: see
+	// Deps.
+	People         *auth.People
+	TrustedProxies []string
 }
 
 // Assemble builds the whole service over its stores, and brings tree and
@@ -42,6 +48,7 @@ type Parts struct {
 func Assemble(ctx context.Context, p Parts) (*API, error) {
 	var d Deps
 	var err error
+	d.People, d.TrustedProxies = p.People, p.TrustedProxies
 	d.Ledger, d.Blobs, d.Now, d.Log, d.CloseAfter = p.Ledger, p.Blobs, p.Now, p.Log, p.CloseAfter
 	// Engine, publisher and intake need one another; these look them up late.
 	live := func(ctx context.Context, ref vote.Ref) (*manifests.Release, policy.Reference, error) {

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/netip"
+	"net/url"
 	"strconv"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -19,20 +21,49 @@ import (
 	"github.com/candor-ota/candor/server/auth"
 )
 
-const identityKey = "candor.identity"
+const (
+	identityKey = "candor.identity"
+	liveKey     = "candor.session"
+)
 
-// authenticated lets through who has the permission.
-func (a *API) authenticated(need auth.Permission) gin.HandlerFunc {
-	return func(c *gin.Context) {
-		who, err := auth.Authenticate(c.Request.Context(), a.Ledger, c.GetHeader("Authorization"), a.Now())
-		if err == nil {
-			err = who.Check(need, "")
-		}
+// identified lets through whoever has a token or a session. A request that
+// says Authorization is judged by that alone.
+func (a *API) identified(c *gin.Context) {
+	ctx := c.Request.Context()
+	if c.Request.Header.Values("Authorization") != nil {
+		who, err := a.bearers.Authenticate(ctx, c.GetHeader("Authorization"), address(c))
 		if err != nil {
 			a.fail(c, err)
 			return
 		}
 		c.Set(identityKey, who)
+		return
+	}
+	live, err := a.People.BySession(ctx, a.cookie(c, sessionCookie))
+	if err != nil {
+		a.fail(c, err)
+		return
+	}
+	c.Set(identityKey, live.Identity)
+	c.Set(liveKey, live)
+}
+
+// address is where a request comes from, for limits only: it is never logged.
+func address(c *gin.Context) netip.Addr {
+	addr, err := netip.ParseAddr(c.ClientIP())
+	if err != nil {
+		return netip.Addr{} // all that have none share one limit
+	}
+	return addr
+}
+
+// may lets through who has the permission for some product; which one it is,
+// the handler checks.
+func (a *API) may(need auth.Permission) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		if err := identity(c).Check(need, ""); err != nil {
+			a.fail(c, err)
+		}
 	}
 }
 
@@ -41,6 +72,33 @@ func identity(c *gin.Context) auth.Identity {
 	id, _ := who.(auth.Identity)
 	return id
 }
+
+// live is the session that sent a request; false if a token did.
+func live(c *gin.Context) (auth.Live, bool) {
+	v, _ := c.Get(liveKey)
+	l, ok := v.(auth.Live)
+	return l, ok
+}
+
+// ours refuses changes that another site's page makes a browser send. It comes
+// after whole, for the field of a plain form.
+func (a *API) ours(c *gin.Context) {
+	l, ok := live(c)
+	if !ok || c.Request.Method == http.MethodGet || c.Request.Method == http.MethodHead {
+		return
+	}
+	token := ""
+	if plainForm(c) {
+		if form, err := url.ParseQuery(string(body(c))); err == nil {
+			token = form.Get("csrf")
+		}
+	}
+	if err := a.People.CheckOurs(c.Request, l, token); err != nil {
+		a.fail(c, err)
+	}
+}
+
+func plainForm(c *gin.Context) bool { return c.ContentType() == "application/x-www-form-urlencoded" }
 
 func limited(limit int64) gin.HandlerFunc {
 	return func(c *gin.Context) { c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, limit) }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/http"
 	"runtime/debug"
+	"strconv"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -42,6 +44,8 @@ var statuses = map[string]int{
 	contract.CodeBatchRevoked: http.StatusForbidden, contract.CodeAlreadyIssued: http.StatusConflict,
 	contract.CodeBadElement: http.StatusBadRequest, contract.CodeBadToken: http.StatusForbidden,
 	contract.CodeAlreadyVoted: http.StatusConflict, contract.CodeVotingClosed: http.StatusGone,
+	contract.CodeRateLimited: http.StatusTooManyRequests, contract.CodeNoGrant: http.StatusForbidden,
+	contract.CodeSignInFailed: http.StatusForbidden, contract.CodeForeignRequest: http.StatusForbidden,
 	contract.CodeNotConfigured: http.StatusServiceUnavailable, contract.CodeKeyRetired: http.StatusConflict,
 }
 
@@ -57,10 +61,13 @@ func refusalOf(err error) *refusal {
 		signed  *release.Refusal
 		missing *release.MissingBlob
 		field   *strict.FieldError
+		many    *auth.TooManyError
 	)
 	switch {
 	case errors.As(err, &own):
 		return own
+	case errors.As(err, &many):
+		return &refusal{code: contract.CodeRateLimited, detail: many.Error()}
 	case errors.As(err, &vote):
 		return &refusal{code: vote.Code, detail: vote.Detail}
 	case errors.As(err, &change):
@@ -87,6 +94,11 @@ var sentinels = []struct {
 	{rollout.ErrUnpublished, contract.CodeBusy, rollout.ErrUnpublished.Error()},
 	{auth.ErrUnauthorized, contract.CodeUnauthorized, auth.ErrUnauthorized.Error()},
 	{auth.ErrForbidden, contract.CodeForbidden, auth.ErrForbidden.Error()},
+	{auth.ErrForeign, contract.CodeForeignRequest, auth.ErrForeign.Error()},
+	{auth.ErrSignInOff, contract.CodeNotFound, auth.ErrSignInOff.Error()},
+	{auth.ErrNoGrant, contract.CodeNoGrant, auth.ErrNoGrant.Error()},
+	{auth.ErrSignInFailed, contract.CodeSignInFailed, auth.ErrSignInFailed.Error()},
+	{auth.ErrProviderDown, contract.CodeBusy, auth.ErrProviderDown.Error()},
 	{release.ErrWrongOffset, contract.CodeWrongOffset, release.ErrWrongOffset.Error()},
 	{release.ErrWrongHash, contract.CodeWrongHash, release.ErrWrongHash.Error()},
 	{release.ErrTooMany, contract.CodeBusy, release.ErrTooMany.Error()},
@@ -123,12 +135,12 @@ func (a *API) fail(c *gin.Context, err error) {
 	if r.field != "" {
 		p.Field = &r.field
 	}
-	body, err := json.Marshal(p)
-	if err != nil {
-		a.Log.Error("encode problem", "error", err)
+	body, failed := json.Marshal(p)
+	if failed != nil {
+		a.Log.Error("encode problem", "error", failed)
 	}
 	if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
-		c.Header("Retry-After", "5")
+		c.Header("Retry-After", retryAfter(err))
 	}
 	if status == http.StatusUnauthorized {
 		c.Header("WWW-Authenticate", "Bearer")
@@ -136,6 +148,15 @@ func (a *API) fail(c *gin.Context, err error) {
 	c.Header("Cache-Control", "no-store")
 	c.Data(status, "application/problem+json", body)
 	c.Abort()
+}
+
+// retryAfter is in whole seconds, rounded up.
+func retryAfter(err error) string {
+	var many *auth.TooManyError
+	if errors.As(err, &many) {
+		return strconv.FormatInt(int64((many.Retry+time.Second-1)/time.Second), 10)
+	}
+	return "5"
 }
 
 // recovered turns a panic into a problem; the log gets the stack, no request.

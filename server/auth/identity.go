@@ -2,6 +2,7 @@ package auth
 
 import (
 	"slices"
+	"time"
 
 	"github.com/candor-ota/candor/manifests"
 )
@@ -20,6 +21,8 @@ type Identity struct {
 	Grants  []Grant
 	// Scope limits the grants to these permissions; empty does not.
 	Scope []Permission
+	// Expires is when it ends at the latest; zero is never.
+	Expires time.Time
 }
 
 // Person is the stable identity of the human being who answers for a request:

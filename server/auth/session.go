@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/candor-ota/candor/manifests"
@@ -54,7 +55,7 @@ func (p *People) now() time.Time { return p.Now().UTC().Truncate(time.Second) }
 // Live is a session that is in force.
 type Live struct {
 	Identity
-	Created, Seen, Expires time.Time // Expires: at the latest, also if it goes on being used
+	Idle time.Time // when it ends if it is not used
 	// CSRF is what state-changing requests repeat in the header X-CSRF-Token,
 	// or in the field csrf of a plain form.
 	CSRF string
@@ -97,11 +98,35 @@ func (p *People) BySession(ctx context.Context, cookie string) (Live, error) {
 		}
 		v.Seen = now
 	}
-	return Live{Identity: who, Created: v.Created, Seen: v.Seen, Expires: v.Expires, CSRF: s.derive("candor-csrf-v1")}, nil
+	return Live{Identity: who, Idle: v.Seen.Add(p.Idle), CSRF: s.derive("candor-csrf-v1")}, nil
+}
+
+// Sessions gives the sessions of a query that are in force.
+func (p *People) Sessions(ctx context.Context, q store.SessionQuery) ([]store.Session, error) {
+	if p.Ledger == nil {
+		return nil, nil
+	}
+	all, err := p.Ledger.SessionList(ctx, q)
+	now := p.now()
+	return slices.DeleteFunc(all, func(s store.Session) bool {
+		return !now.Before(s.Expires) || now.Sub(s.Seen) >= p.Idle
+	}), err
+}
+
+// EndSessions ends the sessions of a query and tells how many.
+func (p *People) EndSessions(ctx context.Context, q store.SessionQuery, by Identity) (int, error) {
+	if p.Ledger == nil || q == (store.SessionQuery{}) {
+		return 0, nil
+	}
+	subject := q.ID
+	if subject == "" {
+		subject = q.Person
+	}
+	return p.Ledger.EndSessions(ctx, q, store.Entry{At: p.now(), Who: by.Who(), What: "auth.sign-out", Subject: subject})
 }
 
 func (p *People) identity(s store.Session) Identity {
-	i := Identity{ID: s.ID, Name: s.Name, Owner: s.Person, Session: true}
+	i := Identity{ID: s.ID, Name: s.Name, Owner: s.Person, Session: true, Expires: s.Expires}
 	for _, name := range s.Groups {
 		for _, g := range p.Grants {
 			if g.Group == name {

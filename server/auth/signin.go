@@ -57,7 +57,7 @@ func parseSecret(text string) (s secret, ok bool) {
 	return secret(raw), true
 }
 
-// Text is the value of the cookie.
+// text is the value of the cookie.
 func (s secret) text() string { return base64.RawURLEncoding.EncodeToString(s[:]) }
 
 // hash is what the ledger knows.
@@ -110,6 +110,9 @@ func (p *People) BeginSignIn(ctx context.Context, next string) (cookie, where st
 	}
 	now := p.now()
 	err = p.Ledger.AddLogin(ctx, store.Login{Hash: s.hash(), Next: next, Expires: now.Add(loginLife)}, maxLogins, now)
+	if errors.Is(err, store.ErrFull) {
+		return "", "", &TooManyError{Retry: time.Minute}
+	}
 	if err != nil {
 		return "", "", fmt.Errorf("begin sign-in: %w", err)
 	}

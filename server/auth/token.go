@@ -50,7 +50,8 @@ const (
 // alone on this server.
 func LocalPerson(name string) string { return "local:" + name }
 
-func (n *NewToken) check() error {
+// Check says what is wrong with a token before it is made, and fills in Owner.
+func (n *NewToken) Check() error {
 	if strings.TrimSpace(n.Name) == "" || len(n.Name) > maxName || strings.ContainsFunc(n.Name, hidden) {
 		return fmt.Errorf("token name %q: use 1 to %d characters on one line", n.Name, maxName)
 	}
@@ -71,12 +72,59 @@ func (n *NewToken) check() error {
 	return nil
 }
 
+// NeverWarning is said wherever a token that never expires is made.
+const NeverWarning = "this token never expires: whoever finds it in ten years may still use it; revoke it as soon as nobody needs it"
+
+// ParseLife reads how long a token lives: a duration such as 30d, never, or
+// nothing for DefaultLife. The zero time is never.
+func ParseLife(s string, now time.Time) (time.Time, error) {
+	life := DefaultLife
+	switch s {
+	case "":
+	case "never":
+		return time.Time{}, nil
+	default:
+		d, err := manifests.ParseDuration(s)
+		if err != nil {
+			return time.Time{}, err
+		}
+		if d.Duration < time.Second {
+			return time.Time{}, fmt.Errorf("%q is no time at all; use a duration such as 30d, or never", s)
+		}
+		life = d.Duration
+	}
+	return now.Add(life).UTC().Truncate(time.Second), nil
+}
+
+// CheckGives is ErrForbidden unless the identity may itself do everything that
+// the token could.
+func (i Identity) CheckGives(n NewToken) error {
+	scope := n.Scope
+	if len(scope) == 0 {
+		scope = allowed[n.Role]
+	}
+	for _, p := range scope {
+		if err := i.CheckEverywhere(p); err == nil {
+			continue
+		}
+		if len(n.Products) == 0 {
+			return ErrForbidden
+		}
+		for _, product := range n.Products {
+			if err := i.Check(p, product); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // hidden are characters that could make one name look like another in a log.
 func hidden(r rune) bool { return !unicode.IsPrint(r) }
 
 // Create makes a token and gives its secret, which is shown this once.
 func Create(ctx context.Context, tokens Tokens, n NewToken, now time.Time) (id, secret string, err error) {
-	if err := n.check(); err != nil {
+	if err := n.Check(); err != nil {
 		return "", "", err
 	}
 	var raw [32]byte
@@ -131,7 +179,7 @@ func Authenticate(ctx context.Context, tokens Tokens, header string, now time.Ti
 }
 
 func tokenIdentity(t store.Token) Identity {
-	i := Identity{ID: t.ID, Name: t.Name, Owner: t.Owner, Grants: []Grant{{Role: Role(t.Role), Products: t.Products}}}
+	i := Identity{ID: t.ID, Name: t.Name, Owner: t.Owner, Expires: t.Expires, Grants: []Grant{{Role: Role(t.Role), Products: t.Products}}}
 	for _, p := range t.Scope {
 		i.Scope = append(i.Scope, Permission(p))
 	}
