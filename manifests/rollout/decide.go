@@ -77,12 +77,27 @@ type Input struct {
 	Releases map[manifests.Build]Signed
 	Handset  *Handset
 	Times    Times
+
+	position func(manifests.Build) manifests.SharePPM
 }
 
 // Decide tells whether the handset installs now, and if not, why. Newer
 // rollouts come first: the first one that makes an offer wins. Without an
 // offer, the first rollout that is for this handset gives the reason.
-func Decide(in Input) Decision {
+func Decide(in Input) Decision { return in.decide(in.positionOf) }
+
+// DecideAt is Decide for a handset that stands at a known position, whatever
+// its secret: for previews.
+func DecideAt(in Input, position manifests.SharePPM) Decision {
+	return in.decide(func(manifests.Build) manifests.SharePPM { return position })
+}
+
+func (in *Input) positionOf(b manifests.Build) manifests.SharePPM {
+	return Position(in.Handset.Secret, in.Handset.Product, b)
+}
+
+func (in Input) decide(position func(manifests.Build) manifests.SharePPM) Decision {
+	in.position = position
 	if in.Document == nil || in.Document.Product != in.Handset.Product {
 		return hold(NoPolicy, 0, "There is no valid rollout policy for %s, so nothing installs.", in.Handset.Product)
 	}
@@ -200,7 +215,7 @@ func because(reason string) string {
 // second confirmation frees them.
 func (in *Input) checkShare(r *Rollout, m *manifests.Release) Decision {
 	h := in.Handset
-	position := Position(h.Secret, h.Product, m.Build)
+	position := in.position(m.Build)
 	lab := len(r.Audience.Lab) > 0
 	paced := m.ShareAfter(in.Times.elapsed(h, m))
 	free := h.Lab != nil && m.LabAhead || h.Wish.GetItNow && h.Wish.PastPace

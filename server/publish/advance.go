@@ -20,10 +20,12 @@ import (
 
 // How long the online roles live, and when they are signed anew.
 const (
-	rolloutsLife   = 7 * 24 * time.Hour
-	snapshotLife   = 7 * 24 * time.Hour
-	roleRenewal    = 3 * 24 * time.Hour
-	timestampLife  = 48 * time.Hour
+	rolloutsLife = 7 * 24 * time.Hour
+	snapshotLife = 7 * 24 * time.Hour
+	roleRenewal  = 3 * 24 * time.Hour
+	// TimestampLife is how long a handset that sees nothing newer believes the
+	// last word.
+	TimestampLife  = 48 * time.Hour
 	timestampRenew = 6 * time.Hour
 )
 
@@ -245,7 +247,7 @@ func (s *step) commit(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("publish timestamp: %w", err)
 	}
-	m := metadata.Timestamp(s.now.Add(timestampLife))
+	m := metadata.Timestamp(s.now.Add(TimestampLife))
 	m.Signed.Version = v
 	m.Signed.Meta = map[string]*metadata.MetaFiles{"snapshot.json": s.meta(metadata.SNAPSHOT)}
 	m.Signed.UnrecognizedFields = map[string]any{layout.FieldIssued: manifests.At(s.now).String()}
@@ -321,5 +323,5 @@ func issuedOf(data []byte) time.Time {
 	if err != nil {
 		return time.Time{}
 	}
-	return m.Signed.Expires.Add(-timestampLife)
+	return m.Signed.Expires.Add(-TimestampLife)
 }

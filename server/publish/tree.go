@@ -35,7 +35,7 @@ func (t *Tree) File(path string) *File { return t.files[path] }
 func newTree(g *generation, issued time.Time) *Tree {
 	t := &Tree{
 		files: make(map[string]*File, len(g.bodies)+1), Snapshot: g.Versions["snapshot"],
-		Issued: issued, Expires: issued.Add(timestampLife),
+		Issued: issued, Expires: issued.Add(TimestampLife),
 	}
 	for path, body := range g.bodies {
 		t.files[path] = newFile(body, true)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"reflect"
 	"strings"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/api"
 	policy "github.com/candor-ota/candor/manifests/rollout"
+	"github.com/candor-ota/candor/manifests/verdict"
 	"github.com/candor-ota/candor/manifests/vote"
 	"github.com/candor-ota/candor/server/store"
 )
@@ -20,58 +22,132 @@ import (
 // Ledger is the part of the ledger that is needed here.
 type Ledger interface {
 	store.Rollouts
+	store.Leases
 	Products(ctx context.Context) ([]store.Product, error)
 }
 
-// Options of an Engine. All are needed.
+// Votes reads what was counted about a release; store.ErrNotFound if nothing
+// ever is.
+type Votes interface {
+	// Evidence gives the exact counts. Attempts are due after the grace time,
+	// zero is the service's own.
+	Evidence(ctx context.Context, ref vote.Ref, grace time.Duration) (verdict.Counts, error)
+	// Shown gives the counts that people may see, which lag and leave small
+	// parts out.
+	Shown(ctx context.Context, ref vote.Ref) (verdict.Counts, error)
+	// LabFailures gives what lab handsets that are not muted reported.
+	LabFailures(ctx context.Context, ref vote.Ref) ([]verdict.LabFailure, error)
+}
+
+// DefaultApprovalShare is the share above which two people must agree, in
+// parts per million.
+const DefaultApprovalShare manifests.SharePPM = 100_000
+
+// Options of an Engine. All but the last two are needed.
 type Options struct {
 	Ledger Ledger
 	Now    func() time.Time
 	// Live gives a signed, published release; store.ErrNotFound if none.
-	Live func(context.Context, vote.Ref) (*manifests.Release, policy.Reference, error)
-	// Trials counts the votes of class trial.
-	Trials func(context.Context, vote.Ref) (int64, error)
+	Live  func(context.Context, vote.Ref) (*manifests.Release, policy.Reference, error)
+	Votes Votes
 	// Publish brings the published tree up to date with the ledger.
 	Publish func(context.Context) error
+	// ApprovalShare is the greatest share that one person may open;
+	// DefaultApprovalShare if 0.
+	ApprovalShare manifests.SharePPM
+	Log           *slog.Logger // nil is slog.Default
 }
 
 // Engine keeps the rollouts. It is safe for concurrent use.
-type Engine struct{ Options }
+type Engine struct {
+	Options
+	holder string // in leases
+}
 
 // New makes an Engine.
-func New(o Options) *Engine { return &Engine{o} }
+func New(o Options) *Engine {
+	if o.ApprovalShare == 0 {
+		o.ApprovalShare = DefaultApprovalShare
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	return &Engine{Options: o, holder: rand.Text()}
+}
 
 // Create records a draft.
-func (e *Engine) Create(ctx context.Context, by string, plan *policy.Plan) (Rollout, error) {
-	ref := vote.Ref{Product: plan.Product, Build: plan.Build}
-	release, reference, err := e.Live(ctx, ref)
+func (e *Engine) Create(ctx context.Context, by Person, plan *policy.Plan) (Rollout, error) {
+	reference, err := e.check(ctx, plan)
 	if err != nil {
 		return Rollout{}, fmt.Errorf("create rollout: %w", err)
 	}
-	if err := plan.CheckAgainst(release); err != nil {
-		return Rollout{}, refuse(api.CodeBadRequest, "%v", err)
-	}
 	now := e.Now().UTC().Truncate(time.Second)
 	id := manifests.Name(plan.Build.String() + "-" + strings.ToLower(rand.Text()[:8]))
-	r := Rollout{ID: id, Plan: *plan, Release: reference, State: Draft, Created: now, Changed: now}
+	r := Rollout{ID: id, Plan: *plan, Release: reference, State: Draft, Author: by, Created: now, Changed: now}
 	row, err := r.row()
 	if err != nil {
 		return Rollout{}, err
 	}
-	entry := store.Entry{At: now, Who: by, What: "rollout.create", Subject: string(id), Detail: row.Document}
+	entry := store.Entry{At: now, Who: by.Name, What: "rollout.create", Subject: string(id), Detail: row.Document}
 	if row, err = e.Ledger.AddRollout(ctx, row, entry); err != nil {
 		return Rollout{}, fmt.Errorf("create rollout: %w", err)
 	}
 	return read(row)
 }
 
-// Change is one action on one rollout.
+// Edit writes another plan into a draft; its author is then who edited it.
+func (e *Engine) Edit(ctx context.Context, id manifests.Name, ifMatch int64, by Person, plan *policy.Plan) (Rollout, error) {
+	r, err := e.Get(ctx, id)
+	if err != nil {
+		return Rollout{}, err
+	}
+	switch {
+	case ifMatch != 0 && ifMatch != r.Version:
+		return Rollout{}, stale(&r, ifMatch)
+	case r.State != Draft:
+		return Rollout{}, refuse(api.CodeConflict, "the rollout is %s; only a draft can be edited. Reject it first, or make a new one", r.State)
+	case plan.Product != r.Plan.Product || plan.Build != r.Plan.Build:
+		return Rollout{}, refuse(api.CodeConflict, "the draft is for build %d of %s; make a new one for another build", r.Plan.Build, r.Plan.Product)
+	}
+	if r.Release, err = e.check(ctx, plan); err != nil {
+		return Rollout{}, fmt.Errorf("edit rollout: %w", err)
+	}
+	r.Plan, r.Author = *plan, by
+	return e.save(ctx, r, record{what: "rollout.edit", by: by, detail: map[string]any{"plan": plan}})
+}
+
+// check holds a plan against the release that it opens.
+func (e *Engine) check(ctx context.Context, plan *policy.Plan) (policy.Reference, error) {
+	release, reference, err := e.Live(ctx, vote.Ref{Product: plan.Product, Build: plan.Build})
+	if errors.Is(err, store.ErrNotFound) {
+		return reference, refuse(api.CodeNotFound, "the engineers of %s sign no build %d; submit its release first", plan.Product, plan.Build)
+	}
+	if err != nil {
+		return reference, err
+	}
+	if err := plan.CheckAgainst(release); err != nil {
+		return reference, refuse(api.CodeBadRequest, "%v", err)
+	}
+	opens := e.Now()
+	if plan.Start != nil && plan.Start.After(opens) {
+		opens = plan.Start.Time
+	}
+	first := plan.Stages[0].Share
+	if from, _ := PaceReaches(release, first); plan.Start != nil && from.After(opens) {
+		return reference, refuse(api.CodePace, "the plan starts at %s with %s; the engineers signed a pace that reaches it from %s on", manifests.At(opens), first, manifests.At(from))
+	}
+	return reference, nil
+}
+
+// Change is one action of a person on one rollout.
 type Change struct {
-	ID      manifests.Name
-	Action  Action
-	By      string
-	Reason  string
-	IfMatch int64 // the version that was looked at; 0: whichever
+	ID         manifests.Name
+	Action     Action
+	By         Person
+	Reason     string
+	IfMatch    int64 // the version that was looked at; 0: whichever
+	UpTo       *int  // of an approval: the last stage, counted from 0
+	BreakGlass bool  // the caller has made sure that By may
 }
 
 // Change makes a change and publishes it. With ErrUnpublished the rollout is
@@ -82,7 +158,7 @@ func (e *Engine) Change(ctx context.Context, c Change) (Rollout, error) {
 		return Rollout{}, err
 	}
 	if c.IfMatch != 0 && c.IfMatch != r.Version {
-		return Rollout{}, refuse(api.CodeStale, "the rollout is at version %d, not %d; look again", r.Version, c.IfMatch)
+		return Rollout{}, stale(&r, c.IfMatch)
 	}
 	f, err := e.facts(ctx, &r, c)
 	if err != nil {
@@ -92,44 +168,67 @@ func (e *Engine) Change(ctx context.Context, c Change) (Rollout, error) {
 	if err != nil {
 		return Rollout{}, err
 	}
-	if c.Action == Start {
+	if !r.Live() && next.Live() {
 		if err := e.checkStart(ctx, &r); err != nil {
 			return Rollout{}, err
 		}
 	}
 	if !reflect.DeepEqual(next, r) {
-		if r, err = e.save(ctx, next, "rollout."+string(c.Action), c.By); err != nil {
+		what := "rollout." + string(c.Action)
+		if c.BreakGlass {
+			what = "rollout.break-glass"
+			e.Log.Error("an admin went past the rules of a rollout", "rollout", r.ID, "action", c.Action, "who", c.By.Name, "why", c.Reason)
+		}
+		if r, err = e.save(ctx, next, record{what: what, by: c.By, why: c.Reason, detail: detail(&r, &next, c.Action, f.Evidence, f.Now)}); err != nil {
 			return Rollout{}, err
 		}
 	}
-	err = e.settle(ctx, r.Plan.Product)
+	return r, e.publish(ctx, r.Plan.Product)
+}
+
+func stale(r *Rollout, looked int64) error {
+	return refuse(api.CodeStale, "the rollout is at version %d, not %d; look again", r.Version, looked)
+}
+
+// publish brings others and the tree to where a change leads.
+func (e *Engine) publish(ctx context.Context, product manifests.Product) error {
+	err := e.settle(ctx, product)
 	if err == nil {
 		err = e.Publish(ctx)
 	}
 	if err != nil {
-		return r, fmt.Errorf("%w: %w", ErrUnpublished, err)
+		return fmt.Errorf("%w: %w", ErrUnpublished, err)
 	}
-	return r, nil
+	return nil
 }
 
 func (e *Engine) facts(ctx context.Context, r *Rollout, c Change) (Facts, error) {
-	f := Facts{Now: e.Now(), By: c.By, Reason: c.Reason}
-	if c.Action == Halt || c.Action == Pause { // must work whatever else is broken
+	f := Facts{Now: e.Now(), By: c.By, Reason: c.Reason, UpTo: c.UpTo, BreakGlass: c.BreakGlass, Evidence: Evidence{ApprovalShare: e.ApprovalShare}}
+	evidence, err := e.evidence(ctx, r)
+	switch {
+	case c.Action == Halt || c.Action == Pause: // must work whatever else is broken
+		if err == nil {
+			f.Evidence = evidence
+		}
 		return f, nil
-	}
-	ref := vote.Ref{Product: r.Plan.Product, Build: r.Plan.Build}
-	release, reference, err := e.Live(ctx, ref)
-	if err == nil && reference == r.Release {
-		f.Release = release
-	}
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
+	case err != nil:
 		return f, err
 	}
-	f.Trials, err = e.Trials(ctx, ref)
-	if errors.Is(err, store.ErrNotFound) {
-		err = nil // a release without vote keys
+	f.Evidence = evidence
+	return f, nil
+}
+
+// detail is what the audit log keeps of a change: where it led, and the
+// numbers that were known.
+func detail(old, next *Rollout, a Action, known Evidence, now time.Time) map[string]any {
+	d := map[string]any{"action": a, "state": next.State, "stage": next.Stage, "sharePPM": next.Share(), "product": next.Plan.Product, "build": next.Plan.Build}
+	if known.Release != nil && !old.Unstarted() {
+		d["verdict"], d["evidence"], d["rules"], d["judgedAt"] = old.Judge(known), old.judged(known), old.rules(known), manifests.At(now)
 	}
-	return f, err
+	if people := next.People(next.Stage); len(people) > 0 {
+		d["people"] = people
+	}
+	return d
 }
 
 // maxDocument is how many rollouts a document holds.
@@ -144,10 +243,13 @@ func (e *Engine) checkStart(ctx context.Context, r *Rollout) error {
 	shown := 0
 	for i := range all {
 		o := &all[i]
+		if o.ID == r.ID {
+			continue
+		}
 		if o.Live() || o.State == policy.Halted {
 			shown++
 		}
-		if o.ID == r.ID || !sameHandsets(o, r) {
+		if !sameHandsets(o, r) {
 			continue
 		}
 		switch {
@@ -167,17 +269,25 @@ func sameHandsets(a, b *Rollout) bool {
 	return a.Plan.Channel == b.Plan.Channel && reflect.DeepEqual(a.Plan.Audience, b.Plan.Audience)
 }
 
-func (e *Engine) save(ctx context.Context, r Rollout, what, by string) (Rollout, error) {
+// record is what the audit log says of a change.
+type record struct {
+	what   string
+	by     Person
+	why    string
+	detail any
+}
+
+func (e *Engine) save(ctx context.Context, r Rollout, c record) (Rollout, error) {
 	r.Changed = e.Now().UTC().Truncate(time.Second)
 	row, err := r.row()
 	if err != nil {
 		return Rollout{}, err
 	}
-	detail, err := json.Marshal(map[string]any{"state": r.State, "stage": r.Stage, "agreed": r.Agreed})
+	detail, err := json.Marshal(c.detail)
 	if err != nil {
 		return Rollout{}, err
 	}
-	entry := store.Entry{At: r.Changed, Who: by, What: what, Subject: string(r.ID), Why: r.Reason, Detail: detail}
+	entry := store.Entry{At: r.Changed, Who: c.by.Name, What: c.what, Subject: string(r.ID), Why: c.why, Detail: detail}
 	row, err = e.Ledger.UpdateRollout(ctx, row, entry)
 	if errors.Is(err, store.ErrStale) {
 		return Rollout{}, refuse(api.CodeStale, "somebody else changed the rollout meanwhile; look again")
@@ -204,7 +314,7 @@ func read(row store.Rollout) (Rollout, error) {
 	if err := json.Unmarshal(row.Document, &r); err != nil {
 		return r, fmt.Errorf("rollout %s in the ledger: %w", row.ID, err)
 	}
-	if len(r.Plan.Stages) <= r.Stage {
+	if r.Stage < 0 || len(r.Plan.Stages) <= r.Stage {
 		return r, fmt.Errorf("rollout %s in the ledger: has no stage %d", row.ID, r.Stage)
 	}
 	r.ID, r.Version, r.Sequence, r.Created, r.Changed = manifests.Name(row.ID), row.Version, row.Sequence, row.Created, row.Updated

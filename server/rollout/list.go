@@ -107,7 +107,7 @@ func (e *Engine) settle(ctx context.Context, product manifests.Product) error {
 	}
 	for i := range all {
 		r := all[i]
-		if !r.Live() && r.State != Draft {
+		if !r.Live() && !r.Unstarted() {
 			continue
 		}
 		state, err := e.ended(ctx, &r, all[:i])
@@ -121,7 +121,7 @@ func (e *Engine) settle(ctx context.Context, product manifests.Product) error {
 			r.Reason = "the engineers withdrew the build"
 		}
 		r.State = state
-		if _, err := e.save(ctx, r, "rollout."+string(state), "server"); err != nil {
+		if _, err := e.save(ctx, r, record{what: "rollout." + string(state), by: engine, why: r.Reason, detail: map[string]any{"state": state}}); err != nil {
 			return err
 		}
 	}
@@ -143,7 +143,7 @@ func (e *Engine) ended(ctx context.Context, r *Rollout, newer []Rollout) (policy
 		if n.Plan.Build <= r.Plan.Build || !sameHandsets(n, r) {
 			continue
 		}
-		if n.State == policy.Complete || n.Live() && r.State != policy.Complete {
+		if n.State == policy.Complete || (n.State == policy.Active || n.State == policy.Held) && r.State != policy.Complete {
 			return policy.Superseded, nil
 		}
 	}

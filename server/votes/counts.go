@@ -34,8 +34,8 @@ type Counts struct {
 
 	// Silent is the fewest handsets that must have attempted longer than the
 	// grace time ago and never been heard of again: attempts up to then, less
-	// all trials. Zero once the votes are closed.
-	Silent int64
+	// all trials. Zero once the votes are closed. Due are those attempts.
+	Silent, Due int64
 	// Issued is the number of trial tokens given out, Revoked how many of them
 	// went to batches that were revoked since.
 	Issued, Revoked int64
@@ -49,6 +49,10 @@ type Counts struct {
 // Counts reads the exact counts as of now. They are for the rollout engine;
 // what people see is Shown.
 func (s *Service) Counts(ctx context.Context, ref vote.Ref) (Counts, error) {
+	return s.count(ctx, ref, s.Grace)
+}
+
+func (s *Service) count(ctx context.Context, ref vote.Ref, grace time.Duration) (Counts, error) {
 	release, err := s.Ledger.VoteRelease(ctx, ref)
 	if err != nil {
 		return Counts{}, err
@@ -70,7 +74,8 @@ func (s *Service) Counts(ctx context.Context, ref vote.Ref) (Counts, error) {
 			c.add(class, v, n)
 		}
 	}
-	c.Silent = silent(tally, c.Trials, c.At.Add(-s.Grace))
+	c.Due = due(tally, c.At.Add(-grace))
+	c.Silent = max(0, c.Due-c.Trials)
 	c.Issued, c.Revoked, err = s.issued(ctx, tally.Issued[vote.Trial])
 	return c, err
 }
@@ -104,16 +109,16 @@ func (c *Counts) add(class vote.Class, v vote.Vote, n int64) {
 	}
 }
 
-// silent counts whole hours only, and lets every trial stand for an attempt of
-// before the deadline: what is left cannot be explained by haste.
-func silent(t store.Tally, trials int64, deadline time.Time) int64 {
-	var due int64
-	for hour, n := range t.Attempts {
+// due counts the attempts of whole hours before the deadline. Every trial then
+// stands for one of them, so what is left cannot be explained by haste.
+func due(t store.Tally, deadline time.Time) int64 {
+	var n int64
+	for hour, attempts := range t.Attempts {
 		if hour < store.HourOf(deadline) {
-			due += n
+			n += attempts
 		}
 	}
-	return max(0, due-trials)
+	return n
 }
 
 func (s *Service) issued(ctx context.Context, byBatch map[manifests.Name]int64) (all, revoked int64, err error) {

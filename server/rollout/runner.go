@@ -1,0 +1,193 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+	"unicode/utf8"
+
+	"github.com/candor-ota/candor/manifests"
+	policy "github.com/candor-ota/candor/manifests/rollout"
+	"github.com/candor-ota/candor/manifests/verdict"
+	"github.com/candor-ota/candor/manifests/vote"
+	"github.com/candor-ota/candor/server/store"
+)
+
+// The runner decides alone for as long as it holds the lease; whoever lost it
+// is stopped by the version of the rollout, which a decision must still find.
+const (
+	leaseName = "rollouts"
+	leaseLife = 30 * time.Second
+)
+
+// engine is who acts when nobody does.
+var engine = Person{ID: "engine", Name: "engine"}
+
+// Tick looks at every rollout once and takes the steps that are due. One that
+// fails does not keep the others waiting. It does nothing while another
+// process holds the lease.
+func (e *Engine) Tick(ctx context.Context) error {
+	lease, err := e.Ledger.Acquire(ctx, store.LeaseRequest{Name: leaseName, Holder: e.holder, Now: e.Now(), For: leaseLife})
+	if errors.Is(err, store.ErrConflict) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("rollouts: %w", err)
+	}
+	products, err := e.Ledger.Products(ctx)
+	if err != nil {
+		return fmt.Errorf("rollouts: %w", err)
+	}
+	var errs []error
+	for _, p := range products {
+		all, err := e.list(ctx, p.Name)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		for i := range all {
+			if !all[i].Live() {
+				continue
+			}
+			if e.Now().After(lease.Expires) { // it took long; somebody else goes on
+				return errors.Join(errs...)
+			}
+			if err := e.step(ctx, &all[i]); err != nil && ctx.Err() == nil {
+				errs = append(errs, fmt.Errorf("rollout %s: %w", all[i].ID, err))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// step takes the step that is due for one rollout, if there is one.
+func (e *Engine) step(ctx context.Context, r *Rollout) error {
+	known, err := e.evidence(ctx, r)
+	if err != nil {
+		return err
+	}
+	now := e.Now()
+	d := Next(r, known, now)
+	if d.Action == "" {
+		return nil
+	}
+	next := r.Decided(d, now)
+	if !r.Live() || d.Action == Start {
+		if err := e.checkStart(ctx, r); err != nil {
+			return err
+		}
+	}
+	numbers := detail(r, &next, d.Action, known, now)
+	numbers["because"] = d.Sentence
+	if _, err := e.save(ctx, next, record{what: "rollout." + string(d.Action), by: engine, why: clip(d.Reason), detail: numbers}); err != nil {
+		return err
+	}
+	e.Log.Info("rollout decided", "rollout", r.ID, "action", d.Action, "why", d.Reason, "state", next.State, "stage", next.Stage)
+	return e.publish(ctx, r.Plan.Product)
+}
+
+// Decided gives the rollout after a decision.
+func (r *Rollout) Decided(d Decision, now time.Time) Rollout {
+	next := *r
+	switch d.Action {
+	case Start:
+		enter(&next, 0, now)
+	case Halt:
+		next.State, next.HaltedAt = policy.Halted, manifests.At(now)
+	case Advance:
+		if r.Stage == r.last() {
+			next.State = policy.Complete
+		} else {
+			enter(&next, r.Stage+1, now)
+		}
+	}
+	next.Reason = clip(d.Reason)
+	return next
+}
+
+// clip keeps a reason within what a document carries.
+func clip(s string) string {
+	for len(s) > maxReason || !utf8.ValidString(s) {
+		s = s[:len(s)-1]
+	}
+	return s
+}
+
+// Run ticks until ctx ends; each failure is logged and tried again.
+func (e *Engine) Run(ctx context.Context, every time.Duration) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		if err := e.Tick(ctx); err != nil && ctx.Err() == nil {
+			e.Log.Error("rollouts could not all be looked at; they are looked at again", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// evidence gathers all that is known about a rollout now.
+func (e *Engine) evidence(ctx context.Context, r *Rollout) (Evidence, error) {
+	grace := r.Plan.Guard.Grace.Duration
+	return e.gather(ctx, r, func(ctx context.Context, ref vote.Ref) (verdict.Counts, error) {
+		return e.Votes.Evidence(ctx, ref, grace)
+	})
+}
+
+type counter func(context.Context, vote.Ref) (verdict.Counts, error)
+
+func (e *Engine) gather(ctx context.Context, r *Rollout, count counter) (Evidence, error) {
+	out := Evidence{ApprovalShare: e.ApprovalShare}
+	ref := vote.Ref{Product: r.Plan.Product, Build: r.Plan.Build}
+	release, reference, err := e.Live(ctx, ref)
+	if err == nil && reference == r.Release {
+		out.Release = release
+	}
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return out, err
+	}
+	if out.Votes.Counts, err = count(ctx, ref); err != nil && !errors.Is(err, store.ErrNotFound) {
+		return out, err // a release that draws no votes has none
+	}
+	if out.Votes.Lab, err = e.Votes.LabFailures(ctx, ref); err != nil {
+		return out, err
+	}
+	out.Votes.Before, err = e.before(ctx, r, count)
+	return out, err
+}
+
+// before gives the counts of the release before: the highest lower build that
+// went all the way on the same channel.
+func (e *Engine) before(ctx context.Context, r *Rollout, count counter) (*verdict.Counts, error) {
+	all, err := e.list(ctx, r.Plan.Product)
+	if err != nil {
+		return nil, err
+	}
+	for i := range all { // the newest build first
+		o := &all[i]
+		if o.Plan.Build >= r.Plan.Build || r.Plan.Channel != "" && o.Plan.Channel != r.Plan.Channel || o.State != policy.Complete && o.State != policy.Superseded {
+			continue
+		}
+		c, err := count(ctx, vote.Ref{Product: o.Plan.Product, Build: o.Plan.Build})
+		if errors.Is(err, store.ErrNotFound) {
+			return nil, nil
+		}
+		return &c, err
+	}
+	return nil, nil
+}
+
+// Look gives a rollout with what the engine would do about it now, judged by
+// the votes that may be shown.
+func (e *Engine) Look(ctx context.Context, id manifests.Name) (Rollout, Evidence, Decision, error) {
+	r, err := e.Get(ctx, id)
+	if err != nil {
+		return r, Evidence{}, Decision{}, err
+	}
+	known, err := e.gather(ctx, &r, e.Votes.Shown)
+	return r, known, Next(&r, known, e.Now()), err
+}
