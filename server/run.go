@@ -100,7 +100,7 @@ func (a *app) run(ctx context.Context, d config.Dir, f config.File) (err error) 
 		Ledger: ledger, Blobs: blobs, Keys: keys, Master: master, UploadDir: d.Uploads(), Now: a.now,
 		Log:       slog.New(slog.NewTextHandler(a.err, nil)),
 		MinKeyAge: f.Votes.KeyAge(), Grace: f.Votes.GraceTime(), ShowEvery: f.Votes.Shown(),
-		CloseAfter: f.Votes.Closing(),
+		CloseAfter: f.Votes.Closing(), ApprovalShare: f.Rollouts.OnePerson(), LookEvery: f.Rollouts.Look(),
 	})
 	if err != nil {
 		return err

@@ -32,7 +32,30 @@ type File struct {
 	S3 *S3 `json:"s3,omitempty"`
 	// Votes says whose votes count when.
 	Votes Votes `json:"votes,omitzero"`
+	// Rollouts says who may open how much.
+	Rollouts Rollouts `json:"rollouts,omitzero"`
 }
+
+// Rollouts are the house's rules for every rollout.
+type Rollouts struct {
+	// ApprovalShare is the greatest share, in parts per million, that one
+	// person may open; a wider stage takes two. 100000 (10 %) if absent;
+	// 1000000 asks for a second person nowhere.
+	ApprovalShare *manifests.SharePPM `json:"approvalSharePPM,omitempty"`
+	// LookEvery is how often the engine looks at the rollouts; 10s if absent.
+	LookEvery *manifests.Duration `json:"lookEvery,omitempty"`
+}
+
+// OnePerson gives ApprovalShare or its default.
+func (r Rollouts) OnePerson() manifests.SharePPM {
+	if r.ApprovalShare == nil {
+		return 100_000
+	}
+	return *r.ApprovalShare
+}
+
+// Look gives LookEvery or its default.
+func (r Rollouts) Look() time.Duration { return orDefault(r.LookEvery, 10*time.Second) }
 
 // TLS names PEM files.
 type TLS struct {
@@ -127,6 +150,12 @@ func (f *File) Validate() error {
 		say("admin", "%q is not host:port", f.Admin)
 	} else if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
 		say("admin", "%q is not on loopback; metrics and health are for this machine, tunnel to it instead", f.Admin)
+	}
+	if share := f.Rollouts.OnePerson(); share == 0 || share > manifests.WholeFleet {
+		say("rollouts.approvalSharePPM", "is %d; 1 to 1000000 parts per million are allowed", share)
+	}
+	if every := f.Rollouts.Look(); every < 100*time.Millisecond || every > time.Hour {
+		say("rollouts.lookEvery", "is %s; 100 ms to 1 h are allowed", every)
 	}
 	if f.TLS != nil {
 		for field, name := range map[string]string{"tls.cert": f.TLS.Cert, "tls.key": f.TLS.Key} {
