@@ -5,6 +5,7 @@
 //	run       the agent, for ever
 //	once      one poll and everything that follows from it
 //	status    why nothing happens, or what does
+//	receipts  everything that updates did here, what was asked, what was sent
 //	consent   whether outcomes are reported (off until turned on)
 //	accept, decline, later, now, retry    the owner's word on an update
 //	create    makes a simulated handset

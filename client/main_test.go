@@ -49,8 +49,16 @@ func TestScripts(t *testing.T) {
 			}
 			return errors.Join(errs...)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"hold": hold},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"hold": hold, "replace": replace},
 	})
+}
+
+// replace changes the first occurrence of a word in a file.
+func replace(ts *testscript.TestScript, _ bool, args []string) {
+	path := ts.MkAbs(args[2])
+	data, err := os.ReadFile(path)
+	ts.Check(err)
+	ts.Check(os.WriteFile(path, []byte(strings.Replace(string(data), args[0], args[1], 1)), 0o600))
 }
 
 // hold keeps a metadata directory locked to the end of the script, as another

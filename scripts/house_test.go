@@ -108,6 +108,30 @@ func TestBinariesStaySmall(t *testing.T) {
 	}
 }
 
+// The owner's receipt stays on the handset: the package that writes it cannot
+// reach a network, and those that can do not know it, but for the outbox, which
+// only adds to it.
+func TestReceiptsKnowNoNetwork(t *testing.T) {
+	writers := []string{"client", "client/agent", "client/handset", "client/outbox"}
+	found := false
+	for _, p := range packages(t) {
+		if p.room() == "client/receipts" {
+			found = true
+			for _, dep := range p.Deps {
+				if dep == "net" || strings.HasPrefix(dep, "net/http") || dep == "crypto/tls" {
+					t.Errorf("client/receipts links %s", dep)
+				}
+			}
+		}
+		if slices.Contains(p.Imports, module+"/client/receipts") && !slices.Contains(writers, p.room()) {
+			t.Errorf("%s imports client/receipts", p.room())
+		}
+	}
+	if !found {
+		t.Error("there is no package client/receipts")
+	}
+}
+
 // The signer holds offline keys; nothing may reach it.
 func TestSignerNeverListens(t *testing.T) {
 	listens := regexp.MustCompile(`\b(net\.Listen|ListenAndServe|http\.Serve|tls\.Listen|ListenConfig|ListenUDP|ListenPacket)`)

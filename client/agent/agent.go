@@ -65,6 +65,9 @@ type Agent struct {
 	Reports Reporter
 	Log     *slog.Logger
 	Disk    disk.Disk // of the journal and of reading slots back; nil: this machine's
+	// Receipts is the owner's log. What it cannot take is logged and stops
+	// nothing; nil: nothing is noted.
+	Receipts Receipts
 
 	secret  rollout.Secret
 	mem     memory

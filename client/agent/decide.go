@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/candor-ota/candor/client/receipts"
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/rollout"
 )
@@ -23,6 +24,7 @@ func (a *Agent) poll(ctx context.Context) (rollout.Decision, error) {
 		return rollout.Decision{}, err
 	}
 	a.warn()
+	a.keepNotices()
 	in, err := a.input()
 	if err != nil {
 		return rollout.Decision{}, err
@@ -110,7 +112,8 @@ func (a *Agent) noteHalts() error {
 // kept (AMENDMENTS A1, A2).
 func (a *Agent) warn() {
 	const fork = "This handset was shown rollouts that do not follow those it was shown before: somebody shows different handsets different things. Compare `head` with another handset's."
-	forked := a.view.Forked || slices.Contains(a.mem.Warnings, fork)
+	before := a.mem.Warnings
+	forked := a.view.Forked || slices.Contains(before, fork)
 	a.mem.Warnings = nil
 	if forked {
 		a.mem.Warnings = append(a.mem.Warnings, fork)
@@ -119,6 +122,11 @@ func (a *Agent) warn() {
 		a.mem.Warnings = append(a.mem.Warnings, fmt.Sprintf("The maker promised news by %s, and none has reached this handset.", next))
 	}
 	a.mem.Head = a.view.Head.Short()
+	for _, w := range a.mem.Warnings {
+		if !slices.Contains(before, w) {
+			a.note(receipts.Entry{Kind: receipts.Warning, Why: w})
+		}
+	}
 }
 
 // noteUptime adds the time that the handset has been on to every release that

@@ -27,7 +27,7 @@ func (p *power) use() {
 	}
 }
 
-// frail is the disk of a journal whose power may go.
+// frail is the disk of journal and receipts whose power may go.
 type frail struct {
 	disk.OS
 	power *power
@@ -36,6 +36,22 @@ type frail struct {
 func (d *frail) Open(path string, mode disk.Mode) (disk.File, error) {
 	f, err := d.OS.Open(path, mode)
 	return &frailFile{f, d.power}, err
+}
+
+func (d *frail) Create(path string, size int64) (disk.File, error) {
+	d.power.use()
+	f, err := d.OS.Create(path, size)
+	return &frailFile{f, d.power}, err
+}
+
+func (d *frail) Rename(from, to string) error {
+	d.power.use()
+	return d.OS.Rename(from, to)
+}
+
+func (d *frail) SyncDir(dir string) error {
+	d.power.use()
+	return d.OS.SyncDir(dir)
 }
 
 type frailFile struct {
@@ -127,6 +143,7 @@ func TestPowerCutAtAnyMomentStillEndsInTheNewBuild(t *testing.T) {
 		w.once()
 	}, func(w *world, n int) {
 		w.runs(42)
+		w.noted(n, "started of 42", "installed of 42", "label-change of 42")
 		if len(w.agent.mem.Failures) != 0 || w.agent.mem.Floor != 2 || w.agent.rec.State != Idle {
 			w.Fatalf("cut %d: failures %v, floor %d, state %s", n, w.agent.mem.Failures, w.agent.mem.Floor, w.agent.rec.State)
 		}
@@ -144,6 +161,7 @@ func TestPowerCutAtAnyMomentOfARollbackEndsInTheOldBuild(t *testing.T) {
 		w.once()
 	}, func(w *world, n int) {
 		w.runs(41)
+		w.noted(n, "started of 42", "rolled-back of 42")
 		if w.agent.mem.Failures["42"] != 1 || w.agent.mem.Floor != 1 || w.state("b").Bootable {
 			w.Fatalf("cut %d: failures %v, floor %d, slot b %+v", n, w.agent.mem.Failures, w.agent.mem.Floor, w.state("b"))
 		}
@@ -296,6 +314,7 @@ func TestSpoiledSlotIsWrittenAgainAndReportedOnce(t *testing.T) {
 	if got := w.reports.count("refusal"); got != 1 {
 		t.Fatalf("%d refusals reported: %v", got, w.reports.said)
 	}
+	w.noted(0, "started of 42", "failed of 42")
 	w.slots.sync, r.State = nil, rollout.Active
 	w.once()
 	w.runs(42)
@@ -404,9 +423,13 @@ func TestSpentWishDoesNotOutliveAPowerCut(t *testing.T) {
 		if len(w.tree.view.Releases) == 0 {
 			_, r := w.offer(42)
 			r.Share = 0
+			p := w.disk.(*frail).power
+			n := p.left
+			p.left = 1 << 30
 			if err := w.agent.GetItNow(false, false); err != nil {
 				w.Fatal(err)
 			}
+			p.left = n // cuts begin where the wish is known
 		}
 		w.once()
 		w.once()

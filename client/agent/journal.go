@@ -44,4 +44,5 @@ type record struct {
 	Restarted bool             `json:"restarted,omitempty"` // the restart into the target was asked for
 	Reason    string           `json:"reason,omitempty"`    // a vote reason, of what failed
 	Pause     *rollout.Hold    `json:"pause,omitempty"`
+	Told      told             `json:"told,omitzero"` // for the owner's receipt
 }

@@ -28,6 +28,7 @@ type memory struct {
 	Head       string                    `json:"head,omitempty"` // of the chain of rollouts
 	Good       manifests.Build           `json:"good,omitempty"` // the last build that was marked good
 	GoodSince  *manifests.Time           `json:"goodSince,omitempty"`
+	Notices    map[string]notice         `json:"notices,omitempty"` // of the releases that are signed now
 	Last       Status                    `json:"last,omitzero"`
 }
 

@@ -29,6 +29,7 @@ func (a *Agent) Downloaded() int64 { return a.mem.Downloaded }
 // reported, if reports are on.
 func (a *Agent) Answer(build manifests.Build, answer rollout.Answer) error {
 	put(&a.mem.Consent, build, answer)
+	a.noteAnswer(build, answer)
 	if answer == rollout.Declined && a.Reports.Enabled() {
 		v := vote.Vote{V: 1, Outcome: vote.Declined, Reason: vote.None, FromClass: vote.FromPrevious, Attempts: vote.AttemptsOne, Duration: vote.UnderTenMinutes}
 		if err := a.Reports.Report(vote.Ref{Product: a.Config.Product, Build: build}, vote.Refusal, v, a.Config.Report.OutcomeWithin.Duration); err != nil {
@@ -43,6 +44,7 @@ func (a *Agent) Answer(build manifests.Build, answer rollout.Answer) error {
 func (a *Agent) GetItNow(pastPace, payForData bool) error {
 	a.mem.Wish.GetItNow, a.mem.Wish.PastPace, a.mem.Wish.PayForData = true, pastPace, payForData
 	a.mem.Wish.PostponedSince, a.mem.Wish.PostponedUntil = nil, nil
+	a.noteWish("now, not at this handset's turn", map[string]bool{"past the signed pace": pastPace, "on a metered network": payForData})
 	return a.saveMemory()
 }
 
@@ -50,6 +52,7 @@ func (a *Agent) GetItNow(pastPace, payForData bool) error {
 func (a *Agent) Postpone(d time.Duration) error {
 	now := a.clock()
 	a.mem.Wish.GetItNow, a.mem.Wish.PastPace = false, false
+	a.noteWish("later, in "+d.String(), nil)
 	a.mem.Wish.PostponedSince, a.mem.Wish.PostponedUntil = new(manifests.At(now)), new(manifests.At(now.Add(d)))
 	return a.saveMemory()
 }
@@ -57,6 +60,7 @@ func (a *Agent) Postpone(d time.Duration) error {
 // Retry lets a build that failed here be tried once more.
 func (a *Agent) Retry(b manifests.Build) error {
 	a.mem.Wish.Retry = b
+	a.noteWish("once more build "+b.String(), nil)
 	return a.saveMemory()
 }
 

@@ -25,6 +25,7 @@ func (a *Agent) planning(context.Context) (State, error) {
 		a.say("storage", a.rec.Build, "Build %d has %d images; this handset's boot loader keeps one a slot.", a.rec.Build, len(a.offer.Release.Images))
 		return a.rest()
 	}
+	a.noteStart()
 	return a.enter(Downloading)
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/candor-ota/candor/client/boot"
+	"github.com/candor-ota/candor/client/receipts"
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/rollout"
 	"github.com/candor-ota/candor/manifests/vote"
@@ -165,7 +166,12 @@ func (a *Agent) raiseFloor() error {
 // noteRegression reports that a build which had proved itself no longer boots:
 // the loader fell back to an older one (AMENDMENTS M4).
 func (a *Agent) noteRegression(running manifests.Build) {
-	if running >= a.mem.Good || a.mem.GoodSince == nil || !a.Reports.Enabled() {
+	if running >= a.mem.Good || a.mem.GoodSince == nil {
+		return
+	}
+	a.note(receipts.Entry{Kind: receipts.FellBack, Build: a.mem.Good, From: running})
+	a.noteLabel(running, a.mem.Good)
+	if !a.Reports.Enabled() {
 		return
 	}
 	v := vote.Vote{

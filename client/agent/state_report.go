@@ -3,12 +3,14 @@ package agent
 import (
 	"context"
 
+	"github.com/candor-ota/candor/client/receipts"
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/vote"
 )
 
 // reporting queues the outcome and ends the update.
 func (a *Agent) reporting(context.Context) (State, error) {
+	a.noteEnd(receipts.Installed, a.rec.Told.Why)
 	a.reportTrial(vote.InstalledHealthy, vote.None)
 	a.say("", a.rec.Build, "Build %d runs and is healthy.", a.rec.Build)
 	a.mem.Wish = wish{}
@@ -26,6 +28,7 @@ func (a *Agent) rolledBack(context.Context) (State, error) {
 		return RolledBack, err
 	}
 	reason := vote.Reason(a.rec.Reason)
+	a.noteEnd(receipts.RolledBack, "Reason: "+string(reason)+".")
 	a.reportTrial(vote.RolledBack, reason)
 	a.say("bad-target", a.rec.Build, "Build %d did not prove itself (%s); build %d runs again.", a.rec.Build, reason, a.rec.From)
 	return a.rest()
@@ -68,6 +71,7 @@ func (a *Agent) paused(context.Context) (State, error) {
 // failed reports that the image could not be installed; what holds of it stays,
 // and the next poll goes on from there.
 func (a *Agent) failed(context.Context) (State, error) {
+	a.noteEnd(receipts.Failed, "Reason: "+a.rec.Reason+".")
 	if a.Reports.Enabled() {
 		v := a.vote(vote.InstallFailed, vote.Reason(a.rec.Reason))
 		if err := a.Reports.Report(a.ref(), vote.Refusal, v, a.Config.Report.OutcomeWithin.Duration); err != nil {

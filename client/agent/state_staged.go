@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/candor-ota/candor/client/boot"
+	"github.com/candor-ota/candor/client/receipts"
 	"github.com/candor-ota/candor/manifests/rollout"
 	"github.com/candor-ota/candor/manifests/vote"
 )
@@ -81,6 +82,7 @@ func (a *Agent) describeSlot() error {
 // slot, unbootable, and in the journal: if the offer comes back it costs nothing.
 func (a *Agent) callOff(h *rollout.Hold) (State, error) {
 	a.mem.Last = Status{Code: h.Code, Sentence: h.Sentence, Build: h.Build}
+	a.note(receipts.Entry{Kind: receipts.CalledOff, Build: a.rec.Build, From: a.rec.From, Release: a.rec.Release, Why: h.Sentence})
 	a.rec.StagedAt, a.rec.Restarted = 0, false
 	return a.enter(Idle)
 }

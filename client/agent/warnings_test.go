@@ -33,6 +33,23 @@ func TestForksAndBrokenPromisesAreShown(t *testing.T) {
 	}
 }
 
+// breakSlot makes the boot loader give a good slot up.
+func (w *world) breakSlot(slot string) {
+	w.Helper()
+	env := filepath.Join(filepath.Dir(w.config.State), "slots", "boot.json")
+	data, err := os.ReadFile(env)
+	if err != nil {
+		w.Fatal(err)
+	}
+	broken := strings.Replace(string(data), `"`+slot+`":{"bootable":true,"good":true,"tries":0}`, `"`+slot+`":{"bootable":false,"good":false,"tries":0}`, 1)
+	if broken == string(data) {
+		w.Fatalf("boot.json has another form: %s", data)
+	}
+	if err := os.WriteFile(env, []byte(broken), 0o600); err != nil {
+		w.Fatal(err)
+	}
+}
+
 // AMENDMENTS M4: a build that proved itself and then no longer boots is told of.
 func TestFallBackFromAGoodBuildIsARegression(t *testing.T) {
 	w := newWorld(t)
@@ -40,18 +57,7 @@ func TestFallBackFromAGoodBuildIsARegression(t *testing.T) {
 	w.offer(42)
 	w.once()
 	w.runs(42)
-	env := filepath.Join(filepath.Dir(w.config.State), "slots", "boot.json")
-	data, err := os.ReadFile(env)
-	if err != nil {
-		t.Fatal(err)
-	}
-	broken := strings.Replace(string(data), `"b":{"bootable":true,"good":true,"tries":0}`, `"b":{"bootable":false,"good":false,"tries":0}`, 1)
-	if broken == string(data) {
-		t.Fatalf("boot.json has another form: %s", data)
-	}
-	if err := os.WriteFile(env, []byte(broken), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	w.breakSlot("b")
 	if slot := w.reboot(); slot != "a" {
 		t.Fatalf("booted %s", slot)
 	}

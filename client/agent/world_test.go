@@ -19,6 +19,7 @@ import (
 	"github.com/candor-ota/candor/client/boot/sim"
 	"github.com/candor-ota/candor/client/disk"
 	"github.com/candor-ota/candor/client/fetch"
+	"github.com/candor-ota/candor/client/receipts"
 	"github.com/candor-ota/candor/client/trust"
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/image"
@@ -187,7 +188,12 @@ func newWorld(t *testing.T) *world {
 	if err := os.WriteFile(factory, []byte("factory"), 0o400); err != nil {
 		t.Fatal(err)
 	}
-	if err := sim.Create(filepath.Join(dir, "slots"), factory, boot.Metadata{Product: phone, Build: 41, SecurityEpoch: 1, Version: "factory"}); err != nil {
+	if err := sim.Create(filepath.Join(dir, "slots"), factory, boot.Metadata{
+		Product: phone, Build: 41, SecurityEpoch: 1, Version: "factory",
+		Label: manifests.PrivacyLabel{Collects: []manifests.Collection{{
+			Data: "phone-numbers", Purpose: manifests.Text{"en": "friends"}, Default: manifests.On, Stored: manifests.StoredRetained,
+		}}},
+	}); err != nil {
 		t.Fatal(err)
 	}
 	s, err := sim.Open(filepath.Join(dir, "slots"))
@@ -231,6 +237,7 @@ func (w *world) tryStart() error {
 	w.agent = &Agent{
 		Config: w.config, Trust: w.tree, Blobs: w.cdn, Slots: w.slots, Device: w.device, Reports: w.reports,
 		Log: slog.New(slog.DiscardHandler), Disk: w.disk,
+		Receipts: receipts.Open(w.disk, w.receiptsPath(), w.device.Now),
 	}
 	return w.agent.Start()
 }

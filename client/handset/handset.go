@@ -11,8 +11,10 @@ import (
 
 	"github.com/candor-ota/candor/client/agent"
 	"github.com/candor-ota/candor/client/boot/sim"
+	"github.com/candor-ota/candor/client/disk"
 	"github.com/candor-ota/candor/client/fetch"
 	"github.com/candor-ota/candor/client/outbox"
+	"github.com/candor-ota/candor/client/receipts"
 	"github.com/candor-ota/candor/client/trust"
 )
 
@@ -36,6 +38,8 @@ type Handset struct {
 	fetch  *fetch.Client
 	device *agent.DeviceFile
 	agent  *agent.Agent
+
+	receipts *receipts.Log
 }
 
 // Open opens the handset that Create made.
@@ -60,7 +64,10 @@ func (h *Handset) open() error {
 	if h.fetch, err = fetch.New(fetch.Options{Bases: c.Servers}); err != nil {
 		return err
 	}
-	if h.outbox, err = outbox.Open(outbox.Options{Dir: filepath.Join(c.State, "outbox"), Servers: c.Servers, Now: h.now}); err != nil {
+	h.receipts = receipts.Open(disk.OS{}, receiptsPath(c), h.device.Now)
+	if h.outbox, err = outbox.Open(outbox.Options{
+		Dir: filepath.Join(c.State, "outbox"), Servers: c.Servers, Now: h.now, Receipts: h.receipts,
+	}); err != nil {
 		return err
 	}
 	return h.start()
@@ -78,7 +85,7 @@ func (h *Handset) start() error {
 		return fmt.Errorf("build time: %w", err)
 	}
 	h.agent = &agent.Agent{
-		Config: h.Config, Blobs: h.fetch, Slots: h.slots, Device: h.device, Reports: h.outbox, Log: h.log,
+		Config: h.Config, Blobs: h.fetch, Slots: h.slots, Device: h.device, Reports: h.outbox, Log: h.log, Receipts: h.receipts,
 		Trust: &trust.Client{Store: h.store, Fetch: h.fetch, Product: h.Config.Product, Clock: h.device.Now, Built: moment},
 	}
 	return h.agent.Start()

@@ -11,7 +11,9 @@ import (
 	"github.com/candor-ota/candor/client/agent"
 	"github.com/candor-ota/candor/client/boot"
 	"github.com/candor-ota/candor/client/boot/sim"
+	"github.com/candor-ota/candor/client/disk"
 	"github.com/candor-ota/candor/client/outbox"
+	"github.com/candor-ota/candor/client/receipts"
 	"github.com/candor-ota/candor/client/trust"
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/rollout"
@@ -77,6 +79,15 @@ func (h *Handset) Reporting() bool { return h.outbox.Enabled() }
 
 // Sent gives every report that was sent, to the letter.
 func (h *Handset) Sent() []outbox.Sent { return h.outbox.Sent() }
+
+// Receipts reads the owner's log of the handset that a configuration names,
+// also while another process runs it. With an error that wraps
+// receipts.ErrDamaged the chain ends where it ceases to hold.
+func Receipts(c *agent.Config) (*receipts.Chain, error) {
+	return receipts.Open(disk.OS{}, receiptsPath(c), func() (time.Time, bool) { return time.Time{}, false }).Read()
+}
+
+func receiptsPath(c *agent.Config) string { return filepath.Join(c.State, "receipts.log") }
 
 // Answer records the owner's word on a build's notice.
 func (h *Handset) Answer(b manifests.Build, a rollout.Answer) error { return h.agent.Answer(b, a) }

@@ -18,7 +18,8 @@
 //     offline are set apart again.
 //   - A trial leaves only after its attempt was counted, or if no attempt was
 //     ever reported (AMENDMENTS H6).
-//   - The owner can read every vote that was sent, to the letter.
+//   - The owner can read every vote that was sent, to the letter. No request
+//     leaves before the owner's receipt (package receipts) holds it.
 //
 // Files, replaced durably, in a directory of mode 0700:
 //

@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 
+	"github.com/candor-ota/candor/client/receipts"
 	"github.com/candor-ota/candor/manifests/vote"
 )
 
@@ -71,6 +72,9 @@ func (o *Outbox) OptIn(credentialPEM []byte) error {
 	} else if _, err := io.ReadFull(o.options.Random, next.Device[:]); err != nil {
 		return fmt.Errorf("opt in: make the device key: %w", err)
 	}
+	if err := o.note(receipts.Entry{Kind: receipts.ReportsOn}); err != nil {
+		return fmt.Errorf("opt in: %w", err)
+	}
 	before := o.identity.Consent
 	o.identity.Consent = &next
 	if err := o.saveIdentity(); err != nil {
@@ -85,6 +89,7 @@ func (o *Outbox) OptIn(credentialPEM []byte) error {
 // delete the enrolment. An error that wraps ErrWithdrawal means only that the
 // service could not be told yet; Send goes on trying.
 func (o *Outbox) OptOut(ctx context.Context) error {
+	var unnoted error
 	if c := o.identity.Consent; c != nil {
 		before := o.identity
 		o.identity.Consent = nil
@@ -97,6 +102,7 @@ func (o *Outbox) OptOut(ctx context.Context) error {
 			o.identity = before
 			return fmt.Errorf("opt out: %w", err)
 		}
+		unnoted = o.note(receipts.Entry{Kind: receipts.ReportsOff}) // off it is all the same
 	}
 	if err := o.destroy(); err != nil {
 		return fmt.Errorf("opt out: %w", err)
@@ -104,7 +110,7 @@ func (o *Outbox) OptOut(ctx context.Context) error {
 	for i := range o.identity.Withdrawals {
 		o.identity.Withdrawals[i].Wait.Until = 0
 	}
-	return o.withdraw(ctx)
+	return errors.Join(o.withdraw(ctx), unnoted)
 }
 
 // destroy drops what must not outlive the consent: the queue, and what is left
@@ -141,7 +147,9 @@ func (o *Outbox) withdraw(ctx context.Context) error {
 			w.Wait = o.backoff(w.Wait, err)
 			left = append(left, w)
 			failure = fmt.Errorf("%w: %w", ErrWithdrawal, err)
+			continue
 		}
+		failure = errors.Join(failure, o.note(receipts.Entry{Kind: receipts.Withdrawal}))
 	}
 	if !tried {
 		return nil
@@ -163,6 +171,9 @@ func (o *Outbox) Enrol(ctx context.Context) error {
 		return fmt.Errorf("%w: %s", ErrEnrolment, c.Refused)
 	}
 	if !c.Asked {
+		if err := o.note(receipts.Entry{Kind: receipts.Enrolment}); err != nil {
+			return fmt.Errorf("enrol: %w", err)
+		}
 		c.Asked = true
 		if err := o.saveIdentity(); err != nil {
 			return fmt.Errorf("enrol: %w", err)

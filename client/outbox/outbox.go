@@ -13,6 +13,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/candor-ota/candor/client/receipts"
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/vote"
 )
@@ -36,6 +37,8 @@ type Options struct {
 	RootCAs *x509.CertPool // for https; the system's
 	Timeout time.Duration  // of one request; 30 s
 	Retry   time.Duration  // greatest wait after a first failure, doubled for each further; 1 min
+
+	Receipts Receipts // the owner's log; none: nothing is noted
 
 	Now    func() time.Time                         // time.Now, also while it gives the zero time (a clock that was never set)
 	Random io.Reader                                // for keys; crypto/rand
@@ -94,7 +97,7 @@ func Open(o Options) (*Outbox, error) {
 	if err == nil && !out.Enabled() && len(out.queue.Entries) > 0 {
 		// The power was cut while the owner opted out, or the identity is lost.
 		out.queue = queue{}
-		err = out.saveQueue()
+		err = errors.Join(out.saveQueue(), out.note(receipts.Entry{Kind: receipts.ReportsOff, Why: "Reporting was found off; what waited was destroyed."}))
 	}
 	return out, err
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/candor-ota/candor/client/receipts"
 	"github.com/candor-ota/candor/manifests/vote"
 )
 
@@ -78,6 +79,9 @@ func (o *Outbox) ask(ctx context.Context, e *entry) error {
 	if e.Pending == nil {
 		p, err := vote.NewPending(o.options.Random)
 		if err != nil {
+			return fmt.Errorf("token for %s: %w", e, err)
+		}
+		if err := o.note(receipts.Entry{Kind: receipts.TokenAsked, Build: e.Build, Why: "Class: " + string(e.Class) + "."}); err != nil {
 			return fmt.Errorf("token for %s: %w", e, err)
 		}
 		e.Pending = &p
@@ -170,6 +174,9 @@ func (o *Outbox) cast(ctx context.Context, e *entry) error {
 	if err != nil {
 		o.giveUp(e, err.Error())
 		return errors.Join(fmt.Errorf("vote %s: %w", e, err), o.saveQueue())
+	}
+	if err := o.noteVote(&r); err != nil {
+		return fmt.Errorf("vote %s: %w", e, err)
 	}
 	if err := o.record(e, false); err != nil {
 		return err

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/candor-ota/candor/client/outbox"
+	"github.com/candor-ota/candor/client/receipts"
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/api"
 	"github.com/candor-ota/candor/manifests/vote"
@@ -176,6 +177,8 @@ type handset struct {
 	now        time.Time
 	credential []byte
 	rules      manifests.VoteRules
+	receipts   *receipts.Log
+	options    outbox.Options
 }
 
 func newHandset(t *testing.T) *handset {
@@ -190,6 +193,7 @@ func newHandset(t *testing.T) *handset {
 		t.Fatal(err)
 	}
 	h.rules = manifests.VoteRules{MinToHalt: 5, Primary: &primary, Spare: &spare}
+	h.openReceipts()
 	h.restart()
 	return h
 }
@@ -217,13 +221,12 @@ func (h *handset) restart() {
 	h.t.Helper()
 	roots := x509.NewCertPool()
 	roots.AddCert(h.service.Certificate())
+	o := h.options
+	o.Dir, o.Servers, o.RootCAs = h.dir, []string{h.service.URL}, roots
+	o.Now = func() time.Time { return h.now }
+	o.Delay = func(within time.Duration) time.Duration { return within }
 	var err error
-	h.Outbox, err = outbox.Open(outbox.Options{
-		Dir: h.dir, Servers: []string{h.service.URL}, RootCAs: roots,
-		Now:   func() time.Time { return h.now },
-		Delay: func(within time.Duration) time.Duration { return within },
-	})
-	if err != nil {
+	if h.Outbox, err = outbox.Open(o); err != nil {
 		h.t.Fatal(err)
 	}
 }

@@ -43,6 +43,7 @@ type View struct {
 	Forked   bool // another document with this counter was seen before
 	Expires  time.Time
 	Versions map[string]int64
+	SignedBy []string // ids of the keys whose signatures over releases-PRODUCT hold
 }
 
 // Init makes dir a store that trusts root, which must verify against itself.

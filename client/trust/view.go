@@ -22,7 +22,7 @@ func (c *Client) read(ctx context.Context, w *walk) (*View, error) {
 	if err != nil {
 		return nil, err
 	}
-	view.NextBy = next
+	view.NextBy, view.SignedBy = next, w.signers(releases)
 	keep := map[manifests.SHA256]bool{}
 	path := layout.RolloutsPath(c.Product)
 	ref, ok, err := w.entry(layout.RolloutsRole, path)
