@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/candor-ota/candor/server/auth"
 )
 
 // command runs one command line in this process.
@@ -99,6 +101,29 @@ func TestBatchesAndVoteKeys(t *testing.T) {
 	}
 }
 
+func TestTokensExpireUnlessToldLoudly(t *testing.T) {
+	dir := made(t)
+	for _, c := range []struct{ expires, says, warning string }{
+		{"", "expires " + time.Now().Add(auth.DefaultLife).UTC().Format("2006-01-02"), ""},
+		{"never", "never expires", "WARNING"},
+	} {
+		var out, complaint bytes.Buffer
+		a := &app{out: &out, err: &complaint, now: time.Now}
+		cmd := a.command()
+		cmd.SetArgs([]string{"token", "new", "--data", dir, "--role", "engineer", "--name", "ci", "--owner", "local:li", "--scope", "submit", "--expires", c.expires})
+		if err := cmd.ExecuteContext(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(complaint.String(), "WARNING") != (c.warning != "") {
+			t.Errorf("--expires %q: %q", c.expires, &complaint)
+		}
+		list, err := command(t, "token", "list", "--data", dir)
+		if err != nil || !strings.Contains(list, c.says) || strings.Contains(list, strings.TrimSpace(out.String())) || !strings.Contains(list, "local:li") {
+			t.Errorf("%q, %v", list, err)
+		}
+	}
+}
+
 func TestWrongCommandLinesAreRefused(t *testing.T) {
 	dir := made(t)
 	for _, args := range [][]string{
@@ -106,6 +131,9 @@ func TestWrongCommandLinesAreRefused(t *testing.T) {
 		{"init", "x"},
 		{"token", "new", "--data", dir, "--role", "god", "--name", "x"},
 		{"token", "new", "--data", dir, "--role", "viewer", "--name", "x", "--expires", "soon"},
+		{"token", "new", "--data", dir, "--role", "viewer", "--name", "x", "--expires", "0s"},
+		{"token", "new", "--data", dir, "--role", "viewer", "--name", "x", "--scope", "halt"},
+		{"token", "new", "--data", dir, "--role", "viewer", "--name", "x", "--scope", "rule"},
 		{"vote-keys", "--data", dir, "Phone", "1"},
 		{"batch", "new", "--data", dir, "../x"},
 		{"run", "--data", dir, "--admin", "0.0.0.0:1"},

@@ -96,11 +96,16 @@ func (a *app) run(ctx context.Context, d config.Dir, f config.File) (err error) 
 		return err
 	}
 	defer func() { err = errors.Join(err, blobs.Close()) }()
+	people, err := f.People(ledger, a.now)
+	if err != nil {
+		return err
+	}
 	service, err := api.Assemble(ctx, api.Parts{
 		Ledger: ledger, Blobs: blobs, Keys: keys, Master: master, UploadDir: d.Uploads(), Now: a.now,
 		Log:       slog.New(slog.NewTextHandler(a.err, nil)),
 		MinKeyAge: f.Votes.KeyAge(), Grace: f.Votes.GraceTime(), ShowEvery: f.Votes.Shown(),
-		CloseAfter: f.Votes.Closing(), ApprovalShare: f.Rollouts.OnePerson(), LookEvery: f.Rollouts.Look(),
+		CloseAfter: f.Votes.Closing(),
+		People:     people, TrustedProxies: f.TrustedProxies, ApprovalShare: f.Rollouts.OnePerson(), LookEvery: f.Rollouts.Look(),
 	})
 	if err != nil {
 		return err

@@ -25,6 +25,48 @@ func TestAllMistakesAreReportedAtOnce(t *testing.T) {
 	}
 }
 
+func TestMistakesAboutPeopleAreReportedAtOnce(t *testing.T) {
+	_, err := config.Parse([]byte(`
+oidc:
+  issuer: http://id.example.org
+  clientID: ""
+  clientSecretFile: /no/secret
+  redirectURL: https://ota.example.org/elsewhere
+  scopes: ["two words"]
+  caFile: /no/ca
+  grants: [{group: "", role: viewer}, {group: a, role: god}, {group: a, role: viewer, products: [Phone]}]
+sessions: {idle: 25h, absolute: 24h}
+trustedProxies: [proxy, 0.0.0.0/0]
+`))
+	if err == nil {
+		t.Fatal("accepted")
+	}
+	for _, field := range []string{
+		"oidc.issuer", "oidc.clientID", "oidc.clientSecretFile", "oidc.redirectURL", "oidc.scopes", "oidc.caFile",
+		"oidc.grants[0]", "oidc.grants[1]", "oidc.grants[2]", "sessions", "trustedProxies",
+	} {
+		if !strings.Contains(err.Error(), `"`+field+`"`) {
+			t.Errorf("%s is not named in:\n%v", field, err)
+		}
+	}
+	if _, err := config.Parse([]byte("oidc: {issuer: 'https://a.example', clientID: a, clientSecretFile: /dev/null, redirectURL: 'https://b.example/v1/auth/callback', grants: []}\n")); err == nil || !strings.Contains(err.Error(), "oidc.grants") {
+		t.Errorf("nobody may do anything: %v", err)
+	}
+}
+
+func TestSecretsOfPeopleAreNotSentInTheClear(t *testing.T) {
+	for address, fine := range map[string]bool{
+		"https://ota.example.org/v1/auth/callback": true, "http://127.0.0.1:8080/v1/auth/callback": true, "http://localhost/v1/auth/callback": true,
+		"http://ota.example.org/v1/auth/callback": false, "https://a:b@ota.example.org/v1/auth/callback": false, "https://ota.example.org/v1/auth/callback?x=1": false,
+		"//ota.example.org/v1/auth/callback": false, "ftp://ota.example.org/v1/auth/callback": false,
+	} {
+		_, err := config.Parse([]byte("oidc: {issuer: 'https://a.example', clientID: a, clientSecretFile: /dev/null, redirectURL: '" + address + "', grants: [{group: a, role: viewer}]}\n"))
+		if (err == nil) != fine {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+}
+
 func TestUnknownFieldRefused(t *testing.T) {
 	if _, err := config.Parse([]byte("lisen: 127.0.0.1:1\n")); err == nil {
 		t.Fatal("a mistyped field was ignored")
@@ -115,6 +157,7 @@ func TestRunCreatesNothing(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add([]byte("listen: 127.0.0.1:8080\n"))
 	f.Add([]byte("s3: {bucket: x}\n"))
+	f.Add([]byte("oidc: {issuer: 'https://a.example', grants: [{group: a, role: viewer, products: [phone]}]}\nsessions: {idle: 1h}\ntrustedProxies: [127.0.0.1]\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if c, err := config.Parse(data); err == nil && c.Listen == "" {
 			t.Error("no default")

@@ -32,6 +32,13 @@ type File struct {
 	S3 *S3 `json:"s3,omitempty"`
 	// Votes says whose votes count when.
 	Votes Votes `json:"votes,omitzero"`
+	// OIDC lets people sign in with a browser; without it there are tokens only.
+	OIDC *OIDC `json:"oidc,omitempty"`
+	// Sessions says how long people stay signed in.
+	Sessions Sessions `json:"sessions,omitzero"`
+	// TrustedProxies are addresses or networks whose X-Forwarded-For is
+	// believed, so that limits on tries are for who tries and not for the proxy.
+	TrustedProxies []string `json:"trustedProxies,omitempty"`
 	// Rollouts says who may open how much.
 	Rollouts Rollouts `json:"rollouts,omitzero"`
 }
@@ -177,6 +184,7 @@ func (f *File) Validate() error {
 			}
 		}
 	}
+	f.validatePeople(say)
 	return errors.Join(errs...)
 }
 
@@ -187,4 +195,10 @@ admin: %q
 # tls: {cert: /path/cert.pem, key: /path/key.pem}
 # s3: {endpoint: s3.example.org, bucket: candor, accessKeyFile: /path/a, secretKeyFile: /path/b}
 # votes: {minKeyAge: 48h, grace: 24h}
+# oidc:
+#   issuer: https://id.example.org
+#   clientID: candor
+#   clientSecretFile: /path/secret
+#   redirectURL: https://ota.example.org/v1/auth/callback
+#   grants: [{group: release-managers, role: operator, products: [phone]}]
 `
