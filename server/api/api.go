@@ -28,6 +28,7 @@ type Ledger interface {
 	store.Tokens
 	store.Products
 	store.Releases
+	Entries(ctx context.Context, q store.EntryQuery) ([]store.Entry, error)
 	Ping(ctx context.Context) error
 }
 
@@ -54,6 +55,8 @@ type Deps struct {
 	// CloseAfter is how long after the end of its rollouts a release still
 	// takes votes.
 	CloseAfter time.Duration
+	// LookEvery is how often the engine looks at the rollouts.
+	LookEvery time.Duration
 	// People sign in with a browser; nil if nobody does.
 	People *auth.People
 	// TrustedProxies are addresses or networks whose X-Forwarded-For is
@@ -146,9 +149,19 @@ func (a *API) routes(e *gin.Engine, v *validator) {
 	read.GET("/rollouts", a.listRollouts)
 	read.GET("/rollouts/:id", a.getRollout)
 
+	read.GET("/rollouts/:id/timeline", a.timeline)
+	read.GET("/rollouts/:id/evidence", a.evidence)
+	read.GET("/rollouts/:id/template", a.template)
+	read.GET("/rollouts/:id/rescue", a.rescue)
+	read.POST("/rollouts/preview", a.preview)
+	read.POST("/rollouts/stages", a.planStages)
+	read.POST("/rollouts/:id/:action", a.changeRollout) // what the action takes is asked there
+	read.GET("/products/:product/releases/:build/lab-reports", a.labReports)
+
 	operate := operator(auth.Operate, maxOperatorBody)
 	operate.POST("/rollouts", a.createRollout)
-	operate.POST("/rollouts/:id/:action", a.changeRollout)
+	operate.PUT("/rollouts/:id", a.editRollout)
+	operate.POST("/lab-handsets/:deviceKey/:action", a.muteLab)
 }
 
 // ServeHTTP sends the static plane past gin.

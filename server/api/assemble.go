@@ -5,10 +5,12 @@ import (
 	"crypto/rand"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/candor-ota/candor/manifests"
 	policy "github.com/candor-ota/candor/manifests/rollout"
+	"github.com/candor-ota/candor/manifests/verdict"
 	"github.com/candor-ota/candor/manifests/vote"
 	"github.com/candor-ota/candor/server/auth"
 	"github.com/candor-ota/candor/server/publish"
@@ -36,10 +38,31 @@ type Parts struct {
 	// takes votes.
 	CloseAfter time.Duration
 
+	// ApprovalShare is the greatest share that one person may open.
+	ApprovalShare manifests.SharePPM
+	// LookEvery is how often the engine looks at the rollouts.
+	LookEvery time.Duration
+
 	// People sign in with a browser; nil if nobody does. TrustedProxies: see
 	// Deps.
 	People         *auth.People
 	TrustedProxies []string
+}
+
+// judged gives the engine the votes, once they are there.
+type judged struct{ *Deps }
+
+func (j judged) Evidence(ctx context.Context, ref vote.Ref, grace time.Duration) (verdict.Counts, error) {
+	return j.Votes.Evidence(ctx, ref, grace)
+}
+
+func (j judged) Shown(ctx context.Context, ref vote.Ref) (verdict.Counts, error) {
+	c, err := j.Votes.Shown(ctx, ref)
+	return c.Evidence(), err
+}
+
+func (j judged) LabFailures(ctx context.Context, ref vote.Ref) ([]verdict.LabFailure, error) {
+	return j.Votes.LabFailures(ctx, ref)
 }
 
 // Assemble builds the whole service over its stores, and brings tree and
@@ -49,17 +72,16 @@ func Assemble(ctx context.Context, p Parts) (*API, error) {
 	var d Deps
 	var err error
 	d.People, d.TrustedProxies = p.People, p.TrustedProxies
-	d.Ledger, d.Blobs, d.Now, d.Log, d.CloseAfter = p.Ledger, p.Blobs, p.Now, p.Log, p.CloseAfter
+	d.Ledger, d.Blobs, d.Now, d.Log, d.CloseAfter, d.LookEvery = p.Ledger, p.Blobs, p.Now, p.Log, p.CloseAfter, p.LookEvery
+	if d.LookEvery <= 0 {
+		d.LookEvery = DefaultLook
+	}
 	// Engine, publisher and intake need one another; these look them up late.
 	live := func(ctx context.Context, ref vote.Ref) (*manifests.Release, policy.Reference, error) {
 		return d.Intake.Live(ctx, ref)
 	}
-	trials := func(ctx context.Context, ref vote.Ref) (int64, error) {
-		n, err := d.Votes.Counts(ctx, ref)
-		return n.Trials, err
-	}
 	d.Rollouts = rollout.New(rollout.Options{
-		Ledger: p.Ledger, Now: p.Now, Live: live, Trials: trials,
+		Ledger: p.Ledger, Now: p.Now, Live: live, Votes: judged{&d}, ApprovalShare: p.ApprovalShare, Log: p.Log,
 		Publish: func(ctx context.Context) error { return d.Tree.Publish(ctx) },
 	})
 	settle := func(ctx context.Context) error {
@@ -97,19 +119,20 @@ func Assemble(ctx context.Context, p Parts) (*API, error) {
 	return a, nil
 }
 
+// DefaultLook is how often the engine looks at the rollouts.
+const DefaultLook = 10 * time.Second
+
 // closeEvery is how often votes are looked at that may be closed.
 const closeEvery = time.Hour
 
 // Run keeps what is published up to date, and closes votes that are over,
 // until ctx ends.
 func (a *API) Run(ctx context.Context) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		a.closeVotes(ctx)
-	}()
+	var others sync.WaitGroup
+	others.Go(func() { a.closeVotes(ctx) })
+	others.Go(func() { a.Rollouts.Run(ctx, a.LookEvery) })
 	a.Tree.Run(ctx)
-	<-done
+	others.Wait()
 }
 
 func (a *API) closeVotes(ctx context.Context) {

@@ -25,39 +25,17 @@ func (a *API) listRollouts(c *gin.Context) {
 	}
 	list, err := a.Rollouts.List(c.Request.Context(), product)
 	out := contract.RolloutList{Rollouts: []contract.Rollout{}}
+	channel, state := c.Query("channel"), c.Query("state")
 	for i := range list {
-		if identity(c).Check(auth.Read, list[i].Plan.Product) == nil {
-			out.Rollouts = append(out.Rollouts, rolloutOf(&list[i]))
+		r := &list[i]
+		if channel != "" && channel != string(r.Plan.Channel) || state != "" && state != string(r.State) {
+			continue
+		}
+		if identity(c).Check(auth.Read, r.Plan.Product) == nil {
+			out.Rollouts = append(out.Rollouts, rolloutOf(r))
 		}
 	}
 	a.reply(c, out, err)
-}
-
-func rolloutOf(r *rollout.Rollout) contract.Rollout {
-	channel := string(r.Plan.Channel)
-	out := contract.Rollout{
-		Id: string(r.ID), Product: string(r.Plan.Product), Build: int64(r.Plan.Build), Channel: &channel,
-		State: contract.RolloutState(r.State), Stage: r.Stage, SharePPM: int(r.Share()), Stages: []contract.Stage{},
-		Version: r.Version, Created: r.Created, Changed: r.Changed,
-	}
-	for _, s := range r.Plan.Stages {
-		minVotes, approvals := int(s.MinVotes), int(s.Approvals)
-		out.Stages = append(out.Stages, contract.Stage{SharePPM: int(s.Share), Soak: s.Soak.String(), MinVotes: &minVotes, Approvals: &approvals})
-	}
-	if r.Reason != "" {
-		out.Reason = &r.Reason
-	}
-	if !r.StageSince.IsZero() {
-		out.StageSince = &r.StageSince.Time
-	}
-	return out
-}
-
-// show answers with a rollout; its ETag is the value for If-Match.
-func (a *API) show(c *gin.Context, status int, r rollout.Rollout) {
-	c.Header("ETag", `"`+strconv.FormatInt(r.Version, 10)+`"`)
-	c.Header("Cache-Control", "no-store")
-	c.JSON(status, rolloutOf(&r))
 }
 
 // rollout reads the rollout of a path for somebody who has the permission.
@@ -79,7 +57,18 @@ func (a *API) getRollout(c *gin.Context) {
 		a.fail(c, err)
 		return
 	}
-	a.show(c, http.StatusOK, r)
+	r, known, d, err := a.Rollouts.Look(c.Request.Context(), r.ID)
+	if err != nil {
+		a.fail(c, err)
+		return
+	}
+	a.show(c, http.StatusOK, &r, func(out *contract.Rollout) {
+		out.Outlook = outlookOf(d)
+		if r.Stage+1 < len(r.Plan.Stages) {
+			n := r.Missing(r.Stage+1, known.ApprovalShare)
+			out.MissingApprovals = &n
+		}
+	})
 }
 
 func (a *API) createRollout(c *gin.Context) {
@@ -89,25 +78,69 @@ func (a *API) createRollout(c *gin.Context) {
 	}
 	var r rollout.Rollout
 	if err == nil {
-		r, err = a.Rollouts.Create(c.Request.Context(), identity(c).Name, plan)
+		r, err = a.Rollouts.Create(c.Request.Context(), person(c), plan)
 	}
 	if err != nil {
 		a.fail(c, err)
 		return
 	}
-	a.show(c, http.StatusCreated, r)
+	a.show(c, http.StatusCreated, &r)
+}
+
+func (a *API) editRollout(c *gin.Context) {
+	r, err := a.rollout(c, auth.Operate)
+	var plan *policy.Plan
+	if err == nil {
+		plan, err = policy.ParsePlan(body(c))
+	}
+	var version int64
+	if err == nil {
+		version, err = ifMatch(c.GetHeader("If-Match"))
+	}
+	if err == nil {
+		r, err = a.Rollouts.Edit(c.Request.Context(), r.ID, version, person(c), plan)
+	}
+	if err != nil {
+		a.fail(c, err)
+		return
+	}
+	a.show(c, http.StatusOK, &r)
+}
+
+// person is who acts, for rules that tell two people apart.
+func person(c *gin.Context) rollout.Person {
+	who := identity(c)
+	return rollout.Person{ID: who.Person(), Name: who.Who()}
+}
+
+// permissionOf is what an action takes.
+func permissionOf(a rollout.Action) auth.Permission {
+	switch a {
+	case rollout.Halt, rollout.Pause:
+		return auth.Halt
+	case rollout.Approve, rollout.Reject:
+		return auth.Approve
+	}
+	return auth.Operate
 }
 
 func (a *API) changeRollout(c *gin.Context) {
-	r, err := a.rollout(c, auth.Operate)
+	action := rollout.Action(c.Param("action"))
+	r, err := a.rollout(c, permissionOf(action))
 	if err != nil {
 		a.fail(c, err)
 		return
 	}
-	change := rollout.Change{ID: r.ID, Action: rollout.Action(c.Param("action")), By: identity(c).Name}
+	change := rollout.Change{ID: r.ID, Action: action, By: person(c)}
 	in, err := decode[contract.Change](c)
-	if err == nil && in.Reason != nil {
-		change.Reason = *in.Reason
+	if err == nil {
+		if in.Reason != nil {
+			change.Reason = *in.Reason
+		}
+		change.UpTo, change.BreakGlass = in.UpTo, in.BreakGlass != nil && *in.BreakGlass
+		if change.BreakGlass && identity(c).Check(auth.BreakGlass, r.Plan.Product) != nil {
+			err = &refusal{code: contract.CodeBreakGlass, detail: "only an admin may break the glass", field: "breakGlass"}
+		}
 	}
 	if err == nil {
 		change.IfMatch, err = ifMatch(c.GetHeader("If-Match"))
@@ -120,8 +153,8 @@ func (a *API) changeRollout(c *gin.Context) {
 		a.fail(c, err)
 		return
 	}
-	a.Log.Info("rollout changed", "rollout", r.ID, "action", change.Action, "by", change.By, "state", r.State, "stage", r.Stage)
-	a.show(c, http.StatusOK, r)
+	a.Log.Info("rollout changed", "rollout", r.ID, "action", change.Action, "by", change.By.Name, "state", r.State, "stage", r.Stage)
+	a.show(c, http.StatusOK, &r)
 }
 
 func ifMatch(header string) (int64, error) {

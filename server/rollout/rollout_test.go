@@ -234,8 +234,11 @@ func TestReasonIsNeededToPauseResumeRejectAndHalt(t *testing.T) {
 		a rollout.Action
 		r rollout.Rollout
 	}{
-		{rollout.Pause, opened}, {rollout.Halt, opened}, {rollout.Resume, paused},
-		{rollout.Abandon, draft()}, {rollout.Reject, apply(t, draft(), rollout.Propose, at(0))},
+		{rollout.Pause, opened},
+		{rollout.Halt, opened},
+		{rollout.Resume, paused},
+		{rollout.Abandon, draft()},
+		{rollout.Reject, apply(t, draft(), rollout.Propose, at(0))},
 	} {
 		f := at(1)
 		f.Reason = " "
