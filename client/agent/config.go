@@ -44,6 +44,12 @@ type Poll struct {
 	Jitter manifests.Duration `json:"jitter,omitzero"` // added at random; default a tenth of Every
 }
 
+// Next is the wait until the next poll: Every and a random part of Jitter,
+// whatever the last poll said. random gives a number below n, from 0 on.
+func (p Poll) Next(random func(n int64) int64) time.Duration {
+	return p.Every.Duration + time.Duration(random(int64(p.Jitter.Duration)+1))
+}
+
 // Report holds the random delays by which reports are kept apart from what
 // caused them. The defaults are the design's.
 type Report struct {

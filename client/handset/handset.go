@@ -138,8 +138,7 @@ func (h *Handset) Run(ctx context.Context, said func(agent.Status, error)) error
 
 // wait is the time to the next poll, or to the next report that is due.
 func (h *Handset) wait() time.Duration {
-	p := h.Config.Poll
-	d := p.Every.Duration + rand.N(p.Jitter.Duration+1)
+	d := h.Config.Poll.Next(rand.Int64N)
 	if next := h.outbox.Next(); !next.IsZero() {
 		d = min(d, max(next.Sub(h.now()), time.Second))
 	}
