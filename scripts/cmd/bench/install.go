@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/candor-ota/candor/scripts/figure"
 	"github.com/candor-ota/candor/scripts/world"
 )
 
@@ -36,7 +37,7 @@ func writeImage(path string, mib int) error {
 	return errors.Join(w.Flush(), f.Close())
 }
 
-func install(ctx context.Context, dir string) (rows []row, err error) {
+func install(ctx context.Context, dir string) (rows []figure.Row, err error) {
 	factory, image := filepath.Join(dir, "factory.img"), filepath.Join(dir, "system.img")
 	if err := errors.Join(os.WriteFile(factory, make([]byte, 1<<20), 0o600), writeImage(image, installMiB)); err != nil {
 		return nil, err
@@ -74,11 +75,11 @@ func install(ctx context.Context, dir string) (rows []row, err error) {
 	if !ok {
 		return nil, errors.New("this system does not tell a process's memory")
 	}
-	return []row{
-		atLeast("512 MiB: downloaded, written, read back, armed, restarted", installMiB/took, "MiB/s", 100),
-		atMost("peak memory of the client", float64(usage.Maxrss)/1024, "MiB", 32),
-		atMost("client binary, stripped", float64(binary.Size())/(1<<20), "MiB", 16),
-		figure("bytes downloaded", float64(status.Downloaded)/(1<<20), "MiB"),
+	return []figure.Row{
+		figure.AtLeast("512 MiB: downloaded, written, read back, armed, restarted", installMiB/took, "MiB/s", 100),
+		figure.AtMost("peak memory of the client", float64(usage.Maxrss)/1024, "MiB", 32),
+		figure.AtMost("client binary, stripped", float64(binary.Size())/(1<<20), "MiB", 16),
+		figure.Of("bytes downloaded", float64(status.Downloaded)/(1<<20), "MiB"),
 	}, nil
 }
 

@@ -6,48 +6,20 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
 	"os/signal"
-	"runtime"
 	"slices"
 	"strings"
 	"syscall"
+
+	"github.com/candor-ota/candor/scripts/figure"
 )
-
-// row is one figure. A target of 0 means that there is none.
-type row struct {
-	Measure string  `json:"measure"`
-	Value   float64 `json:"value"`
-	Unit    string  `json:"unit"`
-	Target  string  `json:"target,omitempty"`
-	Met     *bool   `json:"met,omitempty"`
-}
-
-func atLeast(measure string, value float64, unit string, least float64) row {
-	return row{measure, value, unit, fmt.Sprintf(">= %g", least), new(value >= least)}
-}
-
-func atMost(measure string, value float64, unit string, most float64) row {
-	return row{measure, value, unit, fmt.Sprintf("<= %g", most), new(value <= most)}
-}
-
-func figure(measure string, value float64, unit string) row {
-	return row{Measure: measure, Value: value, Unit: unit}
-}
-
-// result is what --json prints.
-type result struct {
-	Name    string `json:"name"`
-	Machine string `json:"machine"`
-	Rows    []row  `json:"rows"`
-}
 
 type bench struct {
 	name, what string
-	run        func(context.Context, string) ([]row, error)
+	run        func(context.Context, string) ([]figure.Row, error)
 }
 
 var benches = []bench{
@@ -120,30 +92,10 @@ func run(b bench, asJSON bool) (err error) {
 	if err != nil {
 		return fmt.Errorf("%s: %w", b.name, err)
 	}
-	r := result{b.name, machine(), rows}
+	r := figure.Report{Name: b.name, Machine: figure.Machine(), Rows: rows}
 	if asJSON {
-		return json.NewEncoder(os.Stdout).Encode(r)
+		return r.JSON(os.Stdout)
 	}
 	fmt.Printf("%s: %s\n%s\n\n", b.name, b.what, r.Machine)
-	for _, x := range rows {
-		verdict := ""
-		if x.Met != nil {
-			verdict = map[bool]string{true: "met", false: "NOT MET"}[*x.Met]
-		}
-		fmt.Printf("%-58s %14.4g %-10s %-10s %s\n", x.Measure, x.Value, x.Unit, x.Target, verdict)
-	}
-	return nil
-}
-
-func machine() string {
-	model := "unknown CPU"
-	if info, err := os.ReadFile("/proc/cpuinfo"); err == nil {
-		for line := range strings.Lines(string(info)) {
-			if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
-				model = strings.TrimSpace(value)
-				break
-			}
-		}
-	}
-	return fmt.Sprintf("%s, %d cores, %s %s/%s", model, runtime.NumCPU(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return figure.Table(os.Stdout, rows)
 }

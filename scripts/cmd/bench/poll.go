@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/candor-ota/candor/manifests/layout"
+	"github.com/candor-ota/candor/scripts/figure"
 	"github.com/candor-ota/candor/scripts/world"
 )
 
@@ -127,7 +128,7 @@ server { listen %[2]s; root %[3]s; } }`, dir, address, filepath.Dir(file))
 	return nil, errors.New("nginx does not answer")
 }
 
-func poll(ctx context.Context, dir string) (rows []row, err error) {
+func poll(ctx context.Context, dir string) (rows []figure.Row, err error) {
 	w, err := world.New(ctx, dir)
 	if err != nil {
 		return nil, err
@@ -164,10 +165,10 @@ func poll(ctx context.Context, dir string) (rows []row, err error) {
 		}
 		rows = append(rows, more...)
 	}
-	return append(rows, atMost("timestamp.json", float64(len(timestamp)), "bytes", 1024)), nil
+	return append(rows, figure.AtMost("timestamp.json", float64(len(timestamp)), "bytes", 1024)), nil
 }
 
-func pollStatus(ctx context.Context, status int, candor, bare, nginx *process) ([]row, error) {
+func pollStatus(ctx context.Context, status int, candor, bare, nginx *process) ([]figure.Row, error) {
 	targets := []*target{
 		{name: "candor-server", pid: candor.cmd.Process.Pid, address: candor.address, path: pollPath},
 		{name: "bare net/http handler", pid: bare.cmd.Process.Pid, address: bare.address, path: pollPath},
@@ -191,11 +192,11 @@ func pollStatus(ctx context.Context, status int, candor, bare, nginx *process) (
 			}
 		}
 	}
-	var rows []row
+	var rows []figure.Row
 	for _, t := range targets {
-		rows = append(rows, figure(fmt.Sprintf("%s, %d", t.name, status), t.perCPUSecond(), "req/CPU-s"))
+		rows = append(rows, figure.Of(fmt.Sprintf("%s, %d", t.name, status), t.perCPUSecond(), "req/CPU-s"))
 	}
-	return append(rows, atLeast(fmt.Sprintf("candor-server against the bare handler, %d", status), targets[0].perCPUSecond()/targets[1].perCPUSecond(), "ratio", 0.8)), nil
+	return append(rows, figure.AtLeast(fmt.Sprintf("candor-server against the bare handler, %d", status), targets[0].perCPUSecond()/targets[1].perCPUSecond(), "ratio", 0.8)), nil
 }
 
 func etagOf(t *target) (string, error) {

@@ -18,6 +18,7 @@ import (
 	"github.com/candor-ota/candor/client/trust"
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/layout"
+	"github.com/candor-ota/candor/scripts/figure"
 	"github.com/candor-ota/candor/scripts/world"
 )
 
@@ -38,7 +39,7 @@ func published(ctx context.Context, dir, image string) (*world.World, error) {
 	return w, nil
 }
 
-func refresh(ctx context.Context, dir string) (rows []row, err error) {
+func refresh(ctx context.Context, dir string) (rows []figure.Row, err error) {
 	image := filepath.Join(dir, "image")
 	if err := os.WriteFile(image, make([]byte, 1<<20), 0o600); err != nil {
 		return nil, err
@@ -56,11 +57,11 @@ func refresh(ctx context.Context, dir string) (rows []row, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return []row{
-		figure("cold refresh, median", 1e3*cold.Seconds(), "ms"),
-		atMost("cold refresh, requests for metadata", coldRequests, "requests", 6),
-		atMost("warm refresh (304), median", 1e3*warm.Seconds(), "ms", 2),
-		atMost("warm refresh (304), requests", warmRequests, "requests", 1),
+	return []figure.Row{
+		figure.Of("cold refresh, median", 1e3*cold.Seconds(), "ms"),
+		figure.AtMost("cold refresh, requests for metadata", coldRequests, "requests", 6),
+		figure.AtMost("warm refresh (304), median", 1e3*warm.Seconds(), "ms", 2),
+		figure.AtMost("warm refresh (304), requests", warmRequests, "requests", 1),
 	}, nil
 }
 

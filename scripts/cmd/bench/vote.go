@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/candor-ota/candor/manifests/vote"
+	"github.com/candor-ota/candor/scripts/figure"
 	"github.com/candor-ota/candor/server/store"
 	"github.com/candor-ota/candor/server/store/sqlite"
 	voting "github.com/candor-ota/candor/server/votes"
@@ -33,7 +34,7 @@ type ballot struct {
 
 // votes measures the service with its real ledger, SQLite on disk, without
 // HTTP: issue and cast are called as the front calls them.
-func votes(ctx context.Context, dir string) ([]row, error) {
+func votes(ctx context.Context, dir string) ([]figure.Row, error) {
 	ledger, err := sqlite.Create(ctx, filepath.Join(dir, "ledger.db"))
 	if err != nil {
 		return nil, err
@@ -42,7 +43,7 @@ func votes(ctx context.Context, dir string) ([]row, error) {
 	return rows, errors.Join(err, ledger.Close())
 }
 
-func benchVoting(ctx context.Context, ledger *sqlite.Ledger) ([]row, error) {
+func benchVoting(ctx context.Context, ledger *sqlite.Ledger) ([]figure.Row, error) {
 	var master vote.Master
 	if _, err := rand.Read(master[:]); err != nil {
 		return nil, err
@@ -72,11 +73,11 @@ func benchVoting(ctx context.Context, ledger *sqlite.Ledger) ([]row, error) {
 		return nil, fmt.Errorf("cast: %w", err)
 	}
 	each := func(total float64) float64 { return 1e6 * total / float64(len(ballots)) }
-	return []row{
-		atMost("issue and verify (evaluation, proof, MAC), CPU", crypto, "µs/vote", 450),
-		atLeast("durable accepted votes", float64(len(ballots))/took, "votes/s", 3000),
-		figure("issue with its ledger and signatures, CPU", each(issueCPU), "µs/vote"),
-		figure("cast with its ledger, CPU", each(castCPU), "µs/vote"),
+	return []figure.Row{
+		figure.AtMost("issue and verify (evaluation, proof, MAC), CPU", crypto, "µs/vote", 450),
+		figure.AtLeast("durable accepted votes", float64(len(ballots))/took, "votes/s", 3000),
+		figure.Of("issue with its ledger and signatures, CPU", each(issueCPU), "µs/vote"),
+		figure.Of("cast with its ledger, CPU", each(castCPU), "µs/vote"),
 	}, nil
 }
 
