@@ -46,9 +46,9 @@ func TestReleaseGoesFromUploadToTheWholeFleet(t *testing.T) {
 		t.Errorf("does not say from when: %s", *p.Detail)
 	}
 	w.wait(20 * time.Hour)
-	w.change(r.Id, "advance", "")
+	w.widen(r.Id)
 	w.wait(7 * time.Hour)
-	if r = w.change(r.Id, "advance", ""); r.State != contract.Complete {
+	if r = w.change(r.Id, "advance", ahead); r.State != contract.Complete {
 		t.Errorf("%+v", r)
 	}
 	if d := w.document(); d.Rollouts[0].State != policy.Complete || d.Rollouts[0].Share != manifests.WholeFleet {
@@ -92,10 +92,10 @@ func TestNewerBuildSupersedesButLateComersKeepTheFix(t *testing.T) {
 	}
 	w.submit(w.Add(w.Release(44)))
 	complete := w.current(43)
-	for range 2 {
-		w.wait(25 * time.Hour)
-		w.change(complete, "advance", "")
-	}
+	w.wait(25 * time.Hour)
+	w.widen(complete)
+	w.wait(25 * time.Hour)
+	w.change(complete, "advance", ahead)
 	w.change(w.rollout(44).Id, "start", "")
 	if d := w.document(); len(d.Rollouts) != 2 || d.Rollouts[0].Build != 44 || d.Rollouts[1].State != policy.Complete {
 		t.Errorf("%+v", d.Rollouts)
@@ -133,7 +133,9 @@ func TestRolesAreChecked(t *testing.T) {
 		body         any
 	}{
 		{auth.Viewer, "POST", "/v1/rollouts/" + id + "/start", map[string]string{}},
-		{auth.Engineer, "POST", "/v1/rollouts/" + id + "/halt", map[string]string{"reason": "x"}},
+		{auth.Viewer, "POST", "/v1/rollouts/" + id + "/halt", map[string]string{"reason": "x"}},
+		{auth.Engineer, "POST", "/v1/rollouts/" + id + "/start", map[string]string{}},
+		{auth.Engineer, "POST", "/v1/rollouts/" + id + "/approve", map[string]string{}},
 		{auth.Engineer, "POST", "/v1/rollouts", plan(42)},
 		{auth.Operator, "POST", "/v1/submissions", map[string]any{"metadata": map[string]string{}}},
 		{auth.Viewer, "POST", "/v1/uploads", map[string]any{"sha256": strings.Repeat("0", 64), "size": 1}},

@@ -46,6 +46,10 @@ var statuses = map[string]int{
 	contract.CodeAlreadyVoted: http.StatusConflict, contract.CodeVotingClosed: http.StatusGone,
 	contract.CodeRateLimited: http.StatusTooManyRequests, contract.CodeNoGrant: http.StatusForbidden,
 	contract.CodeSignInFailed: http.StatusForbidden, contract.CodeForeignRequest: http.StatusForbidden,
+	contract.CodeScheduled: http.StatusConflict, contract.CodeUndecided: http.StatusConflict,
+	contract.CodeManual: http.StatusConflict, contract.CodeApprovalNeeded: http.StatusConflict,
+	contract.CodeOwnRequest: http.StatusForbidden, contract.CodeBreakGlass: http.StatusForbidden,
+	contract.CodeClock:         http.StatusConflict,
 	contract.CodeNotConfigured: http.StatusServiceUnavailable, contract.CodeKeyRetired: http.StatusConflict,
 }
 

@@ -46,6 +46,7 @@ type world struct {
 	clock  atomic.Int64
 	tokens map[auth.Role]string
 	log    bytes.Buffer
+	spent  uint64 // votes that were cast
 }
 
 func newWorld(t testing.TB) *world {
@@ -203,6 +204,22 @@ func (w *world) rollout(build manifests.Build) contract.Rollout {
 func (w *world) change(id, action, reason string, header ...string) contract.Rollout {
 	w.t.Helper()
 	return get[contract.Rollout](w, auth.Operator, "POST", "/v1/rollouts/"+id+"/"+action, map[string]string{"reason": reason}, header...)
+}
+
+// ahead is why somebody goes ahead of a verdict.
+const ahead = "the lab has run it for a month"
+
+// widen takes a rollout past the share that one person may open.
+func (w *world) widen(id string) {
+	w.t.Helper()
+	w.as(auth.Admin, id, "approve", "")
+	w.change(id, "advance", ahead)
+}
+
+// as is change by another person.
+func (w *world) as(role auth.Role, id, action, reason string) contract.Rollout {
+	w.t.Helper()
+	return get[contract.Rollout](w, role, "POST", "/v1/rollouts/"+id+"/"+action, map[string]string{"reason": reason})
 }
 
 // document is what a handset reads, with a TUF client, from the store.
