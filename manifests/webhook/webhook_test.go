@@ -107,8 +107,8 @@ func TestForgeriesAreRefused(t *testing.T) {
 			h.Set(webhook.HeaderSignature, strings.Repeat("v1,x ", 200)+h.Get(webhook.HeaderSignature))
 			return h, b
 		}, webhook.ErrForged},
-		"huge body": {func(h http.Header, b []byte) (http.Header, []byte) {
-			b = make([]byte, webhook.MaxBody+1)
+		"huge body": {func(h http.Header, _ []byte) (http.Header, []byte) {
+			b := make([]byte, webhook.MaxBody+1)
 			webhook.Sign(h, []webhook.Secret{secret('a')}, "chat.7", now, b)
 			return h, b
 		}, webhook.ErrForged},
