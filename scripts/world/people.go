@@ -99,19 +99,39 @@ func (w *World) Release(ctx context.Context, product manifests.Product, build ma
 
 // Rollout is what the API says about a rollout.
 type Rollout struct {
-	ID    string `json:"id"`
-	State string `json:"state"`
-	Share int    `json:"sharePPM"`
-	Stage int    `json:"stage"`
+	ID      string `json:"id"`
+	State   string `json:"state"`
+	Share   int    `json:"sharePPM"`
+	Stage   int    `json:"stage"`
+	Reason  string `json:"reason"`
+	Outlook struct {
+		Sentence string `json:"sentence"`
+	} `json:"outlook"`
+	HaltBound struct {
+		Sentence string `json:"sentence"`
+	} `json:"haltBound"`
 }
 
-// Open creates a rollout from a plan and starts it.
+// Open creates a rollout from a plan and starts it: one person proposes it,
+// another one approves it.
 func (w *World) Open(ctx context.Context, plan *rollout.Plan) (Rollout, error) {
 	var r Rollout
 	if err := w.Call(ctx, http.MethodPost, "/v1/rollouts", plan, &r); err != nil {
 		return r, err
 	}
+	if _, err := w.Change(ctx, r.ID, "propose", ""); err != nil {
+		return r, err
+	}
+	if err := w.CallAs(ctx, w.Second, http.MethodPost, "/v1/rollouts/"+r.ID+"/approve", map[string]string{}, nil); err != nil {
+		return r, err
+	}
 	return w.Change(ctx, r.ID, "start", "")
+}
+
+// Look asks for a rollout and what the engine makes of it.
+func (w *World) Look(ctx context.Context, id string) (Rollout, error) {
+	var r Rollout
+	return r, w.Call(ctx, http.MethodGet, "/v1/rollouts/"+id, nil, &r)
 }
 
 // Change starts, pauses, resumes, advances or halts a rollout.

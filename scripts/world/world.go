@@ -32,19 +32,26 @@ type World struct {
 	Server string // address for handsets and operators
 	Admin  string // address for metrics and health
 	Token  string // of an admin
+	Second string // of an operator, another person
 
 	server *exec.Cmd
 }
 
-// New builds the programs, makes a data directory and starts the server. The
-// module's root must be the working directory or above it.
-func New(ctx context.Context, dir string) (*World, error) {
+// New builds the programs, makes a data directory, adds to its configuration
+// and starts the server. The module's root must be the working directory or
+// above it.
+func New(ctx context.Context, dir string, config ...string) (*World, error) {
 	w := &World{Dir: dir}
 	if err := w.build(ctx); err != nil {
 		return nil, err
 	}
 	if err := w.init(ctx); err != nil {
 		return nil, err
+	}
+	for _, text := range config {
+		if err := w.Configure(text); err != nil {
+			return nil, err
+		}
 	}
 	return w, w.StartServer(ctx)
 }
@@ -100,18 +107,26 @@ func (w *World) init(ctx context.Context) error {
 	if err := w.Configure("votes: {minKeyAge: 0s, showEvery: 0s}\n"); err != nil {
 		return err
 	}
-	token, err := w.Exec(ctx, "server", "token", "new", "--data", w.Path("data"), "--name", "world", "--role", "admin")
-	if err != nil {
+	var err error
+	if w.Token, err = w.NewToken(ctx, "world", "admin"); err != nil {
 		return err
 	}
-	w.Token = strings.TrimSpace(string(token))
-	if err := os.WriteFile(w.Path("token"), token, 0o600); err != nil {
+	if w.Second, err = w.NewToken(ctx, "second", "operator"); err != nil {
+		return err
+	}
+	if err := os.WriteFile(w.Path("token"), []byte(w.Token+"\n"), 0o600); err != nil {
 		return err
 	}
 	if _, err := w.Exec(ctx, "server", "batch", "new", "world", "--data", w.Path("data")); err != nil {
 		return err
 	}
 	return os.WriteFile(w.Path("pass"), []byte("for tests and demos only: a passphrase in a file\n"), 0o600)
+}
+
+// NewToken makes an API token for a person.
+func (w *World) NewToken(ctx context.Context, name, role string) (string, error) {
+	token, err := w.Exec(ctx, "server", "token", "new", "--data", w.Path("data"), "--name", name, "--role", role)
+	return strings.TrimSpace(string(token)), err
 }
 
 // Configure adds to the server's configuration; the server must be started anew.
@@ -199,6 +214,11 @@ func (w *World) Close() error { return w.StopServer(syscall.SIGTERM) }
 // Call asks the operator API, as an admin. A refusal is an error that holds the
 // problem.
 func (w *World) Call(ctx context.Context, method, path string, body, into any) error {
+	return w.CallAs(ctx, w.Token, method, path, body, into)
+}
+
+// CallAs is Call by whoever holds a token.
+func (w *World) CallAs(ctx context.Context, token, method, path string, body, into any) error {
 	var r io.Reader
 	if body != nil {
 		b, err := json.Marshal(body)
@@ -211,7 +231,7 @@ func (w *World) Call(ctx context.Context, method, path string, body, into any) e
 	if err != nil {
 		return err
 	}
-	req.Header.Set("Authorization", "Bearer "+w.Token)
+	req.Header.Set("Authorization", "Bearer "+token)
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {

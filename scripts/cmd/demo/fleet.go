@@ -44,11 +44,12 @@ const factoryLabel = `collects:
     stored: retained
 `
 
-// Every second owner lets outcomes be reported, every third turns cloud
-// messaging on, every tenth phone is of revision c.
+// Every second owner lets outcomes be reported (nine of ten for a bad build,
+// which has to be noticed), every third turns cloud messaging on, every tenth
+// phone is of revision c.
 func (d *demo) makeFleet(ctx context.Context) error {
 	for i := range d.handsets {
-		p := &phone{name: fmt.Sprintf("%03d", i), reports: i%2 == 0, messages: i%3 == 0, rev: "rev-a"}
+		p := &phone{name: fmt.Sprintf("%03d", i), reports: i%2 == 0 || d.bad && i%5 != 0, messages: i%3 == 0, rev: "rev-a"}
 		if i%10 == 9 || d.handsets < 10 && i == d.handsets-1 {
 			p.rev = "rev-c"
 		}

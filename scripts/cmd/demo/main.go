@@ -22,8 +22,8 @@ type options struct {
 
 func main() {
 	o := options{}
-	flag.IntVar(&o.handsets, "handsets", 40, "how many handsets")
-	flag.BoolVar(&o.bad, "bad-build", false, "roll out a build that fails its health check on a tenth of the handsets, and halt it")
+	flag.IntVar(&o.handsets, "handsets", 0, "how many handsets (default 40; 100 with --bad-build, for a test needs votes)")
+	flag.BoolVar(&o.bad, "bad-build", false, "roll out a build that fails its health check on a tenth of the handsets, and see it halted")
 	flag.BoolVar(&o.json, "json", false, "print one JSON object at the end, and nothing else on standard output")
 	flag.BoolVar(&o.keep, "keep", false, "leave the server up at the end and print its address")
 	flag.DurationVar(&o.soak, "soak", 2*time.Second, "how long each stage lasts at least")
@@ -39,6 +39,12 @@ func main() {
 		return
 	}
 	flag.Parse()
+	if o.handsets == 0 {
+		o.handsets = 40
+		if o.bad {
+			o.handsets = 100
+		}
+	}
 	if flag.NArg() > 0 || o.handsets < 1 || o.handsets > 500 {
 		flag.Usage()
 		os.Exit(2)

@@ -28,9 +28,17 @@ type summary struct {
 	NumbersSealed       int           `json:"numbersSealed"` // sent sealed, by owners who opted in to messaging
 	Stages              []stageResult `json:"stages"`
 	Halted              bool          `json:"halted"`
+	Halt                *haltResult   `json:"halt,omitempty"`
 	BytesDownloaded     int64         `json:"bytesDownloaded"`
 	ImageBytes          int64         `json:"imageBytes"`
 	Seconds             float64       `json:"seconds"`
+}
+
+// haltResult is how the engine halted the rollout.
+type haltResult struct {
+	Reason string  `json:"reason"`
+	Share  float64 `json:"shareInstalled"` // of the fleet, 0 to 1, when it was halted
+	Bound  string  `json:"bound"`          // after when nobody can install it any more
 }
 
 func (d *demo) summary(ctx context.Context, took time.Duration) (*summary, error) {
@@ -45,7 +53,7 @@ func (d *demo) summary(ctx context.Context, took time.Duration) (*summary, error
 	}
 	c := d.cloud.Counts()
 	s.NumbersLeakedBefore, s.NumbersLeakedAfter, s.NumbersSealed = c.LeakedBefore, c.LeakedAfter, c.Sealed
-	s.Halted = len(d.stages) > 0 && d.stages[len(d.stages)-1].Halted
+	s.Halted, s.Halt = d.halt != nil, d.halt
 	return s, d.countVotes(ctx, s)
 }
 
@@ -165,6 +173,9 @@ func (v *voice) result(s *summary) error {
 	fmt.Printf("\n%-34s %d\n%-34s %d\n%-34s %d\n", "handsets", s.Handsets, "on the new build", s.OnNewBuild, "went back to their old slot", s.RolledBack)
 	fmt.Printf("%-34s %d of %d owners who opted in and tried it\n", "outcomes counted", s.VotesCounted, s.VotesExpected)
 	fmt.Printf("%-34s %d before the fix, %d after; %d sent sealed by owners who asked for it\n", "contacts' numbers leaked", s.NumbersLeakedBefore, s.NumbersLeakedAfter, s.NumbersSealed)
+	if h := s.Halt; h != nil {
+		fmt.Printf("%-34s %s\n%-34s %.0f %% of the handsets had installed it\n%-34s %s\n", "halted by the engine", h.Reason, "when it was halted", 100*h.Share, "halt bound", h.Bound)
+	}
 	for _, st := range s.Stages {
 		words := ""
 		if st.Halted {

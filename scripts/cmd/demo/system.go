@@ -27,6 +27,9 @@ type demo struct {
 	size   int64
 	fleet  []*phone
 	stages []stageResult
+
+	rollout string // its id
+	halt    *haltResult
 }
 
 // close ends what runs and removes everything.
@@ -46,7 +49,7 @@ func (d *demo) start(ctx context.Context) error {
 	if d.cloud, err = startCloud(); err != nil {
 		return err
 	}
-	d.World, err = world.New(ctx, d.dir)
+	d.World, err = world.New(ctx, d.dir, "rollouts: {lookEvery: 500ms}\n")
 	return err
 }
 
