@@ -16,6 +16,7 @@ import (
 	contract "github.com/candor-ota/candor/manifests/api"
 	"github.com/candor-ota/candor/manifests/vote"
 	"github.com/candor-ota/candor/server/auth"
+	"github.com/candor-ota/candor/server/hooks"
 	"github.com/candor-ota/candor/server/publish"
 	"github.com/candor-ota/candor/server/release"
 	"github.com/candor-ota/candor/server/rollout"
@@ -28,7 +29,10 @@ type Ledger interface {
 	store.Tokens
 	store.Products
 	store.Releases
-	Entries(ctx context.Context, q store.EntryQuery) ([]store.Entry, error)
+	store.Audit
+	store.Idempotency
+	hooks.Rollouts
+	Hooks(ctx context.Context) ([]store.Hook, error)
 	Ping(ctx context.Context) error
 }
 
@@ -50,6 +54,7 @@ type Deps struct {
 	Uploads  *release.Uploads
 	Rollouts *rollout.Engine
 	Votes    *votes.Service
+	Hooks    *hooks.Dispatcher // nil: none
 	Now      func() time.Time
 	Log      *slog.Logger
 	// CloseAfter is how long after the end of its rollouts a release still
@@ -67,18 +72,22 @@ type Deps struct {
 // API is the front. Handler and Admin are safe for concurrent use.
 type API struct {
 	Deps
-	static  *static
-	gin     *gin.Engine
-	metrics *metrics
-	bearers *auth.Bearers
-	logins  *auth.Limiter
-	refused atomic.Int64 // votes turned away
+	static   *static
+	underWay underWay
+	gin      *gin.Engine
+	metrics  *metrics
+	bearers  *auth.Bearers
+	logins   *auth.Limiter
+	refused  atomic.Int64 // votes turned away
 }
 
 // New makes the front.
 func New(d Deps) (*API, error) {
 	if d.Log == nil {
 		d.Log = slog.Default()
+	}
+	if d.Hooks == nil {
+		d.Hooks = &hooks.Dispatcher{}
 	}
 	if d.People == nil {
 		d.People = &auth.People{Now: d.Now}
@@ -133,7 +142,7 @@ func (a *API) routes(e *gin.Engine, v *validator) {
 
 	a.peopleRoutes(e, v)
 	operator := func(need auth.Permission, limit int64) gin.IRoutes {
-		return e.Group("/v1", a.identified, a.may(need), limited(limit), a.whole, a.ours, a.validated(v))
+		return e.Group("/v1", a.identified, a.may(need), limited(limit), a.whole, a.ours, a.validated(v), a.idempotent)
 	}
 	submit := operator(auth.Submit, maxOperatorBody)
 	submit.POST("/uploads", a.startUpload)
@@ -146,6 +155,8 @@ func (a *API) routes(e *gin.Engine, v *validator) {
 	read.GET("/products/:product/releases", a.listReleases)
 	read.GET("/products/:product/releases/:build/vote-keys", a.voteKeys)
 	read.GET("/products/:product/releases/:build/counts", a.counts)
+	read.GET("/audit", a.listAudit)
+	operator(auth.Administer, maxOperatorBody).GET("/audit/export", a.exportAudit)
 	read.GET("/rollouts", a.listRollouts)
 	read.GET("/rollouts/:id", a.getRollout)
 

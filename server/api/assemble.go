@@ -13,6 +13,7 @@ import (
 	"github.com/candor-ota/candor/manifests/verdict"
 	"github.com/candor-ota/candor/manifests/vote"
 	"github.com/candor-ota/candor/server/auth"
+	"github.com/candor-ota/candor/server/hooks"
 	"github.com/candor-ota/candor/server/publish"
 	"github.com/candor-ota/candor/server/release"
 	"github.com/candor-ota/candor/server/rollout"
@@ -47,6 +48,9 @@ type Parts struct {
 	// Deps.
 	People         *auth.People
 	TrustedProxies []string
+
+	// Webhooks are told of every change.
+	Webhooks []hooks.Config
 }
 
 // judged gives the engine the votes, once they are there.
@@ -75,6 +79,9 @@ func Assemble(ctx context.Context, p Parts) (*API, error) {
 	d.Ledger, d.Blobs, d.Now, d.Log, d.CloseAfter, d.LookEvery = p.Ledger, p.Blobs, p.Now, p.Log, p.CloseAfter, p.LookEvery
 	if d.LookEvery <= 0 {
 		d.LookEvery = DefaultLook
+	}
+	if d.Hooks, err = hooks.New(hooks.Options{Ledger: p.Ledger, Hooks: p.Webhooks, Now: p.Now, Log: p.Log}); err != nil {
+		return nil, err
 	}
 	// Engine, publisher and intake need one another; these look them up late.
 	live := func(ctx context.Context, ref vote.Ref) (*manifests.Release, policy.Reference, error) {
@@ -125,12 +132,13 @@ const DefaultLook = 10 * time.Second
 // closeEvery is how often votes are looked at that may be closed.
 const closeEvery = time.Hour
 
-// Run keeps what is published up to date, and closes votes that are over,
-// until ctx ends.
+// Run keeps what is published up to date, takes the rollouts' steps, tells the
+// webhooks, and closes votes that are over, until ctx ends.
 func (a *API) Run(ctx context.Context) {
 	var others sync.WaitGroup
 	others.Go(func() { a.closeVotes(ctx) })
 	others.Go(func() { a.Rollouts.Run(ctx, a.LookEvery) })
+	others.Go(func() { a.Hooks.Run(ctx) })
 	a.Tree.Run(ctx)
 	others.Wait()
 }

@@ -50,6 +50,7 @@ var statuses = map[string]int{
 	contract.CodeManual: http.StatusConflict, contract.CodeApprovalNeeded: http.StatusConflict,
 	contract.CodeOwnRequest: http.StatusForbidden, contract.CodeBreakGlass: http.StatusForbidden,
 	contract.CodeClock:         http.StatusConflict,
+	contract.CodeInProgress:    http.StatusConflict,
 	contract.CodeNotConfigured: http.StatusServiceUnavailable, contract.CodeKeyRetired: http.StatusConflict,
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/candor-ota/candor/manifests"
+	"github.com/candor-ota/candor/server/hooks"
 )
 
 // The defaults of File.
@@ -39,6 +40,8 @@ type File struct {
 	// TrustedProxies are addresses or networks whose X-Forwarded-For is
 	// believed, so that limits on tries are for who tries and not for the proxy.
 	TrustedProxies []string `json:"trustedProxies,omitempty"`
+	// Webhooks are told of changes.
+	Webhooks []hooks.Config `json:"webhooks,omitempty"`
 	// Rollouts says who may open how much.
 	Rollouts Rollouts `json:"rollouts,omitzero"`
 }
@@ -185,6 +188,7 @@ func (f *File) Validate() error {
 		}
 	}
 	f.validatePeople(say)
+	hooks.Check(f.Webhooks, say)
 	return errors.Join(errs...)
 }
 
@@ -201,4 +205,5 @@ admin: %q
 #   clientSecretFile: /path/secret
 #   redirectURL: https://ota.example.org/v1/auth/callback
 #   grants: [{group: release-managers, role: operator, products: [phone]}]
+# webhooks: [{name: chat, url: https://chat.example.org/candor, secretFile: /path/secret, events: [rollout.*]}]
 `
