@@ -164,8 +164,8 @@ func (f *File) Validate() error {
 	if share := f.Rollouts.OnePerson(); share == 0 || share > manifests.WholeFleet {
 		say("rollouts.approvalSharePPM", "is %d; 1 to 1000000 parts per million are allowed", share)
 	}
-	if every := f.Rollouts.Look(); every < 100*time.Millisecond || every > time.Hour {
-		say("rollouts.lookEvery", "is %s; 100 ms to 1 h are allowed", every)
+	if every := f.Rollouts.Look(); every < time.Second || every > time.Hour {
+		say("rollouts.lookEvery", "is %s; 1s to 1h are allowed", every)
 	}
 	if f.TLS != nil {
 		for field, name := range map[string]string{"tls.cert": f.TLS.Cert, "tls.key": f.TLS.Key} {

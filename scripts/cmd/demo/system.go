@@ -49,7 +49,7 @@ func (d *demo) start(ctx context.Context) error {
 	if d.cloud, err = startCloud(); err != nil {
 		return err
 	}
-	d.World, err = world.New(ctx, d.dir, "rollouts: {lookEvery: 500ms}\n")
+	d.World, err = world.New(ctx, d.dir, "rollouts: {lookEvery: 1s}\n")
 	return err
 }
 
