@@ -10,7 +10,6 @@ import (
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/layout"
 	"github.com/candor-ota/candor/signer/ceremony"
-	"github.com/candor-ota/candor/signer/keyring"
 	"github.com/candor-ota/candor/signer/submit"
 	"github.com/spf13/cobra"
 )
@@ -28,7 +27,8 @@ type submitted struct {
 }
 
 func (a *app) submitCommand() *cobra.Command {
-	var server, tokenFile, blobs string
+	var at connection
+	var blobs string
 	cmd := &cobra.Command{
 		Use:   "submit PROPOSAL --server URL --token-file FILE [--blobs DIR]",
 		Short: "Hand a finished proposal to the server",
@@ -37,9 +37,11 @@ documents. A proposal that lacks signatures is refused before anything is sent.
 After an interruption run the same command again; it carries on where it stopped.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if server == "" || tokenFile == "" {
-				return usagef("--server and --token-file are needed")
+			service, err := at.open()
+			if err != nil {
+				return err
 			}
+			client := &submit.Client{Client: service}
 			p, err := ceremony.Read(args[0])
 			if err != nil {
 				return err
@@ -48,15 +50,7 @@ After an interruption run the same command again; it carries on where it stopped
 			if err != nil {
 				return err
 			}
-			token, err := keyring.ReadFile(tokenFile, 1<<16)
-			if err != nil {
-				return err
-			}
-			client, err := submit.New(server, string(token))
-			if err != nil {
-				return err
-			}
-			result := submitted{proposalInfo: infoOfProposal(args[0], p), Server: server}
+			result := submitted{proposalInfo: infoOfProposal(args[0], p), Server: at.address()}
 			if result.Blobs, result.Bytes, err = a.uploadBlobs(cmd.Context(), client, p, blobs); err != nil {
 				return err
 			}
@@ -66,11 +60,10 @@ After an interruption run the same command again; it carries on where it stopped
 			}
 			result.Accepted, result.Snapshot = receipt.Accepted, receipt.Snapshot
 			return a.print(result, fmt.Sprintf("submitted %s to %s: %d metadata files, %d documents, %d blobs (%d bytes)",
-				args[0], server, len(done.Metadata), len(done.Targets), result.Blobs, result.Bytes))
+				args[0], at.address(), len(done.Metadata), len(done.Targets), result.Blobs, result.Bytes))
 		},
 	}
-	cmd.Flags().StringVar(&server, "server", "", "address of the server")
-	cmd.Flags().StringVar(&tokenFile, "token-file", "", "file that holds an API token of the server")
+	at.flags(cmd)
 	cmd.Flags().StringVar(&blobs, "blobs", "", "directory that release build wrote (needed for a release)")
 	return cmd
 }

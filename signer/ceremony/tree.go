@@ -9,6 +9,7 @@ import (
 
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/layout"
+	"github.com/candor-ota/candor/manifests/vote"
 	"github.com/candor-ota/candor/signer/keyring"
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 )
@@ -39,6 +40,8 @@ type walk struct {
 	ctx context.Context
 	src Source
 	now time.Time
+	// only narrows the walk to one release and the rollouts; nil walks all.
+	only *vote.Ref
 
 	rootFiles    []string
 	roots        []*rootMeta
@@ -165,6 +168,9 @@ func (w *walk) readTopTargets() error {
 func (w *walk) readDelegations() error {
 	w.roles, w.roleFiles, w.documents = map[string]*targetsMeta{}, map[string]string{}, map[string]string{}
 	for _, d := range w.targets.Signed.Delegations.Roles {
+		if w.only != nil && d.Name != layout.RolloutsRole && d.Name != layout.ReleasesRole(w.only.Product) {
+			continue
+		}
 		if w.snapshot.Signed.Meta[d.Name+".json"] == nil && d.Name == layout.RolloutsRole {
 			continue // a service that has published no rollout yet
 		}
@@ -206,6 +212,9 @@ func (w *walk) readProduct(role string, m *targetsMeta) error {
 	w.hold(role, m.Signed.Version, m.Signed.Expires, "signed by %d of %s; %d live releases; next word promised by %s",
 		t.threshold, joinNames(t.people()), len(m.Signed.Targets), word.Format(time.DateOnly))
 	for path, target := range m.Signed.Targets {
+		if w.only != nil && path != layout.ReleasePath(w.only.Product, w.only.Build) {
+			continue
+		}
 		body, err := fetch(w.ctx, w.src, layout.TargetFile(path, manifests.SHA256(target.Hashes["sha256"])), target.Length)
 		if err != nil {
 			return fmt.Errorf("document %s: %w", path, err)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/candor-ota/candor/manifests/api"
+	"github.com/candor-ota/candor/signer/operate"
 )
 
 // Submit sends signed metadata, by file name, and target files, by path, in
@@ -16,12 +17,12 @@ func (c *Client) Submit(ctx context.Context, metadata, targets map[string][]byte
 		body.Targets = &targets
 	}
 	var result api.SubmissionResult
-	err := c.again(ctx, func() (bool, error) {
-		resp, err := c.api.Submit(ctx, nil, body)
-		return false, read(ctx, resp, err, &result)
+	err := c.Again(ctx, func() (bool, error) {
+		resp, err := c.API.Submit(ctx, nil, body)
+		return false, operate.Read(ctx, resp, err, &result)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("submission: %w", err)
+		return nil, advised(fmt.Errorf("submission: %w", err))
 	}
 	return &result, nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/api"
+	"github.com/candor-ota/candor/signer/operate"
 )
 
 // chunk is how much one request carries: little enough that a broken
@@ -32,14 +33,14 @@ func (c *Client) Upload(ctx context.Context, b Blob, done func(total int64)) err
 	}
 	err = c.upload(ctx, b, file, done)
 	if err = errors.Join(err, file.Close()); err != nil {
-		return fmt.Errorf("upload blob %s: %w", b.SHA256.Short(), err)
+		return advised(fmt.Errorf("upload blob %s: %w", b.SHA256.Short(), err))
 	}
 	return nil
 }
 
 func (c *Client) upload(ctx context.Context, b Blob, file io.ReadSeeker, done func(int64)) error {
 	u := upload{client: c, blob: b, file: file, buf: make([]byte, min(chunk, max(b.Size, 1)))}
-	return c.again(ctx, func() (bool, error) {
+	return c.Again(ctx, func() (bool, error) {
 		if err := u.begin(ctx); err != nil {
 			return false, err
 		}
@@ -68,8 +69,8 @@ type upload struct {
 // begin asks the server for the upload of this blob, new or unfinished.
 func (u *upload) begin(ctx context.Context) error {
 	var state api.Upload
-	resp, err := u.client.api.StartUpload(ctx, nil, api.UploadRequest{Sha256: u.blob.SHA256.String(), Size: u.blob.Size})
-	if err := read(ctx, resp, err, &state); err != nil {
+	resp, err := u.client.API.StartUpload(ctx, nil, api.UploadRequest{Sha256: u.blob.SHA256.String(), Size: u.blob.Size})
+	if err := operate.Read(ctx, resp, err, &state); err != nil {
 		return err
 	}
 	return u.take(state)
@@ -85,10 +86,10 @@ func (u *upload) step(ctx context.Context) error {
 		return fmt.Errorf("the file is shorter than the %d bytes that were signed: %w", u.blob.Size, err)
 	}
 	var state api.Upload
-	resp, err := u.client.api.AppendUploadWithBody(ctx, u.id, &api.AppendUploadParams{UploadOffset: u.offset},
+	resp, err := u.client.API.AppendUploadWithBody(ctx, u.id, &api.AppendUploadParams{UploadOffset: u.offset},
 		"application/octet-stream", bytes.NewReader(u.buf[:n]))
-	err = read(ctx, resp, err, &state)
-	var refused *Refusal
+	err = operate.Read(ctx, resp, err, &state)
+	var refused *operate.Refusal
 	if errors.As(err, &refused) && refused.Code == api.CodeWrongOffset {
 		return u.ask(ctx)
 	}
@@ -96,7 +97,7 @@ func (u *upload) step(ctx context.Context) error {
 		return err
 	}
 	if !state.Complete && state.Offset <= u.offset {
-		return fmt.Errorf("%w: it stays at byte %d", errAgain, u.offset)
+		return fmt.Errorf("%w: it stays at byte %d", operate.ErrAgain, u.offset)
 	}
 	return u.take(state)
 }
@@ -104,8 +105,8 @@ func (u *upload) step(ctx context.Context) error {
 // ask learns how far the server is.
 func (u *upload) ask(ctx context.Context) error {
 	var state api.Upload
-	resp, err := u.client.api.GetUpload(ctx, u.id)
-	if err := read(ctx, resp, err, &state); err != nil {
+	resp, err := u.client.API.GetUpload(ctx, u.id)
+	if err := operate.Read(ctx, resp, err, &state); err != nil {
 		return err
 	}
 	return u.take(state)
