@@ -142,7 +142,7 @@ func (a *API) routes(e *gin.Engine, v *validator) {
 
 	a.peopleRoutes(e, v)
 	operator := func(need auth.Permission, limit int64) gin.IRoutes {
-		return e.Group("/v1", a.identified, a.may(need), limited(limit), a.whole, a.ours, a.validated(v), a.idempotent)
+		return e.Group("/v1", a.identified, a.may(need), limited(limit), a.whole, a.ours, a.idempotent, a.validated(v))
 	}
 	submit := operator(auth.Submit, maxOperatorBody)
 	submit.POST("/uploads", a.startUpload)
@@ -166,12 +166,13 @@ func (a *API) routes(e *gin.Engine, v *validator) {
 	read.GET("/rollouts/:id/rescue", a.rescue)
 	read.POST("/rollouts/preview", a.preview)
 	read.POST("/rollouts/stages", a.planStages)
-	read.POST("/rollouts/:id/:action", a.changeRollout) // what the action takes is asked there
 	read.GET("/products/:product/releases/:build/lab-reports", a.labReports)
 
 	operate := operator(auth.Operate, maxOperatorBody)
 	operate.POST("/rollouts", a.createRollout)
 	operate.PUT("/rollouts/:id", a.editRollout)
+	// What an action takes is asked there: whoever may only halt can do that.
+	e.Group("/v1", a.identified, limited(maxOperatorBody), a.whole, a.ours, a.idempotent, a.validated(v)).POST("/rollouts/:id/:action", a.changeRollout)
 	operate.POST("/lab-handsets/:deviceKey/:action", a.muteLab)
 }
 

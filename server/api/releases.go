@@ -88,7 +88,7 @@ func (a *API) submit(c *gin.Context) {
 		s.Targets = *r.Targets
 	}
 	who, ctx := identity(c), c.Request.Context()
-	result, err := a.Intake.Submit(ctx, who.Name, s, func(p manifests.Product) error { return who.Check(auth.Submit, p) })
+	result, err := a.Intake.Submit(ctx, who.Who(), s, func(p manifests.Product) error { return who.Check(auth.Submit, p) })
 	if err == nil {
 		err = a.Rollouts.Settle(ctx)
 	}

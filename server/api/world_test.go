@@ -47,12 +47,20 @@ type world struct {
 	tokens map[auth.Role]string
 	log    bytes.Buffer
 	spent  uint64 // votes that were cast
+	// people, if set, is who may sign in at an origin; the listener then
+	// speaks TLS.
+	people  func(w *world, origin string) *auth.People
+	plain   bool     // does not speak TLS all the same
+	proxies []string // that are trusted
 }
 
-func newWorld(t testing.TB) *world {
+func newWorld(t testing.TB, with ...func(*world)) *world {
 	t.Helper()
 	w := &world{t: t, dir: t.TempDir(), tokens: map[auth.Role]string{}}
 	w.clock.Store(releasetest.Start.Unix())
+	for _, f := range with {
+		f(w)
+	}
 	var err error
 	w.keys, err = publish.CreateKeys(w.dir)
 	w.must(err)
@@ -87,12 +95,25 @@ func (w *world) start() {
 	w.must(err)
 	w.blobs, err = disk.Open(filepath.Join(w.dir, "tree"))
 	w.must(err)
+	w.http = httptest.NewUnstartedServer(nil)
+	var people *auth.People
+	secure := w.people != nil && !w.plain
+	if w.people != nil {
+		scheme := map[bool]string{true: "https://", false: "http://"}[secure]
+		people = w.people(w, scheme+w.http.Listener.Addr().String())
+	}
 	w.api, err = api.Assemble(ctx, api.Parts{
+		People: people, TrustedProxies: w.proxies,
 		Ledger: w.ledger, Blobs: w.blobs, Keys: w.keys, Master: vote.Master{1}, UploadDir: filepath.Join(w.dir, "uploads"),
 		Now: w.now, Log: slog.New(slog.NewTextHandler(&w.log, nil)),
 	})
 	w.must(err)
-	w.http = httptest.NewServer(w.api)
+	w.http.Config.Handler = w.api
+	if secure {
+		w.http.StartTLS()
+	} else {
+		w.http.Start()
+	}
 }
 
 func (w *world) stop() {
@@ -109,8 +130,18 @@ func (w *world) must(err error) {
 	}
 }
 
-// call sends a request and gives status, header and body.
+// call sends a request with the token of a role, and gives status, header and
+// body.
 func (w *world) call(role auth.Role, method, path string, body any, header ...string) (int, http.Header, []byte) {
+	w.t.Helper()
+	if token := w.tokens[role]; token != "" {
+		header = append([]string{"Authorization", "Bearer " + token}, header...)
+	}
+	return w.exchange(w.http.Client(), method, path, body, header...)
+}
+
+// exchange sends a request and gives status, header and body.
+func (w *world) exchange(client *http.Client, method, path string, body any, header ...string) (int, http.Header, []byte) {
 	w.t.Helper()
 	var data []byte
 	switch b := body.(type) {
@@ -127,13 +158,10 @@ func (w *world) call(role auth.Role, method, path string, body any, header ...st
 	if len(data) > 0 {
 		r.Header.Set("Content-Type", "application/json")
 	}
-	if token := w.tokens[role]; token != "" {
-		r.Header.Set("Authorization", "Bearer "+token)
-	}
 	for i := 0; i+1 < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}
-	resp, err := http.DefaultClient.Do(r)
+	resp, err := client.Do(r)
 	w.must(err)
 	out, err := io.ReadAll(resp.Body)
 	w.must(errors.Join(err, resp.Body.Close()))

@@ -31,7 +31,7 @@ const (
 	Approve    Permission = "approve"     // say yes to what somebody else asked for
 	Halt       Permission = "halt"        // stop a rollout: one person, no approval
 	BreakGlass Permission = "break-glass" // go on without the approvals, loudly
-	Administer Permission = "administer"  // tokens, other people's sessions, audit export, muting of lab handsets
+	Administer Permission = "administer"  // tokens, other people's sessions, audit export
 )
 
 var allowed = map[Role][]Permission{
