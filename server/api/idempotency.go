@@ -48,7 +48,7 @@ var (
 
 // idempotent makes a change with an Idempotency-Key once, and has the hooks
 // look at what came of any change. It stands behind authentication and whole,
-// before whatever changes something.
+// before whatever changes or refuses something.
 func (a *API) idempotent(c *gin.Context) {
 	if c.Request.Method == http.MethodGet {
 		return
@@ -156,8 +156,8 @@ func (h *heldAnswer) Flush()                            {}
 const settleTime = 10 * time.Second
 
 // makeOnce makes the change and keeps its answer before it is sent: who has
-// seen it gets the same one from then on. What is the server's fault is not
-// kept, nor what a panic left.
+// seen it gets the same one from then on. What may pass by itself is not kept,
+// nor what a panic left.
 func (a *API) makeOnce(c *gin.Context, change store.KeyedChange) {
 	held := &heldAnswer{ResponseWriter: c.Writer, status: http.StatusOK}
 	c.Writer = held
@@ -179,7 +179,8 @@ func (a *API) makeOnce(c *gin.Context, change store.KeyedChange) {
 }
 
 func (a *API) settleChange(ctx context.Context, c *gin.Context, change store.KeyedChange, held *heldAnswer, made bool) error {
-	passing := held.status >= http.StatusInternalServerError || held.status == http.StatusTooManyRequests
+	passing := held.status >= http.StatusInternalServerError || held.status == http.StatusTooManyRequests ||
+		held.status == http.StatusForbidden // permissions may change
 	if !made || passing || held.body.Len() > maxKeptAnswer {
 		return a.Ledger.DropChange(ctx, change)
 	}
