@@ -42,7 +42,6 @@ type haltResult struct {
 }
 
 func (d *demo) summary(ctx context.Context, took time.Duration) (*summary, error) {
-	tried := func(p *phone) bool { return onNewBuild(p) || rolledBack(p) }
 	s := &summary{
 		Handsets: len(d.fleet), Installed: d.count(tried), OnNewBuild: d.count(onNewBuild), RolledBack: d.count(rolledBack),
 		OptedIn: d.count(reports), VotesExpected: d.count(func(p *phone) bool { return p.reports && tried(p) }),

@@ -103,11 +103,11 @@ func (d *demo) settle(ctx context.Context) (halted bool, err error) {
 	for began := time.Now(); ; {
 		before := d.picture()
 		for some := range slices.Chunk(d.fleet, 10) {
-			was := d.picture()
+			was := d.count(tried)
 			if err := d.some(ctx, some, d.turn); err != nil {
 				return false, err
 			}
-			if d.bad && d.picture() != was { // real polls are hours apart; let the votes arrive here too
+			if d.bad && d.count(tried) != was { // real polls are hours apart; let the votes arrive here too
 				if err := d.report(ctx, some); err != nil {
 					return false, err
 				}
@@ -154,7 +154,6 @@ func (d *demo) watchHalted(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	tried := func(p *phone) bool { return onNewBuild(p) || rolledBack(p) }
 	d.halt = &haltResult{Reason: r.Reason, Share: float64(d.count(tried)) / float64(len(d.fleet)), Bound: r.HaltBound.Sentence}
 	d.say.step(fmt.Sprintf("the engine halted it by itself: %s", r.Reason))
 	d.say.step(fmt.Sprintf("%.0f %% of the handsets had installed it by then", 100*d.halt.Share))
@@ -175,6 +174,7 @@ func part(s manifests.SharePPM) float64 { return float64(s) / float64(manifests.
 func onNewBuild(p *phone) bool { return p.build == newBuild }
 func rolledBack(p *phone) bool { return p.rolledBack }
 func reports(p *phone) bool    { return p.reports }
+func tried(p *phone) bool      { return onNewBuild(p) || rolledBack(p) }
 
 func (d *demo) count(is func(*phone) bool) int {
 	n := 0
