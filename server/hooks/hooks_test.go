@@ -361,6 +361,21 @@ func TestRunTellsAtOnceWhenKickedAndNeverBlocks(t *testing.T) {
 	}
 }
 
+func TestDeliveryUnderWayAtTheEndIsNotRepeated(t *testing.T) {
+	w := newWorld(t)
+	k := w.worker(w.ledger)
+	w.step(k, look)
+	w.happen("rollout.halt", 2)
+	ctx, cancel := context.WithCancel(t.Context())
+	w.answers(func(out http.ResponseWriter, _ *http.Request) { cancel(); out.WriteHeader(http.StatusNoContent) })
+	if _, err := k.step(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+	if h := w.state(); h.Position != 1 || h.Delivered != 1 || h.Failures != 0 {
+		t.Errorf("%+v", h)
+	}
+}
+
 func TestTestDeliveryIsSignedAndPastTheLog(t *testing.T) {
 	w := newWorld(t)
 	now := func() time.Time { return w.clock }

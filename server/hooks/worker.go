@@ -138,14 +138,7 @@ func (w *worker) deliver(ctx context.Context, list []store.Entry) (time.Duration
 				return 0, err
 			}
 		}
-		failed := w.send(ctx, eventOf(w.Name, e, product))
-		if ctx.Err() != nil {
-			return 0, ctx.Err()
-		}
-		said, err := w.settle(e, failed)
-		if err == nil {
-			err = w.save(ctx, said)
-		}
+		failed, err := w.try(ctx, e, product)
 		if err != nil {
 			return 0, err
 		}
@@ -162,6 +155,25 @@ func (w *worker) deliver(ctx context.Context, list []store.Entry) (time.Duration
 		return 0, nil
 	}
 	return w.Look, nil
+}
+
+// endTime is how long a try that is under way when the server ends may take.
+const endTime = 2 * time.Second
+
+// try hands over one entry and writes down how that went. A server that ends
+// lets it finish for a moment: what was delivered need not be told again.
+func (w *worker) try(ctx context.Context, e store.Entry, product manifests.Product) (failed, err error) {
+	late, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(endTime, end) })()
+	if failed = w.send(late, eventOf(w.Name, e, product)); failed != nil && ctx.Err() != nil {
+		return nil, ctx.Err() // cut off, which is not the receiver's fault
+	}
+	said, err := w.settle(e, failed)
+	if err == nil {
+		err = w.save(late, said)
+	}
+	return failed, err
 }
 
 func (w *worker) save(ctx context.Context, said store.Entry) error {
