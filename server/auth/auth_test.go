@@ -157,7 +157,8 @@ func TestTwoTokensOfOneOwnerAreOnePerson(t *testing.T) {
 	if laptop != person(auth.NewToken{Name: "li's CI", Owner: "https://id.example.org#42"}) || laptop != "https://id.example.org#42" {
 		t.Error("two tokens of one owner are two people")
 	}
-	if person(auth.NewToken{Name: "li"}) != person(auth.NewToken{Name: "li"}) || person(auth.NewToken{Name: "li"}) == person(auth.NewToken{Name: "wei"}) {
+	first, second := person(auth.NewToken{Name: "li"}), person(auth.NewToken{Name: "li"})
+	if first != second || first == person(auth.NewToken{Name: "wei"}) {
 		t.Error("a name is not a person")
 	}
 }

@@ -15,6 +15,16 @@
 // himself a second person; one for somebody else is made on the server's own
 // machine, where whoever has the command line has the ledger too.
 //
-// Failure. A token that is unknown, expired or revoked is ErrUnauthorized
-// without saying which; a known one that may not do it is ErrForbidden.
+// Signing in. OpenID Connect, authorization code with PKCE (RFC 7636). The
+// secret of an attempt is in the browser's cookie; state, nonce and verifier
+// are derived from it, and the ledger knows its hash, once, for ten minutes. The
+// ID token must be signed by the configured issuer, for us, now, with our nonce.
+// A session is 32 random bytes in a cookie, of which the ledger knows the hash;
+// what it asks to be changed must come from our own pages (CheckOurs).
+//
+// Failure. A provider that is down is ErrProviderDown and stops signing in
+// only. What precisely was wrong with a sign-in (ErrSignInFailed) is for the
+// log. Who tries too often gets a TooManyError. A token or session that
+// is unknown, expired or ended is ErrUnauthorized without saying which; a known
+// one that may not do it is ErrForbidden.
 package auth

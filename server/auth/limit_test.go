@@ -43,8 +43,13 @@ func TestOneNetworkIsOneParty(t *testing.T) {
 		address string
 		fresh   bool
 	}{
-		{"2001:db8:1:2::1", true}, {"2001:db8:1:2:ffff::1", false}, {"2001:db8:1:3::1", true}, {"2001:db8:1:3::2%eth0", false},
-		{"192.0.2.1", true}, {"::ffff:192.0.2.1", false}, {"192.0.2.2", true},
+		{"2001:db8:1:2::1", true},
+		{"2001:db8:1:2:ffff::1", false},
+		{"2001:db8:1:3::1", true},
+		{"2001:db8:1:3::2%eth0", false},
+		{"192.0.2.1", true},
+		{"::ffff:192.0.2.1", false},
+		{"192.0.2.2", true},
 	} {
 		if err := l.Spend(netip.MustParseAddr(c.address), now); (err == nil) != c.fresh {
 			t.Errorf("%s: %v", c.address, err)
