@@ -22,23 +22,25 @@ type app struct {
 	now      func() time.Time
 }
 
-const longHelp = `candor-signer signs firmware releases offline.
+const longHelp = `candor-signer signs firmware releases offline and drives their rollouts.
 
 A system starts with a ceremony (init), gets products (product add) and then
 releases (release build, release sign). What is to be signed travels between
 people as one file, the proposal, until enough of them have signed; submit
-hands it to the server.
+hands it to the server. From then on operators drive it with the commands of
+rollout, which need no key, only a token.
 
 Passphrases are asked for on the terminal, or read with --passphrase-file or
 --passphrase-fd; never from an argument or the environment.
 
-Exit status: 0 done, 1 refused or failed, 2 wrong use of the command.`
+Exit status: 0 done, 1 refused or failed, 2 wrong use of the command. The
+commands of rollout add 3 (not yet) and 4 (halted): see rollout --help.`
 
 func newCommand() *cobra.Command {
 	a := &app{now: time.Now}
 	cmd := &cobra.Command{
 		Use:           "candor-signer",
-		Short:         "Sign firmware releases offline",
+		Short:         "Sign firmware releases offline, and drive their rollouts",
 		Long:          longHelp,
 		SilenceUsage:  true,
 		SilenceErrors: true,
@@ -55,7 +57,7 @@ func newCommand() *cobra.Command {
 	flags.StringVar(&a.pass.file, "passphrase-file", "", "read the passphrase from the first line of this file")
 	flags.IntVar(&a.pass.fd, "passphrase-fd", -1, "read the passphrase from the first line of this file descriptor")
 	cmd.AddCommand(a.keyCommand(), a.initCommand(), a.productCommand(), a.releaseCommand(), a.signCommand("sign PROPOSAL"),
-		a.withdrawCommand(), a.renewCommand(), a.proposalCommand(), a.submitCommand(), a.verifyCommand(), a.showCommand())
+		a.withdrawCommand(), a.renewCommand(), a.proposalCommand(), a.submitCommand(), a.verifyCommand(), a.showCommand(), a.rolloutCommand())
 	asUsage(cmd)
 	return cmd
 }

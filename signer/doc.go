@@ -1,6 +1,7 @@
 // Candor-signer is the release engineer's program. It keeps signing keys,
 // holds the ceremony that starts a system, builds releases out of raw images,
-// collects signatures and hands the result to a server.
+// collects signatures and hands the result to a server. With a token and no
+// key at all it drives rollouts, and verifies the evidence of past ones.
 //
 // Parties. The people who run it hold the offline keys: root and targets, and
 // the releases of each product. It talks to a server as a client only; it
@@ -11,5 +12,6 @@
 //
 // Failure. Every refusal names the file, role or field and what to do. Output
 // for people goes to standard output, progress and questions to standard
-// error. Exit status: 0 done, 1 refused or failed, 2 wrong use of the command.
+// error. Exit status: 0 done, 1 refused or failed, 2 wrong use of the command,
+// 3 a step of a rollout has to wait, 4 the watched rollout was halted.
 package main

@@ -41,10 +41,12 @@ type fakeServer struct {
 	meta   map[string]*metadata.MetaFiles
 	stamps int64
 	sizes  map[string]int64 // of uploads
+
+	rollouts *fakeRollouts
 }
 
 func newFakeServer(dir string) (*fakeServer, error) {
-	s := &fakeServer{dir: dir, keys: map[string]ed25519.PrivateKey{}, meta: map[string]*metadata.MetaFiles{}, sizes: map[string]int64{}}
+	s := &fakeServer{dir: dir, keys: map[string]ed25519.PrivateKey{}, meta: map[string]*metadata.MetaFiles{}, sizes: map[string]int64{}, rollouts: newFakeRollouts()}
 	for _, role := range []string{"rollouts", "snapshot", "timestamp"} {
 		_, key, err := ed25519.GenerateKey(rand.Reader)
 		if err != nil {
@@ -61,9 +63,10 @@ func newFakeServer(dir string) (*fakeServer, error) {
 	mux.HandleFunc("POST /v1/uploads", s.begin)
 	mux.HandleFunc("PATCH /v1/uploads/{id}", s.patch)
 	mux.HandleFunc("POST /v1/submissions", s.submission)
+	s.rollouts.routes(mux)
 	mux.Handle("GET /", http.FileServer(http.Dir(dir)))
 	s.http = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodGet && r.Header.Get("Authorization") != "Bearer "+testToken {
+		if (r.Method != http.MethodGet || strings.HasPrefix(r.URL.Path, "/v1/")) && r.Header.Get("Authorization") != "Bearer "+testToken {
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}

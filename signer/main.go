@@ -7,13 +7,25 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/candor-ota/candor/signer/operate"
 )
 
 // Exit statuses, as doc.go and the help text promise.
 const (
 	exitFailure = 1
 	exitUsage   = 2
+	exitWaits   = 3
+	exitHalted  = 4
 )
+
+// exitError is an error with an exit status of its own.
+type exitError struct {
+	error
+	status int
+}
+
+func (e exitError) Unwrap() error { return e.error }
 
 // usageError is a mistake in the command line, as opposed to a refusal.
 type usageError struct{ err error }
@@ -34,7 +46,13 @@ func run(args []string) int {
 	if err == nil {
 		return 0
 	}
-	fmt.Fprintln(os.Stderr, "candor-signer:", err)
+	fmt.Fprintln(os.Stderr, "candor-signer:", clean(err.Error()))
+	if refused := (*operate.Refusal)(nil); errors.As(err, &refused) && refused.Next() != "" {
+		fmt.Fprintln(os.Stderr, "next:", refused.Next())
+	}
+	if exit := (exitError{}); errors.As(err, &exit) {
+		return exit.status
+	}
 	if usage := (usageError{}); errors.As(err, &usage) {
 		fmt.Fprintln(os.Stderr, "Try `candor-signer --help`.")
 		return exitUsage

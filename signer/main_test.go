@@ -24,6 +24,10 @@ func TestCommandLine(t *testing.T) {
 				return err
 			}
 			env.Defer(s.http.Close)
+			env.Values[serverKey] = s
+			if err := examplePlan(env.WorkDir); err != nil {
+				return err
+			}
 			env.Setenv("SERVER", s.http.URL)
 			env.Setenv("TREE", s.dir)
 			env.Setenv("HOME", env.WorkDir)
@@ -37,7 +41,7 @@ func TestCommandLine(t *testing.T) {
 			}
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"people": makePeople, "image": makeImage},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"people": makePeople, "image": makeImage, "server": serverDoes, "exits": exits},
 	})
 }
 
