@@ -2,7 +2,6 @@ package api
 
 import (
 	"net/http"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -19,7 +18,7 @@ type metrics struct {
 	requests                          *prometheus.CounterVec
 }
 
-func newMetrics(tree *publish.Publisher, now func() time.Time) *metrics {
+func newMetrics(tree *publish.Publisher) *metrics {
 	static := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "candor_static_responses_total", Help: "Answers of the static plane.",
 	}, []string{"kind"})
@@ -42,9 +41,6 @@ func newMetrics(tree *publish.Publisher, now func() time.Time) *metrics {
 	m.registry.MustRegister(
 		static, m.requests, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		gauge("candor_snapshot_version", "Version of the published snapshot.", func(t *publish.Tree) float64 { return float64(t.Snapshot) }),
-		gauge("candor_timestamp_expires_in_seconds", "Time left until handsets hold; it is renewed long before.", func(t *publish.Tree) float64 {
-			return t.Expires.Sub(now()).Seconds()
-		}),
 	)
 	return m
 }
@@ -52,7 +48,7 @@ func newMetrics(tree *publish.Publisher, now func() time.Time) *metrics {
 // Admin is the handler for a listener on loopback: /metrics, /livez, /readyz.
 func (a *API) Admin() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(a.metrics.registry, promhttp.HandlerOpts{}))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(a.metrics.registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError}))
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "ok\n") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		t := a.Tree.Tree()

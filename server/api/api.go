@@ -92,7 +92,7 @@ func New(d Deps) (*API, error) {
 	if d.People == nil {
 		d.People = &auth.People{Now: d.Now}
 	}
-	a := &API{Deps: d, metrics: newMetrics(d.Tree, d.Now), logins: auth.NewLimiter(loginsEach, loginsAll)}
+	a := &API{Deps: d, metrics: newMetrics(d.Tree), logins: auth.NewLimiter(loginsEach, loginsAll)}
 	a.bearers = &auth.Bearers{Tokens: d.Ledger, Now: d.Now, Limit: auth.NewLimiter(triesEach, triesAll)}
 	a.static = &static{tree: d.Tree.Tree, blobs: d.Blobs, log: d.Log, metrics: a.metrics}
 	a.static.presign, _ = d.Blobs.(presigner)
@@ -110,6 +110,8 @@ func New(d Deps) (*API, error) {
 	e.Use(a.recovered, a.counted)
 	e.NoRoute(func(c *gin.Context) { a.fail(c, errNoRoute) })
 	e.NoMethod(func(c *gin.Context) { a.fail(c, errNoRoute) })
+	g := newGauges(a)
+	a.metrics.registry.MustRegister(g, g.errors)
 	a.gin = e
 	a.routes(e, validate)
 	return a, nil

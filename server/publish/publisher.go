@@ -61,6 +61,7 @@ type Publisher struct {
 	holder   string
 	kick     chan struct{}
 	tree     atomic.Pointer[Tree]
+	failing  atomic.Int64 // since when publishing fails, Unix seconds; 0: it does not
 
 	mu      sync.Mutex
 	current *generation // nil: to be loaded
@@ -165,6 +166,14 @@ func (p *Publisher) Renew(ctx context.Context) error {
 	return err
 }
 
+// FailingSince tells since when Run cannot publish; zero if it can.
+func (p *Publisher) FailingSince() time.Time {
+	if s := p.failing.Load(); s != 0 {
+		return time.Unix(s, 0)
+	}
+	return time.Time{}
+}
+
 // Kick makes Run publish soon.
 func (p *Publisher) Kick() {
 	select {
@@ -191,7 +200,11 @@ func (p *Publisher) Run(ctx context.Context) {
 		if err == nil && p.after != nil {
 			err = p.after(ctx)
 		}
+		if err == nil {
+			p.failing.Store(0)
+		}
 		if err != nil && ctx.Err() == nil {
+			p.failing.CompareAndSwap(0, p.now().Unix())
 			p.log.Error("publish failed; it is tried again", "error", err)
 			wait = again
 		}

@@ -1,0 +1,184 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/candor-ota/candor/manifests"
+	policy "github.com/candor-ota/candor/manifests/rollout"
+	"github.com/candor-ota/candor/manifests/vote"
+	"github.com/candor-ota/candor/server/rollout"
+	"github.com/candor-ota/candor/server/store"
+)
+
+// Rollouts lists the rollouts of a product, or of all, the newest first.
+type Rollouts interface {
+	List(ctx context.Context, product manifests.Product) ([]rollout.Rollout, error)
+}
+
+// states are all that a rollout can be in: each has its series from the start,
+// so that an alert sees it rise from 0.
+var states = []policy.State{
+	rollout.Draft, rollout.Proposed, rollout.Approved, policy.Scheduled, policy.Active, policy.Held, policy.Halted,
+	policy.Complete, policy.Superseded, policy.Abandoned,
+}
+
+func description(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("candor_"+name, help, labels, nil)
+}
+
+// The gauges that are read from ledger and tree when somebody asks. Their
+// labels are products, roles, hooks and states: what operators made, nothing
+// that a request can choose.
+var (
+	rolloutsDesc = description("rollouts", "Rollouts by state.", "product", "state")
+	shareDesc    = description("rollout_share_ppm", "Share of the newest live rollout, in parts per million; 0 without one.", "product")
+	stageAgeDesc = description("rollout_stage_age_seconds", "Time since the newest active rollout entered its stage.", "product")
+	attemptsDesc = description("rollout_attempts", "Attempts reported for the newest live rollout; like all counts, shown with a delay.", "product")
+	silentDesc   = description("rollout_silent_attempts", "Attempts of which nothing was heard within the grace time.", "product")
+	expiresDesc  = description("role_expires_in_seconds", "Time left until the signature of a role expires.", "role")
+	lifeDesc     = description("role_life_seconds", "How long a role lives when it is signed anew.", "role")
+	lagDesc      = description("hook_lag_entries", "Entries of the audit log that a webhook has not been told.", "hook")
+	failingDesc  = description("hook_failing_seconds", "Since when a webhook cannot be delivered; 0 when it can.", "hook")
+	toldDesc     = description("hook_delivered_total", "Webhooks delivered.", "hook")
+	failuresDesc = description("hook_failures_total", "Tries to deliver a webhook that failed.", "hook")
+	gaveUpDesc   = description("hook_given_up_total", "Webhooks given up.", "hook")
+	auditDesc    = description("audit_sequence", "Number of the last entry of the audit log.")
+	refusedDesc  = description("votes_refused_total", "Votes turned away since the server started.")
+	publishDesc  = description("publish_failing_seconds", "Since when the tree cannot be published; 0 when it can.")
+)
+
+// gauges is a prometheus.Collector over the service.
+type gauges struct {
+	*API
+	rollouts Rollouts
+	expiries expiries
+	errors   prometheus.Counter
+}
+
+func newGauges(a *API) *gauges {
+	return &gauges{API: a, rollouts: a.Rollouts, errors: prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "candor_metrics_errors_total", Help: "Times that a part of these figures could not be read, and was left out.",
+	})}
+}
+
+// Describe sends nothing: what is there depends on products, roles and hooks.
+func (g *gauges) Describe(chan<- *prometheus.Desc) {}
+
+// collectTime bounds one reading.
+const collectTime = 10 * time.Second
+
+// Collect reads everything. A part that cannot be read is left out and counted.
+func (g *gauges) Collect(out chan<- prometheus.Metric) {
+	ctx, done := context.WithTimeout(context.Background(), collectTime)
+	defer done()
+	set := func(d *prometheus.Desc, v float64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	total := func(d *prometheus.Desc, n int64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), labels...)
+	}
+	for role, at := range g.expiries.of(g.Tree.Tree()) {
+		set(expiresDesc, at.Sub(g.Now()).Seconds(), role)
+		set(lifeDesc, roleLife(role).Seconds(), role)
+	}
+	set(publishDesc, g.since(g.Tree.FailingSince()))
+	total(refusedDesc, g.refused.Load())
+	for _, part := range []func() error{
+		func() error { return g.collectRollouts(ctx, set) },
+		func() error { return g.collectHooks(ctx, set, total) },
+	} {
+		if err := part(); err != nil {
+			g.errors.Inc()
+			g.Log.Error("metrics cannot be read", "error", err)
+		}
+	}
+}
+
+// since is how long ago something began; 0 if it did not.
+func (g *gauges) since(t time.Time) float64 {
+	if t.IsZero() {
+		return 0
+	}
+	return max(g.Now().Sub(t).Seconds(), 1)
+}
+
+type setter func(d *prometheus.Desc, v float64, labels ...string)
+
+func (g *gauges) collectRollouts(ctx context.Context, set setter) error {
+	products, err := g.Ledger.Products(ctx)
+	if err != nil {
+		return err
+	}
+	for _, p := range products {
+		list, err := g.rollouts.List(ctx, p.Name)
+		if err != nil {
+			return err
+		}
+		count := map[policy.State]int{}
+		var newest *rollout.Rollout
+		for i := range list {
+			count[list[i].State]++
+			if newest == nil && list[i].Live() {
+				newest = &list[i]
+			}
+		}
+		for _, s := range states {
+			set(rolloutsDesc, float64(count[s]), string(p.Name), string(s))
+		}
+		if newest == nil {
+			set(shareDesc, 0, string(p.Name))
+			continue
+		}
+		if err := g.collectRollout(ctx, newest, set); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g *gauges) collectRollout(ctx context.Context, r *rollout.Rollout, set setter) error {
+	product := string(r.Plan.Product)
+	set(shareDesc, float64(r.Share()), product)
+	if r.State == policy.Active {
+		set(stageAgeDesc, g.since(r.StageSince.Time), product)
+	}
+	counts, err := g.Votes.Shown(ctx, vote.Ref{Product: r.Plan.Product, Build: r.Plan.Build})
+	if errors.Is(err, store.ErrNotFound) {
+		return nil // a release without votes
+	}
+	if err != nil {
+		return err
+	}
+	set(attemptsDesc, float64(counts.Attempts), product)
+	set(silentDesc, float64(counts.Silent), product)
+	return nil
+}
+
+func (g *gauges) collectHooks(ctx context.Context, set setter, total func(*prometheus.Desc, int64, ...string)) error {
+	head, err := g.Ledger.AuditHead(ctx)
+	if err != nil {
+		return err
+	}
+	set(auditDesc, float64(head.Seq))
+	list, err := g.Ledger.Hooks(ctx)
+	if err != nil {
+		return err
+	}
+	for _, c := range g.API.Hooks.Hooks() {
+		for _, h := range list {
+			if h.Name != string(c.Name) {
+				continue
+			}
+			set(lagDesc, float64(max(head.Seq-h.Position, 0)), h.Name)
+			set(failingDesc, g.since(h.FailingSince), h.Name)
+			total(toldDesc, h.Delivered, h.Name)
+			total(failuresDesc, h.Failures, h.Name)
+			total(gaveUpDesc, h.GaveUp, h.Name)
+		}
+	}
+	return nil
+}

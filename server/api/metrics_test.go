@@ -1,0 +1,242 @@
+package api_test
+
+import (
+	"encoding/base64"
+	"encoding/pem"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/candor-ota/candor/manifests/vote"
+	"github.com/candor-ota/candor/server/api"
+	"github.com/candor-ota/candor/server/auth"
+	"github.com/candor-ota/candor/server/hooks"
+	"github.com/candor-ota/candor/server/store"
+)
+
+// figures reads the real /metrics: a line's name and labels to its value.
+func (w *world) figures() map[string]float64 {
+	w.t.Helper()
+	rec := httptest.NewRecorder()
+	w.api.Admin().ServeHTTP(rec, httptest.NewRequest("GET", "/metrics", nil))
+	if rec.Code != http.StatusOK {
+		w.t.Fatalf("/metrics: %d %s", rec.Code, rec.Body)
+	}
+	out := map[string]float64{}
+	for line := range strings.Lines(rec.Body.String()) {
+		if i := strings.LastIndexByte(line, ' '); i > 0 && line[0] != '#' {
+			v, err := strconv.ParseFloat(strings.TrimSpace(line[i:]), 64)
+			w.must(err)
+			out[line[:i]] = v
+		}
+	}
+	return out
+}
+
+// withHook serves with one webhook, chat, and gives its receiver.
+func (w *world) withHook() {
+	w.t.Helper()
+	receiver := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	w.t.Cleanup(receiver.Close)
+	c := hooks.Config{Name: "chat", URL: receiver.URL, SecretFile: filepath.Join(w.dir, "secret"), CAFile: filepath.Join(w.dir, "ca.pem")}
+	w.must(os.WriteFile(c.SecretFile, []byte("whsec_"+base64.StdEncoding.EncodeToString(make([]byte, 32))), 0o600))
+	w.must(os.WriteFile(c.CAFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: receiver.Certificate().Raw}), 0o600))
+	w.http.Close()
+	w.must(w.api.Close())
+	var err error
+	w.api, err = api.Assemble(ctx, api.Parts{
+		Ledger: w.ledger, Blobs: w.blobs, Keys: w.keys, Master: vote.Master{1}, UploadDir: filepath.Join(w.dir, "uploads"),
+		Now: w.now, Log: slog.New(slog.NewTextHandler(&w.log, nil)), Webhooks: []hooks.Config{c},
+	})
+	w.must(err)
+	w.http = httptest.NewServer(w.api)
+	w.must(second(w.ledger.OpenHook(ctx, "chat")))
+}
+
+// inUse is a service in the middle of a rollout, with votes and a hook that
+// fails.
+func inUse(t *testing.T) *world {
+	w := ready(t, 43)
+	w.withHook()
+	r := w.rollout(43)
+	w.change(r.Id, "start", "")
+	w.cast(43, healthy, 30)
+	w.attempts(43, 60, w.now())
+	w.wait(30 * time.Hour)
+	lease, err := w.ledger.Acquire(ctx, store.LeaseRequest{Name: "hook:chat", Holder: "x", Now: w.now(), For: time.Minute})
+	w.must(err)
+	h, err := w.ledger.OpenHook(ctx, "chat")
+	w.must(err)
+	w.must(w.ledger.SaveHook(ctx, lease, store.Hook{
+		Name: "chat", Position: h.Position, Delivered: 5, Failures: 4, GaveUp: 3, FailingSince: w.now().Add(-time.Hour),
+	}, store.Entry{}))
+	w.call(auth.Operator, "POST", "/v1/votes", []byte("{}"))
+	return w
+}
+
+func TestFiguresAreThoseOfTheService(t *testing.T) {
+	w := inUse(t)
+	got := w.figures()
+	head, err := w.ledger.AuditHead(ctx)
+	w.must(err)
+	for name, want := range map[string]float64{
+		`candor_rollouts{product="phone",state="active"}`:   1,
+		`candor_rollouts{product="phone",state="halted"}`:   0,
+		`candor_rollouts{product="phone",state="draft"}`:    0,
+		`candor_rollout_share_ppm{product="phone"}`:         10_000,
+		`candor_rollout_stage_age_seconds{product="phone"}`: 30 * 3600,
+		`candor_rollout_attempts{product="phone"}`:          60,
+		`candor_rollout_silent_attempts{product="phone"}`:   30,
+		`candor_role_life_seconds{role="timestamp"}`:        48 * 3600,
+		`candor_role_life_seconds{role="releases-phone"}`:   120 * 86400,
+		`candor_role_life_seconds{role="snapshot"}`:         7 * 86400,
+		`candor_role_expires_in_seconds{role="timestamp"}`:  18 * 3600,
+		`candor_hook_lag_entries{hook="chat"}`:              2, // created, started
+		`candor_hook_failing_seconds{hook="chat"}`:          3600,
+		`candor_hook_delivered_total{hook="chat"}`:          5,
+		`candor_hook_failures_total{hook="chat"}`:           4,
+		`candor_hook_given_up_total{hook="chat"}`:           3,
+		`candor_audit_sequence`:                             float64(head.Seq),
+		`candor_publish_failing_seconds`:                    0,
+		`candor_metrics_errors_total`:                       0,
+	} {
+		if v, ok := got[name]; !ok || v != want {
+			t.Errorf("%s is %v (%t), want %v", name, v, ok, want)
+		}
+	}
+	if got["candor_votes_refused_total"] != 1 {
+		t.Errorf("votes refused: %v", got["candor_votes_refused_total"])
+	}
+	for _, role := range []string{"root", "targets", "rollouts", "snapshot", "timestamp", "releases-phone"} {
+		if v, ok := got[`candor_role_expires_in_seconds{role="`+role+`"}`]; !ok || v <= 0 {
+			t.Errorf("%s expires in %v", role, v)
+		}
+	}
+	w.change(w.current(43), "halt", "boot loops")
+	got = w.figures()
+	if got[`candor_rollouts{product="phone",state="halted"}`] != 1 || got[`candor_rollout_share_ppm{product="phone"}`] != 0 {
+		t.Errorf("after the halt: %v", got)
+	}
+	if _, still := got[`candor_rollout_stage_age_seconds{product="phone"}`]; still {
+		t.Error("a halted rollout still ages")
+	}
+}
+
+func TestWhatRequestsSayMakesNoSeries(t *testing.T) {
+	w := inUse(t)
+	before := len(w.figures())
+	for i := range 40 {
+		n := strconv.Itoa(i)
+		w.call(auth.Admin, "GET", "/v1/rollouts/none-"+n, nil)
+		w.call(auth.Admin, "GET", "/v1/products/p"+n+"/releases", nil)
+		w.call(auth.Admin, "GET", "/v1/audit?subject="+n, nil)
+		w.call("", "GET", "/nothing/"+n, nil)
+	}
+	if after := len(w.figures()); after > before+8 { // one for each route and class of status
+		t.Errorf("%d series became %d", before, after)
+	}
+}
+
+func TestBrokenLedgerLeavesTheOtherFigures(t *testing.T) {
+	w := inUse(t)
+	w.damage(`UPDATE rollouts SET document = '{'`)
+	w.figures() // the reading that fails is counted for the next
+	got := w.figures()
+	if got["candor_metrics_errors_total"] < 1 || got["candor_audit_sequence"] == 0 || got[`candor_role_expires_in_seconds{role="root"}`] == 0 {
+		t.Errorf("%v", got)
+	}
+}
+
+// rules is the form of alerts.yaml.
+type rules struct {
+	Groups []struct {
+		Name  string
+		Rules []struct {
+			Alert, Expr, For    string
+			Labels, Annotations map[string]string
+		}
+	}
+}
+
+var (
+	promNames = regexp.MustCompile(`[a-zA-Z_:][a-zA-Z0-9_:]*`)
+	promTexts = regexp.MustCompile(`"[^"]*"|\[[0-9a-z]+\]`)
+	promWords = []string{"delta", "increase", "absent", "and", "or", "unless"}
+)
+
+// TestAlertRulesSpeakOfFiguresThatThereAre holds alerts.yaml to the real
+// /metrics: names, and labels with their values.
+func TestAlertRulesSpeakOfFiguresThatThereAre(t *testing.T) {
+	data, err := os.ReadFile("../alerts.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file rules
+	d := yaml.NewDecoder(strings.NewReader(string(data)))
+	d.KnownFields(true)
+	if err := d.Decode(&file); err != nil {
+		t.Fatal(err)
+	}
+	figures := map[string]bool{}
+	for line := range inUse(t).figures() {
+		name, labels, _ := strings.Cut(strings.TrimSuffix(line, "}"), "{")
+		figures[name] = true
+		for l := range strings.SplitSeq(labels, ",") {
+			figures[name+"{"+l+"}"] = true
+			key, _, _ := strings.Cut(l, "=")
+			figures[name+" "+key] = true
+		}
+	}
+	labelled := regexp.MustCompile(`(candor_[a-z_]+)\{([a-z]+="[a-z-]+")\}`)
+	used := regexp.MustCompile(`\$labels\.([a-z]+)`)
+	seen := map[string]bool{}
+	for _, r := range file.Groups[0].Rules {
+		seen[r.Alert] = true
+		if r.Labels["severity"] == "" || r.Annotations["summary"] == "" || r.Annotations["action"] == "" {
+			t.Errorf("%s says not what to do", r.Alert)
+		}
+		if r.For != "" {
+			if _, err := time.ParseDuration(r.For); err != nil {
+				t.Errorf("%s: %v", r.Alert, err)
+			}
+		}
+		for _, m := range labelled.FindAllStringSubmatch(r.Expr, -1) {
+			if !figures[m[1]+"{"+m[2]+"}"] {
+				t.Errorf("%s: there is no %s", r.Alert, m[0])
+			}
+		}
+		bare := regexp.MustCompile(`\{[^}]*\}`).ReplaceAllString(promTexts.ReplaceAllString(r.Expr, ""), "")
+		metrics := 0
+		for _, name := range promNames.FindAllString(bare, -1) {
+			if slices.Contains(promWords, name) {
+				continue
+			}
+			if metrics++; !figures[name] {
+				t.Errorf("%s: there is no %s", r.Alert, name)
+			}
+			for _, l := range used.FindAllStringSubmatch(r.Annotations["summary"], -1) {
+				if !figures[name+" "+l[1]] {
+					t.Errorf("%s: %s has no label %s", r.Alert, name, l[1])
+				}
+			}
+		}
+		if metrics == 0 {
+			t.Errorf("%s speaks of nothing", r.Alert)
+		}
+	}
+	for _, need := range []string{"RolloutStuck", "RolloutHalted", "RoleExpiring", "HookFailing", "PublishFailing", "Silence"} {
+		if !seen["Candor"+need] {
+			t.Errorf("there is no rule Candor%s", need)
+		}
+	}
+}
