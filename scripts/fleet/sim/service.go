@@ -1,0 +1,155 @@
+package sim
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/candor-ota/candor/manifests"
+	policy "github.com/candor-ota/candor/manifests/rollout"
+	"github.com/candor-ota/candor/manifests/verdict"
+	"github.com/candor-ota/candor/manifests/vote"
+	"github.com/candor-ota/candor/server/rollout"
+	"github.com/candor-ota/candor/server/votes"
+)
+
+// service is the engine, with the votes that it judges by.
+type service struct {
+	s       *Scenario
+	random  *rand.Rand
+	release policy.Signed
+	rollout rollout.Rollout
+	begin   time.Time
+	ballots ballots
+	before  verdict.Counts
+	issue   float64   // trial tokens that are asked for in all
+	changed bool      // since the engine looked
+	wake    time.Time // when something comes that it waits for; zero: nothing
+	halted  policy.Rule
+	counter uint64 // of documents
+}
+
+// Those who start the rollout and stand behind all of it.
+var operator = rollout.Person{ID: "operator", Name: "operator"}
+
+// start has an operator start the plan, and everybody who is asked approve it.
+func (v *service) start(s *Scenario, release policy.Signed, begin time.Time, random *rand.Rand) error {
+	grace := s.Plan.Guard.Grace.Duration
+	if grace == 0 {
+		grace = votes.DefaultGrace
+	}
+	optedIn := math.Round(float64(s.Fleet.Size) * s.OptIn)
+	*v = service{s: s, random: random, release: release, begin: begin, ballots: newBallots(grace), issue: optedIn}
+	v.before = s.Truth.before(int64(optedIn), random)
+	plan := s.Plan
+	plan.Product, plan.Build, plan.Channel, plan.Audience = Product, release.Release.Build, channel, policy.Audience{}
+	plan.Advance, plan.Start = policy.Auto, nil
+	if plan.Kind == manifests.KindOptional {
+		plan.Kind = manifests.KindNormal
+	}
+	r := rollout.Rollout{ID: "rollout", Plan: plan, Release: release.Reference, State: rollout.Draft, Author: operator, Changed: begin}
+	most := slices.MaxFunc(plan.Stages, func(a, b policy.Stage) int { return int(a.Approvals) - int(b.Approvals) })
+	for i := range most.Approvals {
+		p := rollout.Person{ID: fmt.Sprintf("colleague %d", i+1)}
+		r.Approvals = append(r.Approvals, rollout.Approval{Person: p, At: manifests.At(begin), UpTo: len(plan.Stages) - 1})
+	}
+	var err error
+	v.rollout, err = r.Apply(rollout.Start, rollout.Facts{Evidence: v.evidence(begin), Now: begin, By: operator})
+	if err != nil {
+		return fmt.Errorf("start the rollout: %w", err)
+	}
+	return nil
+}
+
+// document is what handsets see.
+func (v *service) document() *policy.Document {
+	v.counter++
+	r := &v.rollout
+	return &policy.Document{Spec: policy.Spec, Product: Product, Counter: v.counter, Rollouts: []policy.Rollout{{
+		ID: r.ID, Release: r.Release, Build: r.Plan.Build, Channel: r.Plan.Channel, State: r.State, Stage: r.Stage,
+		Share: r.Share(), Kind: r.Plan.Kind, Deferral: r.Plan.Deferral, Window: r.Plan.Window, Reason: r.Reason,
+	}}}
+}
+
+// attempt counts the attempt of a handset. By itself it neither halts nor opens
+// anything before it is due, so the engine need not look.
+func (v *service) attempt(now time.Time) { v.ballots.attempt(now) }
+
+// trial counts the trial of a handset, and those that the attacker adds to
+// keep his share; it tells how many these are.
+func (v *service) trial(healthy bool) (dishonest int64) {
+	v.changed = true
+	v.cast(healthy)
+	share := v.s.Poison.Share
+	for more := share / (1 - share); more > 0; more-- {
+		if v.random.Float64() < more {
+			v.cast(v.s.Poison.Says == vote.InstalledHealthy)
+			dishonest++
+		}
+	}
+	return dishonest
+}
+
+func (v *service) cast(healthy bool) {
+	reason := vote.None
+	if !healthy {
+		reason = v.s.Truth.reason(v.random)
+	}
+	v.ballots.trial(reason)
+}
+
+// issued is how many trial tokens were given out: every handset whose owner
+// opted in asks once, within a time from its first poll, in the share or not.
+func (v *service) issued(since time.Duration) int64 {
+	a, b := v.s.Poll.Every.Seconds()+v.s.Poll.Jitter.Seconds()/2, max(v.s.Report.TokenWithin.Seconds(), 1)
+	x := min(since.Seconds(), a+b)
+	// The sum of two even waits: the area of a rectangle below a diagonal.
+	corner := func(d float64) float64 { return max(d, 0) * max(d, 0) / 2 }
+	return int64(v.issue * min(1, (corner(x)-corner(x-a)-corner(x-b))/(a*b)))
+}
+
+func (v *service) evidence(now time.Time) rollout.Evidence {
+	counts := v.ballots.counts
+	counts.Issued = v.issued(now.Sub(v.begin))
+	return rollout.Evidence{
+		Release: v.release.Release, ApprovalShare: manifests.WholeFleet,
+		Votes: verdict.Evidence{Counts: counts, Before: &v.before},
+	}
+}
+
+// look has the engine decide, and tells whether it acted. It is not asked
+// again before it can answer otherwise.
+func (v *service) look(now time.Time) bool {
+	if v.ballots.advance(now) {
+		v.changed = true
+	}
+	if !v.changed && (v.wake.IsZero() || now.Before(v.wake)) {
+		return false
+	}
+	v.changed, v.wake = false, time.Time{}
+	d := rollout.Next(&v.rollout, v.evidence(now), now)
+	for _, w := range d.Waits {
+		if w.Until.After(now) && (v.wake.IsZero() || w.Until.Before(v.wake)) {
+			v.wake = w.Until
+		}
+	}
+	if d.Action == "" {
+		return false
+	}
+	for _, f := range d.Verdict.Findings {
+		if d.Action == rollout.Halt && f.Outcome == verdict.Halt && !f.Reports && v.halted == "" {
+			v.halted = f.Rule
+		}
+	}
+	v.rollout = v.rollout.Decided(d, now)
+	v.rollout.Changed = now
+	v.changed = true // the next stage is judged by other limits
+	return true
+}
+
+// settled tells whether no more votes or times to wait for are known.
+func (v *service) settled(now time.Time) bool {
+	return !v.changed && v.wake.IsZero() && v.ballots.counts.Due == v.ballots.counts.Attempts && v.issued(now.Sub(v.begin)) >= int64(v.issue)
+}
