@@ -74,9 +74,15 @@ func (o *options) status(cmd *cobra.Command, h *handset.Handset) error {
 	for _, w := range r.Warnings {
 		words += "\nWARNING: " + w
 	}
-	if r.Reporting {
+	switch {
+	case r.Reporting && r.Lab:
+		words += "\nThis handset is in lab mode and reports by name; see `lab show`."
+	case r.Reporting:
 		words += "\nOutcomes of updates are reported, as the owner asked; see `consent show`."
-	} else {
+	default:
+		if r.Lab {
+			words += "\nThis handset is in lab mode, but cannot report; see `lab show`."
+		}
 		words += "\nNothing is reported: no request beyond static files leaves this handset."
 	}
 	return o.print(cmd, r, words)

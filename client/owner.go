@@ -26,7 +26,11 @@ func consentCommand(o *options) *cobra.Command {
 			if err := h.OptIn(cmd.Context()); err != nil {
 				return err
 			}
-			return o.print(cmd, map[string]bool{"reporting": true}, "Outcomes of updates are reported from now on. `consent off` ends it and deletes the enrolment.")
+			words := "Outcomes of updates are reported from now on. `consent off` ends it and deletes the enrolment."
+			if h.Lab().On {
+				words += "\nThis handset is in lab mode: it reports by name until `lab off`."
+			}
+			return o.print(cmd, map[string]bool{"reporting": true}, words)
 		}),
 		act("off", "Report nothing, delete the enrolment and the keys", func(cmd *cobra.Command, h *handset.Handset) error {
 			if err := h.OptOut(cmd.Context()); err != nil {
@@ -39,6 +43,9 @@ func consentCommand(o *options) *cobra.Command {
 			words := "Reports are off."
 			if h.Reporting() {
 				words = "Reports are on."
+				if h.Lab().On {
+					words = "Reports are on, by name: this handset is in lab mode."
+				}
 			}
 			for _, s := range sent {
 				words += "\n" + s.String()

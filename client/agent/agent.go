@@ -35,8 +35,9 @@ type Reporter interface {
 	Send(ctx context.Context) error
 	// Acknowledged tells whether a queued vote was counted, or never will be.
 	Acknowledged(ref vote.Ref, class vote.Class) bool
-	// Next is when something becomes due; zero when nothing waits.
-	Next() time.Time
+	// ByName has trials and regressions reported by name from now on, and
+	// nothing as a vote; or ends that. Repeating it changes nothing.
+	ByName(on bool) error
 }
 
 // Blobs streams published blobs; *fetch.Client is one.
@@ -64,7 +65,7 @@ type Agent struct {
 	Device  Device
 	Reports Reporter
 	Log     *slog.Logger
-	Disk    disk.Disk // of the journal and of reading slots back; nil: this machine's
+	Disk    disk.Disk // of the agent's own files and of reading slots back; nil: this machine's
 	// Receipts is the owner's log. What it cannot take is logged and stops
 	// nothing; nil: nothing is noted.
 	Receipts Receipts
@@ -89,7 +90,7 @@ func (a *Agent) Start() error {
 		return fmt.Errorf("agent state: %w", err)
 	}
 	var err error
-	if a.secret, err = loadSecret(filepath.Join(a.Config.State, "secret")); err != nil {
+	if a.secret, err = loadSecret(a.Disk, filepath.Join(a.Config.State, "secret")); err != nil {
 		return err
 	}
 	if err := a.loadMemory(); err != nil {
@@ -97,6 +98,10 @@ func (a *Agent) Start() error {
 	}
 	if err := a.loadJournal(); err != nil {
 		return err
+	}
+	// Memory has the last word on lab mode, as off is where a damaged one leads.
+	if err := a.Reports.ByName(a.labID() != nil); err != nil {
+		a.Log.Warn("reports do not follow lab mode yet", "reason", err)
 	}
 	a.now = a.clock()
 	if err := a.noteReboot(); err != nil {

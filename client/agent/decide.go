@@ -2,7 +2,6 @@ package agent
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -63,9 +62,7 @@ func (a *Agent) handset() (*rollout.Handset, error) {
 		Build: running.Build, Label: running.Label, Floor: a.mem.Floor,
 		Consent: byBuild(a.mem.Consent, same), Failures: byBuild(a.mem.Failures, same), HaltedSeen: a.mem.halted(),
 		RetryByHand: a.mem.Wish.Retry, Wish: a.mem.Wish.rollout(), Conditions: conditions,
-	}
-	if id, err := hex.DecodeString(a.mem.Lab); err == nil && len(id) == 32 {
-		h.Lab = (*[32]byte)(id)
+		Lab: a.labID(),
 	}
 	return h, nil
 }

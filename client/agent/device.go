@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/candor-ota/candor/client/disk"
 	"github.com/candor-ota/candor/manifests/rollout"
 )
 
@@ -40,7 +41,7 @@ func (d *DeviceFile) read() (deviceState, error) {
 	if d.Path == "" {
 		return s, nil
 	}
-	if _, err := loadJSON(d.Path, 4096, &s); err != nil {
+	if _, err := loadJSON(disk.OS{}, d.Path, 4096, &s); err != nil {
 		return s, fmt.Errorf("device file: %w", err)
 	}
 	return s, nil

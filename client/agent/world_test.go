@@ -149,6 +149,7 @@ type reports struct {
 	said             []string
 	votes            []vote.Vote
 	before           func(class vote.Class)
+	byName           bool
 }
 
 func (r *reports) Enabled() bool { return r.on }
@@ -166,7 +167,7 @@ func (r *reports) Report(ref vote.Ref, class vote.Class, v vote.Vote, _ time.Dur
 }
 func (r *reports) Send(context.Context) error             { return nil }
 func (r *reports) Acknowledged(vote.Ref, vote.Class) bool { return r.acknowledged }
-func (r *reports) Next() time.Time                        { return time.Time{} }
+func (r *reports) ByName(on bool) error                   { r.byName = on; return nil }
 
 // world is one handset that runs build 41 of epoch 1, and all around it.
 type world struct {

@@ -29,8 +29,9 @@ type Report struct {
 	Head       string            `json:"head,omitempty"`     // of the chain of rollouts, to compare with another handset's
 	Warnings   []string          `json:"warnings,omitempty"` // about the maker and the way to him
 	Reporting  bool              `json:"reporting"`
-	Waiting    bool              `json:"waiting"`    // reports are not sent yet
-	Downloaded int64             `json:"downloaded"` // bytes of images, since the handset was made
+	Lab        bool              `json:"lab,omitempty"` // in lab mode: reports leave by name
+	Waiting    bool              `json:"waiting"`       // reports are not sent yet
+	Downloaded int64             `json:"downloaded"`    // bytes of images, since the handset was made
 }
 
 // Report tells what runs and why nothing else happens.
@@ -45,13 +46,19 @@ func (h *Handset) Report() (Report, error) {
 	}
 	return Report{
 		Product: h.Config.Product, Build: m.Build, Version: m.Version, Slot: slot, Status: h.agent.Status(), Head: h.agent.Head(), Warnings: h.agent.Warnings(),
-		Reporting: h.outbox.Enabled(), Waiting: !h.outbox.Next().IsZero(), Downloaded: h.agent.Downloaded(),
+		Reporting: h.outbox.Enabled(), Lab: h.inLab(), Waiting: !h.outbox.Next().IsZero(), Downloaded: h.agent.Downloaded(),
 	}, nil
 }
 
 // OptIn lets outcomes be reported, on the word of the factory credential. The
 // service is told now, or at a later poll if it cannot be reached.
 func (h *Handset) OptIn(ctx context.Context) error {
+	return h.enrol(ctx, h.outbox.OptIn)
+}
+
+// enrol takes the owner's word with the factory credential, and tells the
+// service.
+func (h *Handset) enrol(ctx context.Context, word func(credentialPEM []byte) error) error {
 	if h.Config.Credential == "" {
 		return errors.New(`the configuration names no "credential"; reports need the one that the factory put on the handset`)
 	}
@@ -59,7 +66,7 @@ func (h *Handset) OptIn(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("factory credential: %w", err)
 	}
-	if err := h.outbox.OptIn(pem); err != nil {
+	if err := word(pem); err != nil {
 		return err
 	}
 	if err := h.outbox.Enrol(ctx); err != nil {
@@ -74,7 +81,7 @@ func (h *Handset) OptIn(ctx context.Context) error {
 // OptOut ends it and forgets.
 func (h *Handset) OptOut(ctx context.Context) error { return h.outbox.OptOut(ctx) }
 
-// Reporting tells whether outcomes are reported.
+// Reporting tells whether outcomes are reported, as votes or by name.
 func (h *Handset) Reporting() bool { return h.outbox.Enabled() }
 
 // Sent gives every report that was sent, to the letter.

@@ -18,13 +18,16 @@
 //     offline are set apart again.
 //   - A trial leaves only after its attempt was counted, or if no attempt was
 //     ever reported (AMENDMENTS H6).
+//   - In lab mode (ByName), which the owner orders too, nothing is a vote: no token
+//     is asked for, and trials and regressions leave at once, signed with the
+//     device key (AMENDMENTS H5). What waited in the other form is destroyed.
 //   - The owner can read every vote that was sent, to the letter. No request
 //     leaves before the owner's receipt (package receipts) holds it.
 //
 // Files, replaced durably, in a directory of mode 0700:
 //
 //	identity.json  consent, device key, credential, withdrawals that wait
-//	queue.json     tokens and votes, per release and class
+//	queue.json     tokens and votes, or reports by name, per release and class
 //	sent.json      what was sent, for the owner; no nonce, no key
 //
 // Failure. What may go away (network, 5xx, busy, a login page of some hotel) is

@@ -18,6 +18,7 @@ import (
 // identity is everything by which the service could know the handset.
 type identity struct {
 	Consent     *consent     `json:"consent,omitempty"` // nil: reporting is off
+	ByName      bool         `json:"byName,omitempty"`  // in lab mode; no vote is cast
 	Withdrawals []withdrawal `json:"withdrawals,omitempty"`
 }
 
@@ -28,6 +29,7 @@ type consent struct {
 	Key        seed   `json:"credentialKey"`
 	Asked      bool   `json:"asked,omitempty"` // an enrolment was sent, whatever became of it
 	Enrolled   bool   `json:"enrolled,omitempty"`
+	LabOnly    bool   `json:"labOnly,omitempty"` // ends with lab mode: the owner agreed to no votes
 	Refused    string `json:"refused,omitempty"` // why enrolling is given up
 	Wait       wait   `json:"wait,omitzero"`
 }
@@ -54,50 +56,58 @@ func (c *consent) deviceKey() vote.DeviceKey {
 // credential in PEM: the handset's certificate, optionally that of its batch
 // CA, and the private key. A device key is made; Send, or Enrol, enrols it.
 // It makes no request. Repeating it changes nothing, unless the enrolment was
-// refused: then it is tried anew.
+// refused: then it is tried anew. In lab mode votes wait for its end.
 func (o *Outbox) OptIn(credentialPEM []byte) error {
-	chain, key, err := parseCredential(credentialPEM)
+	next, err := o.credential(credentialPEM)
 	if err != nil {
-		return fmt.Errorf("opt in: factory credential: %w", err)
+		return fmt.Errorf("opt in: %w", err)
 	}
-	if len(o.identity.Withdrawals) >= maxWithdrawals {
-		return fmt.Errorf("opt in: the service has to be told of %d withdrawals first; connect the handset and let it poll", maxWithdrawals)
-	}
-	next := consent{Credential: chain, Key: key}
 	if c := o.identity.Consent; c != nil {
-		if c.Refused == "" {
+		switch {
+		case c.Refused != "":
+			next.Device, next.Asked = c.Device, c.Asked
+		case c.LabOnly:
+			next = *c
+			next.LabOnly = false
+		default:
 			return nil
 		}
-		next.Device, next.Asked = c.Device, c.Asked
 	} else if _, err := io.ReadFull(o.options.Random, next.Device[:]); err != nil {
 		return fmt.Errorf("opt in: make the device key: %w", err)
 	}
 	if err := o.note(receipts.Entry{Kind: receipts.ReportsOn}); err != nil {
 		return fmt.Errorf("opt in: %w", err)
 	}
-	before := o.identity.Consent
+	before := o.identity
 	o.identity.Consent = &next
 	if err := o.saveIdentity(); err != nil {
-		o.identity.Consent = before
+		o.identity = before
 		return fmt.Errorf("opt in: %w", err)
 	}
 	return nil
 }
 
-// OptOut turns reporting off at once: keys, tokens and waiting votes are
-// destroyed, durably, before it makes any request. Then it tells the service to
-// delete the enrolment. An error that wraps ErrWithdrawal means only that the
-// service could not be told yet; Send goes on trying.
+// credential reads a factory credential for an enrolment that is to be made.
+func (o *Outbox) credential(credentialPEM []byte) (consent, error) {
+	chain, key, err := parseCredential(credentialPEM)
+	if err != nil {
+		return consent{}, fmt.Errorf("factory credential: %w", err)
+	}
+	if len(o.identity.Withdrawals) >= maxWithdrawals {
+		return consent{}, fmt.Errorf("the service has to be told of %d withdrawals first; connect the handset and let it poll", maxWithdrawals)
+	}
+	return consent{Credential: chain, Key: key}, nil
+}
+
+// OptOut turns reporting off at once, by name too: keys, tokens and waiting
+// reports are destroyed, durably, before it makes any request. Then it tells
+// the service to delete the enrolment. An error that wraps ErrWithdrawal means
+// only that the service could not be told yet; Send goes on trying.
 func (o *Outbox) OptOut(ctx context.Context) error {
 	var unnoted error
-	if c := o.identity.Consent; c != nil {
+	if o.identity.Consent != nil {
 		before := o.identity
-		o.identity.Consent = nil
-		if c.Asked {
-			w := withdrawal{Request: vote.WithdrawRequest{DeviceKey: c.deviceKey()}}
-			w.Request.Sign(c.device())
-			o.identity.Withdrawals = append(slices.Clone(before.Withdrawals), w)
-		}
+		o.resign()
 		if err := o.saveIdentity(); err != nil {
 			o.identity = before
 			return fmt.Errorf("opt out: %w", err)
@@ -107,10 +117,31 @@ func (o *Outbox) OptOut(ctx context.Context) error {
 	if err := o.destroy(); err != nil {
 		return fmt.Errorf("opt out: %w", err)
 	}
+	return errors.Join(o.Withdraw(ctx), unnoted)
+}
+
+// resign drops the consent with its keys, and signs the withdrawal before, if
+// the service may know of the enrolment. The caller saves.
+func (o *Outbox) resign() {
+	c := o.identity.Consent
+	if c == nil {
+		return
+	}
+	o.identity.Consent = nil
+	if c.Asked {
+		w := withdrawal{Request: vote.WithdrawRequest{DeviceKey: c.deviceKey()}}
+		w.Request.Sign(c.device())
+		o.identity.Withdrawals = append(slices.Clone(o.identity.Withdrawals), w)
+	}
+}
+
+// Withdraw tells the service now to delete the enrolments that were given up.
+// An error that wraps ErrWithdrawal means that Send goes on trying.
+func (o *Outbox) Withdraw(ctx context.Context) error {
 	for i := range o.identity.Withdrawals {
 		o.identity.Withdrawals[i].Wait.Until = 0
 	}
-	return errors.Join(o.withdraw(ctx), unnoted)
+	return o.withdraw(ctx)
 }
 
 // destroy drops what must not outlive the consent: the queue, and what is left

@@ -94,10 +94,14 @@ func Open(o Options) (*Outbox, error) {
 		load(out.path(queueFile), &out.queue),
 		load(out.path(sentFile), &out.sent),
 	)
-	if err == nil && !out.Enabled() && len(out.queue.Entries) > 0 {
+	if err == nil && !out.Enabled() && len(out.queue.Entries)+len(out.queue.Named) > 0 {
 		// The power was cut while the owner opted out, or the identity is lost.
 		out.queue = queue{}
 		err = errors.Join(out.saveQueue(), out.note(receipts.Entry{Kind: receipts.ReportsOff, Why: "Reporting was found off; what waited was destroyed."}))
+	}
+	if named := out.identity.ByName; err == nil && (named && len(out.queue.Entries) > 0 || !named && len(out.queue.Named) > 0) {
+		out.queue = queue{} // the power was cut while the form of reports changed
+		err = out.saveQueue()
 	}
 	return out, err
 }
@@ -113,14 +117,26 @@ func (o *Outbox) now() time.Time {
 	return time.Now()
 }
 
-// Enabled tells whether the owner has turned reporting on.
+// Enabled tells whether the owner has turned reporting on, as votes or by name.
 func (o *Outbox) Enabled() bool { return o.identity.Consent != nil }
 
-// Sent lists the votes that were sent, oldest first; the last 512 are kept,
+// votes tells whether reports leave as votes.
+func (o *Outbox) votes() bool {
+	c := o.identity.Consent
+	return c != nil && !c.LabOnly && !o.identity.ByName
+}
+
+// sends tells whether an enrolment, and what it permits, is to be sent.
+func (o *Outbox) sends() bool {
+	c := o.identity.Consent
+	return c != nil && c.Refused == "" && (o.identity.ByName || !c.LabOnly)
+}
+
+// Sent lists the reports that were sent, oldest first; the last 512 are kept,
 // also after reporting was turned off.
 func (o *Outbox) Sent() []Sent { return slices.Clone(o.sent.Votes) }
 
-// Waiting counts the votes that are queued and not settled.
+// Waiting counts the reports that are queued and not settled.
 func (o *Outbox) Waiting() int {
 	n := 0
 	for i := range o.queue.Entries {
@@ -128,10 +144,15 @@ func (o *Outbox) Waiting() int {
 			n++
 		}
 	}
+	for i := range o.queue.Named {
+		if o.queue.Named[i].State == waiting {
+			n++
+		}
+	}
 	return n
 }
 
-// Refused lists, in words, the votes that will never be counted, and why; the
+// Refused lists, in words, the reports that will never be counted, and why; the
 // enrolment stands first if the service refused it.
 func (o *Outbox) Refused() []string {
 	var out []string
@@ -143,15 +164,20 @@ func (o *Outbox) Refused() []string {
 			out = append(out, e.String()+": "+e.Reason)
 		}
 	}
+	for i := range o.queue.Named {
+		if n := &o.queue.Named[i]; n.State == refused {
+			out = append(out, n.String()+": "+n.Reason)
+		}
+	}
 	return out
 }
 
 // Prepare has the tokens of a release asked for, at one random moment within a
 // time from now. It makes no request; Send does. Calling it again changes
-// nothing. With reporting off, or for a release that takes no votes, it does
-// nothing.
+// nothing. With reporting off, in lab mode, or for a release that takes no
+// votes, it does nothing.
 func (o *Outbox) Prepare(_ context.Context, ref vote.Ref, rules manifests.VoteRules, within time.Duration) error {
-	if !o.Enabled() || rules.Primary == nil {
+	if !o.votes() || rules.Primary == nil {
 		return nil
 	}
 	at := o.after(within)
@@ -179,7 +205,9 @@ func (o *Outbox) Prepare(_ context.Context, ref vote.Ref, rules manifests.VoteRu
 
 // Report queues a vote, to be sent at a random moment within a time from now.
 // It is durable when Report returns. A release takes one vote of each class:
-// further ones are dropped silently.
+// further ones are dropped silently. In lab mode a trial or a regression is
+// queued as a report by name instead, to be sent at once; other classes are
+// dropped.
 func (o *Outbox) Report(ref vote.Ref, class vote.Class, v vote.Vote, within time.Duration) error {
 	if err := v.Validate(class); err != nil {
 		return fmt.Errorf("report %s of %s: %w", class, ref, err)
@@ -189,6 +217,9 @@ func (o *Outbox) Report(ref vote.Ref, class vote.Class, v vote.Vote, within time
 		return ErrOff
 	case c.Refused != "":
 		return fmt.Errorf("report %s of %s: %w (%s)", class, ref, ErrEnrolment, c.Refused)
+	}
+	if !o.votes() {
+		return o.reportNamed(ref, class, v)
 	}
 	e := o.queue.find(ref, class)
 	if e == nil {

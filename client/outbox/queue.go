@@ -13,6 +13,7 @@ import (
 // queue is what waits, and what became of it. Times are Unix milliseconds.
 type queue struct {
 	Entries []entry `json:"entries,omitempty"`
+	Named   []named `json:"named,omitempty"` // in lab mode
 	// Pause holds everything back while the service cannot be reached.
 	Pause wait `json:"pause,omitzero"`
 }

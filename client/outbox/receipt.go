@@ -22,6 +22,18 @@ func (o *Outbox) note(e receipts.Entry) error {
 	return o.options.Receipts.Append(e)
 }
 
+// noteNamed notes a report by name to the letter.
+func (o *Outbox) noteNamed(r *vote.LabReport) error {
+	if o.options.Receipts == nil {
+		return nil
+	}
+	body, err := strict.Canonical(r)
+	if err != nil {
+		return err
+	}
+	return o.options.Receipts.AppendOnce(receipts.Entry{Kind: receipts.NamedSent, Build: r.Build, Sent: string(body)})
+}
+
 // noteVote notes everything that a vote says. It is taken from the request
 // itself, so that no field can be sent and not shown.
 func (o *Outbox) noteVote(r *vote.CastRequest) error {

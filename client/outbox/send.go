@@ -12,18 +12,21 @@ import (
 	"github.com/candor-ota/candor/manifests/vote"
 )
 
-// Send sends what is due: withdrawals, the enrolment, requests for tokens,
-// votes. With reporting off and no withdrawal waiting it makes no request.
+// Send sends what is due: withdrawals, the enrolment, requests for tokens and
+// votes, or in lab mode reports by name. With reporting off and no withdrawal waiting it makes no request.
 // What fails waits for its next time; the errors say what did, and none of them
 // keeps an update from going on.
 func (o *Outbox) Send(ctx context.Context) error {
 	err := o.withdraw(ctx)
 	c := o.identity.Consent
-	if c == nil || c.Refused != "" {
+	if !o.sends() {
 		return err
 	}
 	if !c.Enrolled && o.due(c.Wait.Until) {
 		err = errors.Join(err, o.Enrol(ctx))
+	}
+	if c.Enrolled && o.identity.ByName {
+		return errors.Join(err, o.sendNamed(ctx))
 	}
 	if !c.Enrolled || !o.due(o.queue.Pause.Until) {
 		return err
@@ -178,14 +181,16 @@ func (o *Outbox) cast(ctx context.Context, e *entry) error {
 	if err := o.noteVote(&r); err != nil {
 		return fmt.Errorf("vote %s: %w", e, err)
 	}
-	if err := o.record(e, false); err != nil {
+	sent := Sent{Product: e.Product, Build: e.Build, Class: e.Class, Vote: *e.Vote}
+	if err := o.record(sent); err != nil {
 		return err
 	}
 	_, err = o.unknown.send(ctx, "v1/votes", &r, http.StatusNoContent)
 	switch reason, isFinal := verdict(err); {
 	case err == nil:
 		o.queue.Pause = wait{}
-		if err := o.record(e, true); err != nil {
+		sent.Counted = true
+		if err := o.record(sent); err != nil {
 			return err
 		}
 		e.settle(counted, "")
@@ -231,11 +236,14 @@ func (o *Outbox) Next() time.Time {
 	for _, w := range o.identity.Withdrawals {
 		times = append(times, o.moment(w.Wait.Until))
 	}
-	if c := o.identity.Consent; c != nil && c.Refused == "" {
-		if c.Enrolled {
-			times = append(times, o.queueTimes()...)
-		} else {
+	if c := o.identity.Consent; o.sends() {
+		switch {
+		case !c.Enrolled:
 			times = append(times, o.moment(c.Wait.Until))
+		case o.identity.ByName:
+			times = append(times, o.namedTimes()...)
+		default:
+			times = append(times, o.queueTimes()...)
 		}
 	}
 	if len(times) == 0 {

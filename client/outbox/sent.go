@@ -9,13 +9,15 @@ import (
 
 const maxSent = 512
 
-// Sent is one vote as it left the handset, without nonce and MAC.
+// Sent is one report as it left the handset: a vote without nonce and MAC, or
+// in lab mode a report by name.
 type Sent struct {
 	At      manifests.Time    `json:"at"` // of the first try
 	Product manifests.Product `json:"product"`
 	Build   manifests.Build   `json:"build"`
 	Class   vote.Class        `json:"class"`
 	Vote    vote.Vote         `json:"vote"`
+	ByName  bool              `json:"byName,omitempty"`
 	Counted bool              `json:"counted"` // the service acknowledged it
 }
 
@@ -29,6 +31,9 @@ func (s Sent) String() string {
 	if s.Counted {
 		state = "counted"
 	}
+	if s.ByName {
+		state = "by name, " + state
+	}
 	return fmt.Sprintf("%s %s of %s build %d: %s (%s)", s.At, s.Class, s.Product, s.Build, body, state)
 }
 
@@ -37,21 +42,20 @@ type log struct {
 	Votes []Sent `json:"votes,omitempty"`
 }
 
-// record notes that a vote is about to leave, or that it was counted.
-func (o *Outbox) record(e *entry, counted bool) error {
+// record notes that a report is about to leave, or that it was counted.
+func (o *Outbox) record(r Sent) error {
 	for i := range o.sent.Votes {
 		s := &o.sent.Votes[i]
-		if s.Product == e.Product && s.Build == e.Build && s.Class == e.Class && s.Vote == *e.Vote && !s.Counted {
-			if !counted {
+		if s.Product == r.Product && s.Build == r.Build && s.Class == r.Class && s.Vote == r.Vote && s.ByName == r.ByName && !s.Counted {
+			if !r.Counted {
 				return nil
 			}
 			s.Counted = true
 			return o.saveSent()
 		}
 	}
-	o.sent.Votes = append(o.sent.Votes, Sent{
-		At: manifests.At(o.now()), Product: e.Product, Build: e.Build, Class: e.Class, Vote: *e.Vote, Counted: counted,
-	})
+	r.At = manifests.At(o.now())
+	o.sent.Votes = append(o.sent.Votes, r)
 	if extra := len(o.sent.Votes) - maxSent; extra > 0 {
 		o.sent.Votes = o.sent.Votes[extra:]
 	}

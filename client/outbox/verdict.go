@@ -62,7 +62,11 @@ func aboutService(err error) bool {
 // backoff gives the wait after one more failure: at random up to a bound that
 // doubles (full jitter, but for a tenth), and never less than the service asked for.
 func (o *Outbox) backoff(before wait, err error) wait {
-	bound := min(o.options.Retry<<min(before.Failures, 16), maxRetry)
+	most := maxRetry
+	if o.identity.ByName {
+		most = maxUrgent
+	}
+	bound := min(o.options.Retry<<min(before.Failures, 16), most)
 	rest := bound/10 + min(max(o.options.Delay(bound-bound/10), 0), bound-bound/10)
 	var p *Problem
 	var s *strayError

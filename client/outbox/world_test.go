@@ -8,6 +8,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/json"
 	"encoding/pem"
+	"fmt"
 	"io"
 	"math/big"
 	"net/http"
@@ -49,6 +50,7 @@ type service struct {
 	enrolled map[vote.DeviceKey]bool
 	issued   map[string]vote.Blinded
 	spent    map[vote.Nullifier]vote.MAC
+	named    map[string]vote.Vote // reports by name, by device key, release and class
 	seen     []asked
 	// before sees each request first; true means that it answered.
 	before func(http.ResponseWriter, *http.Request, []byte) bool
@@ -95,6 +97,10 @@ func (s *service) answer(w http.ResponseWriter, path string, body []byte) string
 		return s.issue(w, body)
 	case "/v1/votes":
 		return s.count(w, body)
+	case "/v1/lab-reports":
+		if code := s.hear(body); code != "" {
+			return code
+		}
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return ""
@@ -127,6 +133,24 @@ func (s *service) issue(w http.ResponseWriter, body []byte) string {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	json.NewEncoder(w).Encode(answer)
+	return ""
+}
+
+func (s *service) hear(body []byte) string {
+	r, err := vote.ParseLab(body)
+	switch {
+	case err != nil:
+		return api.CodeBadRequest
+	case !s.enrolled[r.DeviceKey]:
+		return api.CodeNotEnrolled
+	case !r.Signed():
+		return api.CodeBadCredential
+	}
+	id := fmt.Sprint(r.DeviceKey, r.Ref(), r.Class)
+	if before, ok := s.named[id]; ok && before != r.Vote {
+		return api.CodeAlreadyVoted
+	}
+	s.named[id] = r.Vote
 	return ""
 }
 
@@ -183,7 +207,7 @@ type handset struct {
 
 func newHandset(t *testing.T) *handset {
 	t.Helper()
-	s := &service{t: t, master: master, enrolled: map[vote.DeviceKey]bool{}, issued: map[string]vote.Blinded{}, spent: map[vote.Nullifier]vote.MAC{}}
+	s := &service{t: t, master: master, enrolled: map[vote.DeviceKey]bool{}, issued: map[string]vote.Blinded{}, spent: map[vote.Nullifier]vote.MAC{}, named: map[string]vote.Vote{}}
 	s.Server = httptest.NewTLSServer(s)
 	t.Cleanup(s.Close)
 	h := &handset{t: t, service: s, dir: t.TempDir(), now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}

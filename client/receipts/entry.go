@@ -29,6 +29,9 @@ const (
 	TokenAsked  Kind = "token-asked" // a request that says that this handset exists
 	VoteSent    Kind = "vote-sent"   // Sent holds it to the letter
 	Withdrawal  Kind = "withdrawal"  // the service deleted the enrolment
+	LabOn       Kind = "lab-on"      // the owner put the handset in lab mode
+	LabOff      Kind = "lab-off"     // and took it out: the lab id is destroyed
+	NamedSent   Kind = "named-sent"  // a report by name; Sent holds it to the letter
 	Warning     Kind = "warning"     // about the maker and the way to him
 	Anchor      Kind = "anchor"      // stands for entries that are gone
 	PowerCut    Kind = "power-cut"   // an unfinished line was taken away
@@ -36,7 +39,7 @@ const (
 
 var kinds = []Kind{
 	Started, Installed, RolledBack, FellBack, Failed, CalledOff, LabelChange, Accepted, Declined, Wish,
-	ReportsOn, ReportsOff, Enrolment, TokenAsked, VoteSent, Withdrawal, Warning, Anchor, PowerCut,
+	ReportsOn, ReportsOff, Enrolment, TokenAsked, VoteSent, Withdrawal, LabOn, LabOff, NamedSent, Warning, Anchor, PowerCut,
 }
 
 // Asker is who made something happen now.
@@ -68,7 +71,7 @@ type Entry struct {
 	Planned int64          `json:"planned,omitempty"` // bytes, before it began
 	Spent   int64          `json:"spent,omitempty"`   // bytes, when it ended
 
-	Sent    string   `json:"sent,omitempty"` // of a vote: the request's JSON without nonce and MAC
+	Sent    string   `json:"sent,omitempty"` // the request's JSON; of a vote without nonce and MAC
 	Dropped *Dropped `json:"dropped,omitempty"`
 
 	Prev manifests.SHA256 `json:"prev"`
