@@ -163,7 +163,7 @@ func stagesInWords(plan *rollout.Plan) string {
 	if len(plan.Stages) == 1 {
 		return fmt.Sprintf("one stage of %s", first)
 	}
-	return fmt.Sprintf("%d stages from %s to %s, %s of soak", len(plan.Stages), first, last, span(soak))
+	return fmt.Sprintf("%d stages from %s to %s, %s of soak", len(plan.Stages), first, last, manifests.Duration{Duration: soak})
 }
 
 // stageList reads the stages of an answer.

@@ -104,10 +104,10 @@ func outlookLines(x *api.Rollout) []string {
 
 // stageLines are the stages, the present one marked.
 func stageLines(x *api.Rollout) ([]string, error) {
-	rows := [][]string{{"  STAGE", "SHARE", "SOAK", "VOTES", "PEOPLE", "RULED OUT"}}
-	count := func(n *int, otherwise string) string {
+	rows := [][]string{{"  STAGE", "SHARE", "SOAK", "MIN VOTES", "PEOPLE", "RULED OUT"}}
+	count := func(n *int) string {
 		if n == nil || *n == 0 {
-			return otherwise
+			return ""
 		}
 		return number(int64(*n))
 	}
@@ -120,7 +120,7 @@ func stageLines(x *api.Rollout) ([]string, error) {
 		if s.PassPPM != nil && *s.PassPPM != 0 {
 			pass = percent(*s.PassPPM)
 		}
-		rows = append(rows, []string{mark + fmt.Sprint(i+1), percent(s.SharePPM), s.Soak, count(s.MinVotes, "any"), count(s.Approvals, ""), pass})
+		rows = append(rows, []string{mark + fmt.Sprint(i+1), percent(s.SharePPM), s.Soak, count(s.MinVotes), count(s.Approvals), pass})
 	}
 	return table(rows)
 }
@@ -139,7 +139,7 @@ func peopleLines(x *api.Rollout) []string {
 		lines = append(lines, words)
 	}
 	if n := x.MissingApprovals; n != nil && *n > 0 {
-		lines = append(lines, fmt.Sprintf("the next stage lacks the word of %d more", *n))
+		lines = append(lines, fmt.Sprintf("stage %d lacks the word of %d more", x.Stage+2, *n))
 	}
 	if w := x.Resume; w != nil {
 		lines = append(lines, fmt.Sprintf("%s wants to resume it; somebody else has to approve that: %s", w.By.Name, text(w.Reason)))
@@ -173,15 +173,19 @@ func (r *rollouts) timelineCommand() *cobra.Command {
 
 // entryLines tell one change: who, what, why, where it led and what was known.
 func entryLines(e *api.TimelineEntry) []string {
-	head := fmt.Sprintf("%s  %-10s %s", moment(e.At), strings.TrimPrefix(e.What, "rollout."), e.Who)
+	d := map[string]any{}
+	if e.Detail != nil {
+		d = *e.Detail
+	}
+	what := strings.TrimPrefix(e.What, "rollout.")
+	if what == "break-glass" {
+		what = fmt.Sprintf("BREAK-GLASS %v", d["action"])
+	}
+	head := fmt.Sprintf("%s  %-9s %s", moment(e.At), what, e.Who)
 	if e.Why != nil {
 		head += ": " + *e.Why
 	}
 	lines := []string{line(head)}
-	if e.Detail == nil {
-		return lines
-	}
-	d := *e.Detail
 	state, _ := d["state"].(string)
 	stage, counted := d["stage"].(float64)
 	ppm, open := d["sharePPM"].(float64)

@@ -116,7 +116,7 @@ func (r *rollouts) stepDone(s *step, done *api.Rollout) error {
 	if err := r.say(done, lines...); err != nil || !waits {
 		return err
 	}
-	return exitError{fmt.Errorf("the wish to resume %s is recorded; somebody else has to say `rollout approve %s` [%s]", done.Id, done.Id, api.CodeApprovalNeeded), exitWaits}
+	return exitError{fmt.Errorf("the wish to resume %s is recorded; somebody else has to say `candor-signer rollout approve %s` [%s]", done.Id, done.Id, api.CodeApprovalNeeded), exitWaits}
 }
 
 // say is print for texts that come from a server.

@@ -196,7 +196,7 @@ func viewLines(r *api.Rollout, now time.Time) []string {
 	}
 	lines = append(lines, outlookLines(r)...)
 	if n := r.MissingApprovals; n != nil && *n > 0 {
-		lines = append(lines, fmt.Sprintf("the next stage lacks the word of %d more", *n))
+		lines = append(lines, fmt.Sprintf("stage %d lacks the word of %d more", r.Stage+2, *n))
 	}
 	for i := range lines {
 		lines[i] = line(lines[i])

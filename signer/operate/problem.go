@@ -2,12 +2,15 @@ package operate
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
+	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/api"
 )
 
@@ -17,6 +20,7 @@ type Refusal struct {
 	Code   string        // of package api; empty when the answer was no problem of Candor's
 	Text   string        // the server's sentence, with the field that it is about
 	After  time.Duration // to wait before trying again; 0: not said
+	About  string        // the rollout that it is about; may be empty
 }
 
 func (r *Refusal) Error() string {
@@ -67,17 +71,17 @@ var advice = map[string]string{
 	api.CodeUnauthorized:        "check the token file; `candor-server token new` makes a new token",
 	api.CodeForbidden:           "use the token of somebody with the right, or have an admin grant it",
 	api.CodeNoGrant:             "have an admin grant your group a role",
-	api.CodeNotFound:            "`rollout list` shows what there is",
-	api.CodeConflict:            "`rollout show ID` says where it stands",
-	api.CodeStale:               "somebody changed it, perhaps you yourself: look with `rollout show ID`, then repeat with its version",
+	api.CodeNotFound:            "`candor-signer rollout list` shows the rollouts; a build has to be submitted first",
+	api.CodeConflict:            "`candor-signer rollout show ID` says where it stands",
+	api.CodeStale:               "somebody changed it, perhaps you yourself: look with `candor-signer rollout show ID`, then repeat with its version",
 	api.CodeReasonNeeded:        `repeat with --reason "…"`,
 	api.CodePace:                "wait; only a release that is signed anew with a faster pace is earlier",
-	api.CodeSoaking:             "wait (`rollout watch ID` shows how long), or have an admin go ahead with --break-glass --reason",
-	api.CodeVotesNeeded:         "wait for votes (`rollout watch ID`), or have an admin go ahead with --break-glass --reason",
+	api.CodeSoaking:             "wait (`candor-signer rollout watch ID` shows how long), or have an admin go ahead with --break-glass --reason",
+	api.CodeVotesNeeded:         "wait for votes (`candor-signer rollout watch ID`), or have an admin go ahead with --break-glass --reason",
 	api.CodeScheduled:           "wait; it begins by itself",
 	api.CodeUndecided:           "wait for votes; with --reason you may go ahead of the verdict, nobody goes against it",
-	api.CodeManual:              "somebody has to say `rollout advance ID`",
-	api.CodeApprovalNeeded:      "have somebody else say `rollout approve ID`",
+	api.CodeManual:              "somebody has to say `candor-signer rollout advance ID`",
+	api.CodeApprovalNeeded:      "have somebody else say `candor-signer rollout approve ID`",
 	api.CodeOwnRequest:          "have somebody else do it, with a token of their own",
 	api.CodeClock:               "have the server's clock set right",
 	api.CodeBreakGlass:          "have an admin do it, and say why with --reason",
@@ -85,9 +89,23 @@ var advice = map[string]string{
 	api.CodeRateLimited:         "wait, then try again",
 	api.CodeBusy:                "try again in a moment",
 	api.CodeInternal:            "the server's log says more; try again",
-	api.CodeInProgress:          "look with `rollout show ID`; it is still being done",
+	api.CodeInProgress:          "look with `candor-signer rollout show ID`; it is still being done",
 	api.CodeIdempotencyMismatch: "run the command again",
 }
 
 // Next says what to do now; empty if the refusal says all.
-func (r *Refusal) Next() string { return advice[r.Code] }
+func (r *Refusal) Next() string {
+	if r.About == "" {
+		return advice[r.Code]
+	}
+	return strings.ReplaceAll(advice[r.Code], " ID", " "+r.About)
+}
+
+// about notes in a refusal which rollout it is about.
+func about(id manifests.Name, err error) error {
+	var r *Refusal
+	if errors.As(err, &r) {
+		r.About = string(id)
+	}
+	return err
+}

@@ -31,7 +31,8 @@ func (c *Client) List(ctx context.Context, f Filter) (api.RolloutList, error) {
 
 // Get gives one rollout with its outlook.
 func (c *Client) Get(ctx context.Context, id manifests.Name) (api.Rollout, error) {
-	return ask[api.Rollout](ctx, c, "rollout "+string(id), func(ctx context.Context) (*http.Response, error) { return c.API.GetRollout(ctx, string(id)) })
+	r, err := ask[api.Rollout](ctx, c, "rollout "+string(id), func(ctx context.Context) (*http.Response, error) { return c.API.GetRollout(ctx, string(id)) })
+	return r, about(id, err)
 }
 
 // Look is Get in one attempt, for those who look again anyway.
@@ -83,9 +84,10 @@ func (c *Client) Edit(ctx context.Context, id manifests.Name, plan *rollout.Plan
 		return api.Rollout{}, err
 	}
 	key := c.Key()
-	return change[api.Rollout](ctx, c, "edit rollout "+string(id), func(ctx context.Context) (*http.Response, error) {
+	r, err := change[api.Rollout](ctx, c, "edit rollout "+string(id), func(ctx context.Context) (*http.Response, error) {
 		return c.API.EditRollout(ctx, string(id), &api.EditRolloutParams{IfMatch: ifMatch(version), IdempotencyKey: &key}, in)
 	})
+	return r, about(id, err)
 }
 
 // Step is what somebody does to a rollout.
@@ -104,9 +106,10 @@ func (c *Client) Take(ctx context.Context, id manifests.Name, s Step) (api.Rollo
 		in.BreakGlass = &s.BreakGlass
 	}
 	key := c.Key()
-	return change[api.Rollout](ctx, c, s.Action+" rollout "+string(id), func(ctx context.Context) (*http.Response, error) {
+	r, err := change[api.Rollout](ctx, c, s.Action+" rollout "+string(id), func(ctx context.Context) (*http.Response, error) {
 		return c.API.ChangeRollout(ctx, string(id), s.Action, &api.ChangeRolloutParams{IfMatch: ifMatch(s.IfMatch), IdempotencyKey: &key}, in)
 	})
+	return r, about(id, err)
 }
 
 // Question is what a preview is asked about.
