@@ -2,11 +2,12 @@
 // on loopback, in memory. Its only argument is JSON:
 //
 //   {"issuer": URL, "registrationToken": SECRET, "idTokenSeconds": N,
+//    "clients": [{client_id, client_secret, redirect_uris}],
 //    "people": {LOGIN: {"name", "email", "email_verified", "groups"}}}
 //
 // It listens on a free port, prints the port on one line, and expects a proxy
-// in front of it that speaks for the issuer. Clients register themselves (RFC
-// 7591) with the token. Any password is right.
+// in front of it that speaks for the issuer. Other clients register
+// themselves (RFC 7591) with the token. Any password is right.
 import Provider from 'oidc-provider';
 
 console.warn = console.info = () => {}; // that this is for tests only, we know
@@ -14,6 +15,7 @@ console.warn = console.info = () => {}; // that this is for tests only, we know
 const given = JSON.parse(process.argv[2]);
 
 const provider = new Provider(given.issuer, {
+  clients: given.clients,
   claims: { openid: ['sub', 'groups'], profile: ['name'], email: ['email', 'email_verified'] },
   conformIdTokenClaims: false,
   cookies: { keys: ['only for tests'] },

@@ -45,9 +45,16 @@ const (
 
 // provider is started by the first test that needs it and ends with this
 // process, whose end closes its standard input.
-var provider = sync.OnceValues(startProvider)
+var provider = sync.OnceValues(func() (*idp, error) { return startProvider() })
 
-func startProvider() (*idp, error) {
+// client is one that a provider knows from the start.
+type client struct {
+	ID       string   `json:"client_id"`
+	Secret   string   `json:"client_secret"`
+	Redirect []string `json:"redirect_uris"`
+}
+
+func startProvider(clients ...client) (*idp, error) {
 	p := &idp{}
 	p.lie.Store(&lies{})
 	var target *url.URL
@@ -75,6 +82,7 @@ func startProvider() (*idp, error) {
 	p.issuer = p.proxy.URL
 	settings, err := json.Marshal(map[string]any{
 		"issuer": p.issuer, "registrationToken": registrationToken, "idTokenSeconds": int(idTokenLife / time.Second),
+		"clients": append([]client{}, clients...),
 		"people": map[string]any{
 			"li":      map[string]any{"name": "Li Na", "email": "li@example.org", "email_verified": true, "groups": []string{"release-managers", "everyone"}},
 			"wei":     map[string]any{"name": "Wei", "email": "li@example.org", "email_verified": false, "groups": []string{"engineers"}},

@@ -217,7 +217,7 @@ func TestNextStaysOnThisServer(t *testing.T) {
 	for next, fine := range map[string]bool{
 		"/": true, "/rollouts/x?tab=1#top": true, "": true,
 		"https://evil.example": false, "//evil.example": false, `/\evil.example`: false, `\\evil.example`: false, "evil": false,
-		"javascript:alert(1)": false, "/a\tb": false, "/\n/evil.example": false, "///evil.example": false, "/" + strings.Repeat("x", 600): false,
+		"javascript:alert(1)": false, "/a\tb": false, "/a\u202eb": false, "/\n/evil.example": false, "///evil.example": false, "/" + strings.Repeat("x", 600): false,
 	} {
 		p := b.get(h.http.URL + "/v1/auth/login?next=" + url.QueryEscape(next))
 		if (p.status == http.StatusSeeOther) != fine || !fine && p.status != http.StatusBadRequest {

@@ -122,11 +122,12 @@ func TestCodeIsWorthNothingWithoutItsVerifier(t *testing.T) {
 	}
 }
 
-// idToken lets an honest client of a provider sign in, and gives the token.
-func (h *house) idToken(p *idp, nonce string) string {
+const elsewhere = "https://another.example/callback"
+
+// idToken lets a client of a provider sign in, and gives the token.
+func (h *house) idToken(p *idp, id, secret, nonce string) string {
 	h.t.Helper()
-	redirect := "https://another.example/callback"
-	id, secret := p.register(h.t, redirect)
+	redirect := elsewhere
 	verifier := strings.Repeat("v", 43)
 	q := url.Values{
 		"client_id": {id}, "redirect_uri": {redirect}, "response_type": {"code"}, "scope": {"openid profile email"}, "nonce": {nonce}, "state": {"x"},
@@ -154,17 +155,25 @@ func (h *house) idToken(p *idp, nonce string) string {
 
 func TestTokenOfAnotherClientOrProviderIsRefused(t *testing.T) {
 	h := newHouse(t)
-	other, err := startProvider()
-	h.must(err)
-	for what, p := range map[string]*idp{"another client": h.idp, "another provider with the same keys": other} {
+	refuse := func(what string, theirs func(nonce string) string) {
+		t.Helper()
 		b := h.browser()
 		first := b.get(h.http.URL + "/v1/auth/login").next(t)
-		theirs := h.idToken(p, first.Query().Get("nonce"))
+		token := theirs(first.Query().Get("nonce"))
 		back := b.walk(first, "li")
-		h.idp.lie.Store(&lies{answer: func(d map[string]any) { d["id_token"] = theirs }})
+		h.idp.lie.Store(&lies{answer: func(d map[string]any) { d["id_token"] = token }})
 		h.refusedSignIn(what, b, back.String())
 		h.idp.lie.Store(&lies{})
 	}
+	refuse("another client", func(nonce string) string {
+		id, secret := h.idp.register(t, elsewhere)
+		return h.idToken(h.idp, id, secret, nonce)
+	})
+	// All of these providers sign with the same keys.
+	ours := h.browser().get(h.http.URL + "/v1/auth/login").next(t).Query().Get("client_id")
+	other, err := startProvider(client{ours, "secret", []string{elsewhere}})
+	h.must(err)
+	refuse("another provider, for a client of our name", func(nonce string) string { return h.idToken(other, ours, "secret", nonce) })
 }
 
 func TestTokenThatIsNotSignedIsRefused(t *testing.T) {
