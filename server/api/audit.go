@@ -1,7 +1,6 @@
 package api
 
 import (
-	"encoding/json"
 	"net/http"
 	"strconv"
 	"time"
@@ -87,8 +86,7 @@ func entryOf(e store.Entry) contract.AuditEntry {
 		out.Why = &e.Why
 	}
 	if len(e.Detail) > 0 {
-		detail := json.RawMessage(e.Detail)
-		out.Detail = &detail
+		out.Detail = &e.Detail
 	}
 	return out
 }

@@ -168,7 +168,7 @@ func (g *gauges) collectHooks(ctx context.Context, set setter, total func(*prome
 	if err != nil {
 		return err
 	}
-	for _, c := range g.API.Hooks.Hooks() {
+	for _, c := range g.Hooks.Hooks() {
 		for _, h := range list {
 			if h.Name != string(c.Name) {
 				continue
