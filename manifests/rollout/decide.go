@@ -220,10 +220,10 @@ func (in *Input) checkShare(r *Rollout, m *manifests.Release) Decision {
 	paced := m.ShareAfter(in.Times.elapsed(h, m))
 	free := h.Lab != nil && m.LabAhead || h.Wish.GetItNow && h.Wish.PastPace
 	if position >= paced && !free {
-		return hold(Pace, m.Build, "The engineers let build %d reach %s of the handsets by now; this one comes later.", m.Build, paced)
+		return hold(Pace, m.Build, "The engineers let build %d reach %s of the handsets by now; this one stands at %s of the order and comes later.", m.Build, paced, position)
 	}
 	if position >= r.Share && !lab && !h.Wish.GetItNow {
-		return hold(NotInShare, m.Build, "Build %d is open to %s of the handsets; this one comes later.", m.Build, r.Share)
+		return hold(NotInShare, m.Build, "Build %d is open to %s of the handsets; this one stands at %s of the order and comes later.", m.Build, r.Share, position)
 	}
 	return Decision{}
 }
