@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -51,6 +52,10 @@ type Parts struct {
 
 	// Webhooks are told of every change.
 	Webhooks []hooks.Config
+
+	// Shared says that other processes work on the same ledger. If it is not,
+	// whoever still holds a lease is dead, and nobody waits for it to run out.
+	Shared bool
 }
 
 // judged gives the engine the votes, once they are there.
@@ -69,12 +74,17 @@ func (j judged) LabFailures(ctx context.Context, ref vote.Ref) ([]verdict.LabFai
 	return j.Votes.LabFailures(ctx, ref)
 }
 
-// Assemble builds the whole service over its stores, and brings tree and
-// ledger to where they were going before a crash. The caller serves the API,
-// keeps Run running, and closes it before the stores.
+// Assemble builds the whole service over its stores, and brings ledger and
+// tree to where they were going before a crash, before anybody is served. A
+// tree that cannot be brought there is served as it is, which halts nothing
+// that runs; Run goes on trying. The caller serves the API, keeps Run running,
+// and closes it before the stores.
 func Assemble(ctx context.Context, p Parts) (*API, error) {
 	var d Deps
 	var err error
+	if p.Log == nil {
+		p.Log = slog.Default()
+	}
 	d.People, d.TrustedProxies = p.People, p.TrustedProxies
 	d.Ledger, d.Blobs, d.Now, d.Log, d.CloseAfter, d.LookEvery = p.Ledger, p.Blobs, p.Now, p.Log, p.CloseAfter, p.LookEvery
 	if d.LookEvery <= 0 {
@@ -103,6 +113,11 @@ func Assemble(ctx context.Context, p Parts) (*API, error) {
 	}); err != nil {
 		return nil, err
 	}
+	if !p.Shared {
+		if err = inherit(ctx, p.Ledger, p.Now()); err != nil {
+			return nil, err
+		}
+	}
 	if d.Tree, err = publish.Open(ctx, publish.Options{
 		Ledger: p.Ledger, Blobs: p.Blobs, Keys: p.Keys, Rollouts: d.Rollouts, Now: p.Now, Log: p.Log, After: settle,
 	}); err != nil {
@@ -116,6 +131,9 @@ func Assemble(ctx context.Context, p Parts) (*API, error) {
 	if err := settle(ctx); err != nil {
 		return nil, err
 	}
+	if err := d.Tree.Renew(ctx); err != nil {
+		p.Log.Error("the tree is not what the ledger says; it is published as soon as that works", "error", err)
+	}
 	if d.Uploads, err = release.NewUploads(p.Ledger, p.Blobs, p.UploadDir, p.Now); err != nil {
 		return nil, err
 	}
@@ -124,6 +142,20 @@ func Assemble(ctx context.Context, p Parts) (*API, error) {
 		return nil, errors.Join(err, d.Uploads.Close())
 	}
 	return a, nil
+}
+
+// inherit ends the leases that a process before left when it died, or halting
+// would wait for them to run out, and by a clock that was set back for longer.
+// They are taken in a time when they have run out, and given up at once; their
+// fences rise.
+func inherit(ctx context.Context, l store.Leases, now time.Time) error {
+	then := now.AddDate(100, 0, 0)
+	for _, name := range []string{publish.LeaseName, rollout.LeaseName} {
+		if _, err := l.Acquire(ctx, store.LeaseRequest{Name: name, Holder: rand.Text(), Now: then, For: time.Unix(0, 0).Sub(then)}); err != nil {
+			return fmt.Errorf("end the lease of the process before: %w", err)
+		}
+	}
+	return nil
 }
 
 // DefaultLook is how often the engine looks at the rollouts.

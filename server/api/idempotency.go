@@ -125,6 +125,17 @@ func (a *API) keyedChange(c *gin.Context, keys []string) (store.KeyedChange, err
 	}, nil
 }
 
+// onceKey tells a keyed request from all others, for changes that remember it
+// themselves: a crash between a change and its answer leaves the change without
+// the answer. Zero: it has no key.
+func onceKey(c *gin.Context) manifests.SHA256 {
+	key := c.GetHeader(keyHeader)
+	if key == "" {
+		return manifests.SHA256{}
+	}
+	return requestHash(identity(c).ID, key)
+}
+
 // requestHash hashes all that makes a request what it is.
 func requestHash(parts ...string) manifests.SHA256 {
 	h := sha256.New()

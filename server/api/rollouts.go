@@ -78,7 +78,7 @@ func (a *API) createRollout(c *gin.Context) {
 	}
 	var r rollout.Rollout
 	if err == nil {
-		r, err = a.Rollouts.Create(c.Request.Context(), person(c), plan)
+		r, err = a.Rollouts.CreateOnce(c.Request.Context(), onceKey(c), person(c), plan)
 	}
 	if err != nil {
 		a.fail(c, err)
@@ -131,7 +131,7 @@ func (a *API) changeRollout(c *gin.Context) {
 		a.fail(c, err)
 		return
 	}
-	change := rollout.Change{ID: r.ID, Action: action, By: person(c)}
+	change := rollout.Change{ID: r.ID, Action: action, By: person(c), Key: onceKey(c)}
 	in, err := decode[contract.Change](c)
 	if err == nil {
 		if in.Reason != nil {

@@ -70,10 +70,10 @@ type Publisher struct {
 // ErrNotConfigured means that no root of trust was submitted yet.
 var ErrNotConfigured = errors.New("there is no root of trust yet; submit the one that `candor-signer init` made")
 
-const (
-	leaseName = "publish"
-	leaseLife = 15 * time.Second
-)
+// LeaseName is the lease under which the tree moves.
+const LeaseName = "publish"
+
+const leaseLife = 15 * time.Second
 
 // Open loads what is published and finishes what a crash interrupted. An empty
 // ledger is fine: there is no tree then.
@@ -217,7 +217,7 @@ func (p *Publisher) Run(ctx context.Context) {
 func (p *Publisher) exclusively(ctx context.Context, f func(store.Lease) error) (err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	lease, err := p.ledger.Acquire(ctx, store.LeaseRequest{Name: leaseName, Holder: p.holder, Now: p.now(), For: leaseLife})
+	lease, err := p.ledger.Acquire(ctx, store.LeaseRequest{Name: LeaseName, Holder: p.holder, Now: p.now(), For: leaseLife})
 	if err != nil {
 		return fmt.Errorf("publish: %w", err)
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -77,6 +78,21 @@ func New(o Options) *Engine {
 
 // Create records a draft.
 func (e *Engine) Create(ctx context.Context, by Person, plan *policy.Plan) (Rollout, error) {
+	return e.CreateOnce(ctx, manifests.SHA256{}, by, plan)
+}
+
+// CreateOnce is Create for a request that may be repeated: the draft that was
+// made for its key is given again. The zero key is none.
+func (e *Engine) CreateOnce(ctx context.Context, key manifests.SHA256, by Person, plan *policy.Plan) (Rollout, error) {
+	if !key.IsZero() {
+		all, err := e.list(ctx, plan.Product)
+		if err != nil {
+			return Rollout{}, err
+		}
+		if i := slices.IndexFunc(all, func(r Rollout) bool { return r.made(key) }); i >= 0 {
+			return all[i], nil
+		}
+	}
 	reference, err := e.check(ctx, plan)
 	if err != nil {
 		return Rollout{}, fmt.Errorf("create rollout: %w", err)
@@ -84,6 +100,7 @@ func (e *Engine) Create(ctx context.Context, by Person, plan *policy.Plan) (Roll
 	now := e.Now().UTC().Truncate(time.Second)
 	id := manifests.Name(plan.Build.String() + "-" + strings.ToLower(rand.Text()[:8]))
 	r := Rollout{ID: id, Plan: *plan, Release: reference, State: Draft, Author: by, Created: now, Changed: now}
+	r.note(key, now)
 	row, err := r.row()
 	if err != nil {
 		return Rollout{}, err
@@ -148,6 +165,9 @@ type Change struct {
 	IfMatch    int64 // the version that was looked at; 0: whichever
 	UpTo       *int  // of an approval: the last stage, counted from 0
 	BreakGlass bool  // the caller has made sure that By may
+	// Key is of a request that may be repeated: the change is made once, also
+	// if its answer was lost in a crash. Zero: none.
+	Key manifests.SHA256
 }
 
 // Change makes a change and publishes it. With ErrUnpublished the rollout is
@@ -156,6 +176,9 @@ func (e *Engine) Change(ctx context.Context, c Change) (Rollout, error) {
 	r, err := e.Get(ctx, c.ID)
 	if err != nil {
 		return Rollout{}, err
+	}
+	if r.made(c.Key) {
+		return r, e.publish(ctx, r.Plan.Product)
 	}
 	if c.IfMatch != 0 && c.IfMatch != r.Version {
 		return Rollout{}, stale(&r, c.IfMatch)
@@ -174,6 +197,7 @@ func (e *Engine) Change(ctx context.Context, c Change) (Rollout, error) {
 		}
 	}
 	if !reflect.DeepEqual(next, r) {
+		next.note(c.Key, f.Now)
 		what := "rollout." + string(c.Action)
 		if c.BreakGlass {
 			what = "rollout.break-glass"
@@ -196,8 +220,8 @@ func (e *Engine) publish(ctx context.Context, product manifests.Product) error {
 	if err == nil {
 		err = e.Publish(ctx)
 	}
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrUnpublished, err)
+	if err != nil { // its kind is not what the change is answered with: that is made
+		return fmt.Errorf("%w: %s", ErrUnpublished, err.Error())
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/candor-ota/candor/manifests"
+	"github.com/candor-ota/candor/manifests/api"
 	policy "github.com/candor-ota/candor/manifests/rollout"
 	"github.com/candor-ota/candor/manifests/vote"
 	"github.com/candor-ota/candor/server/store"
@@ -100,7 +101,18 @@ func (e *Engine) Settle(ctx context.Context) error {
 	return nil
 }
 
+// settle looks again whenever somebody else changed a rollout meanwhile.
 func (e *Engine) settle(ctx context.Context, product manifests.Product) error {
+	const tries = 10
+	for i := 1; ; i++ {
+		err := e.settleOnce(ctx, product)
+		if r := (*Refusal)(nil); !errors.As(err, &r) || r.Code != api.CodeStale || i == tries {
+			return err
+		}
+	}
+}
+
+func (e *Engine) settleOnce(ctx context.Context, product manifests.Product) error {
 	all, err := e.list(ctx, product)
 	if err != nil {
 		return err

@@ -42,6 +42,9 @@ type Rollout struct {
 	// HaltedAt is when it was halted, for the halt bound.
 	HaltedAt manifests.Time `json:"haltedAt,omitzero"`
 
+	// Made are the last changes that had a key, the newest last.
+	Made []Keyed `json:"made,omitempty"`
+
 	Version  int64     `json:"-"` // for If-Match
 	Sequence int64     `json:"-"`
 	Created  time.Time `json:"-"`
@@ -124,3 +127,31 @@ func (r *Rollout) Missing(stage int, approvalShare manifests.SharePPM) int {
 
 // last is the number of the last stage.
 func (r *Rollout) last() int { return len(r.Plan.Stages) - 1 }
+
+// Keyed is a change that its sender gave a key.
+type Keyed struct {
+	Key manifests.SHA256 `json:"key"`
+	At  manifests.Time   `json:"at"`
+}
+
+// Changes are remembered by their keys for as long as answers are kept, and so
+// many of one rollout at most.
+const (
+	madeLife = 24 * time.Hour
+	maxMade  = 256
+)
+
+// made tells whether the change with a key is in.
+func (r *Rollout) made(key manifests.SHA256) bool {
+	return !key.IsZero() && slices.ContainsFunc(r.Made, func(k Keyed) bool { return k.Key == key })
+}
+
+// note remembers the key of a change in the very write that makes it.
+func (r *Rollout) note(key manifests.SHA256, now time.Time) {
+	if key.IsZero() {
+		return
+	}
+	made := slices.DeleteFunc(slices.Clone(r.Made), func(k Keyed) bool { return now.Sub(k.At.Time) > madeLife })
+	made = append(made, Keyed{Key: key, At: manifests.At(now)})
+	r.Made = made[max(0, len(made)-maxMade):]
+}

@@ -14,12 +14,12 @@ import (
 	"github.com/candor-ota/candor/server/store"
 )
 
-// The runner decides alone for as long as it holds the lease; whoever lost it
-// is stopped by the version of the rollout, which a decision must still find.
-const (
-	leaseName = "rollouts"
-	leaseLife = 30 * time.Second
-)
+// LeaseName is the lease of the runner, which decides alone for as long as it
+// holds it; whoever lost it is stopped by the version of the rollout, which a
+// decision must still find.
+const LeaseName = "rollouts"
+
+const leaseLife = 30 * time.Second
 
 // engine is who acts when nobody does.
 var engine = Person{ID: "engine", Name: "engine"}
@@ -28,7 +28,7 @@ var engine = Person{ID: "engine", Name: "engine"}
 // fails does not keep the others waiting. It does nothing while another
 // process holds the lease.
 func (e *Engine) Tick(ctx context.Context) error {
-	lease, err := e.Ledger.Acquire(ctx, store.LeaseRequest{Name: leaseName, Holder: e.holder, Now: e.Now(), For: leaseLife})
+	lease, err := e.Ledger.Acquire(ctx, store.LeaseRequest{Name: LeaseName, Holder: e.holder, Now: e.Now(), For: leaseLife})
 	if errors.Is(err, store.ErrConflict) {
 		return nil
 	}
