@@ -19,12 +19,12 @@ var ErrNotLab = errors.New("the handset is not in lab mode")
 // changes nothing. After an error it holds as long as this process lives, and
 // must be repeated by the next.
 func (o *Outbox) ByName(on bool) error {
-	c := o.identity.Consent
-	ends := !on && c != nil && c.LabOnly
-	if o.identity.ByName == on && !ends {
+	if o.identity.ByName == on {
 		return nil
 	}
 	o.identity.ByName = on
+	c := o.identity.Consent
+	ends := !on && c != nil && c.LabOnly
 	if ends {
 		o.resign()
 	}

@@ -3,6 +3,8 @@ package outbox_test
 import (
 	"errors"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -195,6 +197,45 @@ func TestEndOfLabModeDestroysItsKeysAndDeletesItsEnrolment(t *testing.T) {
 	}
 	if k := h.kinds(); k[len(k)-1] != receipts.Withdrawal || k[len(k)-2] != receipts.ReportsOff {
 		t.Fatalf("the receipt holds %q", k)
+	}
+}
+
+func TestPowerCutWhileTheFormOfReportsChangesLeavesNothingOfTheOther(t *testing.T) {
+	h := reporting(t)
+	h.report(vote.Attempt, attempt, time.Hour)
+	queue := filepath.Join(h.dir, "queue.json")
+	votes := read(t, h.dir, "queue.json")
+	h.must(h.ByName(true))
+	h.must(os.WriteFile(queue, []byte(votes), 0o600)) // cut before the tokens were destroyed
+	h.restart()
+	if h.Waiting() != 0 || strings.Contains(read(t, h.dir, "queue.json"), "token") {
+		t.Fatal("tokens are left in lab mode")
+	}
+	h.report(vote.Trial, rolledBack, 0)
+	names := read(t, h.dir, "queue.json")
+	h.must(h.ByName(false))
+	h.must(os.WriteFile(queue, []byte(names), 0o600))
+	h.restart()
+	if h.Waiting() != 0 || strings.Contains(read(t, h.dir, "queue.json"), "named") {
+		t.Fatal("a report by name is left outside of lab mode")
+	}
+}
+
+// A medium that takes nothing does not keep a handset speaking by name.
+func TestEndOfLabModeHoldsEvenIfItCannotBeSaved(t *testing.T) {
+	h := inLab(t)
+	h.must(os.Mkdir(filepath.Join(h.dir, "identity.json.new"), 0o700))
+	if err := h.ByName(false); err == nil {
+		t.Fatal("no error")
+	}
+	if err := h.Report(ref, vote.Trial, rolledBack, 0); !errors.Is(err, outbox.ErrOff) {
+		t.Fatalf("got %v", err)
+	}
+	h.must(os.RemoveAll(filepath.Join(h.dir, "identity.json.new")))
+	h.restart()
+	h.must(h.ByName(false)) // as the agent says at each start
+	if h.Enabled() || strings.Contains(read(t, h.dir, "identity.json"), "credential") {
+		t.Fatal("the enrolment is left")
 	}
 }
 

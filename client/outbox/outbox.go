@@ -121,16 +121,7 @@ func (o *Outbox) now() time.Time {
 func (o *Outbox) Enabled() bool { return o.identity.Consent != nil }
 
 // votes tells whether reports leave as votes.
-func (o *Outbox) votes() bool {
-	c := o.identity.Consent
-	return c != nil && !c.LabOnly && !o.identity.ByName
-}
-
-// sends tells whether an enrolment, and what it permits, is to be sent.
-func (o *Outbox) sends() bool {
-	c := o.identity.Consent
-	return c != nil && c.Refused == "" && (o.identity.ByName || !c.LabOnly)
-}
+func (o *Outbox) votes() bool { return o.Enabled() && !o.identity.ByName }
 
 // Sent lists the reports that were sent, oldest first; the last 512 are kept,
 // also after reporting was turned off.

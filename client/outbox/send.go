@@ -19,7 +19,7 @@ import (
 func (o *Outbox) Send(ctx context.Context) error {
 	err := o.withdraw(ctx)
 	c := o.identity.Consent
-	if !o.sends() {
+	if c == nil || c.Refused != "" {
 		return err
 	}
 	if !c.Enrolled && o.due(c.Wait.Until) {
@@ -236,7 +236,7 @@ func (o *Outbox) Next() time.Time {
 	for _, w := range o.identity.Withdrawals {
 		times = append(times, o.moment(w.Wait.Until))
 	}
-	if c := o.identity.Consent; o.sends() {
+	if c := o.identity.Consent; c != nil && c.Refused == "" {
 		switch {
 		case !c.Enrolled:
 			times = append(times, o.moment(c.Wait.Until))
