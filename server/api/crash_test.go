@@ -128,3 +128,14 @@ func TestChangeThatIsMadeIsNotRefusedForAnother(t *testing.T) {
 		t.Errorf("%s", got.State)
 	}
 }
+
+// An approval that was on its way when the engine halted is no wish to resume.
+func TestApprovalOfAStageIsNoWishToResume(t *testing.T) {
+	w := ready(t, 42)
+	id := w.change(w.rollout(42).Id, "start", "").Id
+	w.change(id, "halt", "bricks")
+	w.refused(409, contract.CodeConflict, auth.Admin, "POST", "/v1/rollouts/"+id+"/approve", map[string]string{"reason": "stage 2 is fine"})
+	if got := w.look(id); got.Resume != nil {
+		t.Errorf("%+v", got.Resume)
+	}
+}

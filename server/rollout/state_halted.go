@@ -13,7 +13,7 @@ import (
 var halted = state{
 	actions: map[Action]func(*Rollout, Facts) error{
 		Resume:  resumeHalted,
-		Approve: resumeHalted,
+		Approve: approveResume,
 		Reject:  rejectResume,
 	},
 	done: []Action{Halt, Propose},
@@ -46,6 +46,15 @@ func resumeHalted(r *Rollout, f Facts) error {
 	counts := f.Votes.Counts
 	r.State, r.StageSince, r.Resumed, r.Acquitted, r.Resume = policy.Active, at(f), at(f), &counts, nil
 	return nil
+}
+
+// approveResume is for a wish that is there. Who approves a stage that is halted
+// just then must not find to have asked for its resumption.
+func approveResume(r *Rollout, f Facts) error {
+	if r.Resume == nil {
+		return refuse(api.CodeConflict, "it is halted, and nobody has asked to resume it")
+	}
+	return resumeHalted(r, f)
 }
 
 func rejectResume(r *Rollout, _ Facts) error {
