@@ -76,8 +76,14 @@ func (r *rollouts) showCommand() *cobra.Command {
 
 // outlookLines say what the engine makes of a rollout.
 func outlookLines(x *api.Rollout) []string {
-	lines := []string{}
-	if x.Reason != nil {
+	lines, said := []string{}, ""
+	if x.Outlook != nil {
+		said = x.Outlook.Sentence
+	}
+	if said != "" {
+		lines = append(lines, said)
+	}
+	if x.Reason != nil && !strings.Contains(said, *x.Reason) {
 		lines = append(lines, "reason: "+*x.Reason)
 	}
 	if x.HaltBound != nil {
@@ -85,9 +91,6 @@ func outlookLines(x *api.Rollout) []string {
 	}
 	if x.Outlook == nil {
 		return lines
-	}
-	if x.Outlook.Sentence != "" {
-		lines = append(lines, x.Outlook.Sentence)
 	}
 	for _, f := range x.Outlook.Findings {
 		note := ""
@@ -97,6 +100,9 @@ func outlookLines(x *api.Rollout) []string {
 		lines = append(lines, fmt.Sprintf("  %-9s %s%s: %s", f.Outcome, f.Rule, note, f.Sentence))
 	}
 	for _, w := range x.Outlook.Waits {
+		if w.Code == api.CodeUndecided { // the findings say it at length
+			w.Sentence = "for the votes to prove that it is good"
+		}
 		lines = append(lines, fmt.Sprintf("  waits     %s [%s]", w.Sentence, w.Code))
 	}
 	return lines

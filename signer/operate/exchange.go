@@ -23,10 +23,13 @@ const maxAnswer = 16 << 20
 // ErrAgain marks failures that may pass.
 var ErrAgain = errors.New("the server could not be reached")
 
-// Read takes what a call of the contract's client gave, and decodes the answer
-// into out; nil where none is expected. Failures that may pass are ErrAgain.
-func Read(ctx context.Context, resp *http.Response, err error, out any) error {
-	body, err := readBody(ctx, resp, err, maxAnswer)
+// Call makes one request of the contract's client.
+type Call func(context.Context) (*http.Response, error)
+
+// Exchange makes one request and decodes the answer into out; nil where none is
+// expected. Failures that may pass are ErrAgain, refusals are a *Refusal.
+func Exchange(ctx context.Context, do Call, out any) error {
+	body, err := exchange(ctx, do, maxAnswer)
 	if err != nil || out == nil {
 		return err
 	}
@@ -36,19 +39,14 @@ func Read(ctx context.Context, resp *http.Response, err error, out any) error {
 	return nil
 }
 
-func readBody(ctx context.Context, resp *http.Response, err error, limit int64) ([]byte, error) {
+func exchange(ctx context.Context, do Call, limit int64) ([]byte, error) {
+	resp, err := do(ctx)
 	if err != nil {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		return nil, fmt.Errorf("%w: %w", ErrAgain, err)
+		return nil, broken(ctx, err)
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
 	if err = errors.Join(err, resp.Body.Close()); err != nil {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		return nil, fmt.Errorf("%w: %w", ErrAgain, err)
+		return nil, broken(ctx, err)
 	}
 	if int64(len(body)) > limit {
 		return nil, fmt.Errorf("the answer is longer than %d bytes", limit)
@@ -57,11 +55,19 @@ func readBody(ctx context.Context, resp *http.Response, err error, limit int64) 
 	case http.StatusOK, http.StatusCreated, http.StatusNoContent:
 		return body, nil
 	}
-	r := refusalOf(resp, body)
+	r := refusalOf(resp.StatusCode, resp.Header, body)
 	if r.passing() {
 		return nil, fmt.Errorf("%w: %w", ErrAgain, r)
 	}
 	return nil, r
+}
+
+// broken tells a broken connection from a caller that has given up.
+func broken(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return fmt.Errorf("%w: %w", ErrAgain, err)
 }
 
 // Again repeats f while it fails with ErrAgain. f reports whether it got
@@ -93,11 +99,19 @@ func (c *Client) Again(ctx context.Context, f func() (progress bool, err error))
 // oneExchange bounds one request for a rollout and its answer.
 const oneExchange = time.Minute
 
-// call makes one request of the contract's client.
-type call func(context.Context) (*http.Response, error)
+// once is Exchange with a bound of its own.
+func once(ctx context.Context, do Call, out any) error {
+	short, done := context.WithTimeout(ctx, oneExchange)
+	defer done()
+	err := Exchange(short, do, out)
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		return fmt.Errorf("%w: no answer within %s", ErrAgain, oneExchange)
+	}
+	return err
+}
 
 // ask makes a request until it is answered, and decodes the answer.
-func ask[T any](ctx context.Context, c *Client, what string, do call) (T, error) {
+func ask[T any](ctx context.Context, c *Client, what string, do Call) (T, error) {
 	var out T
 	err := c.Again(ctx, func() (bool, error) { return false, once(ctx, do, &out) })
 	if err != nil {
@@ -106,17 +120,9 @@ func ask[T any](ctx context.Context, c *Client, what string, do call) (T, error)
 	return out, nil
 }
 
-// once makes one attempt; one that lasts too long may pass.
-func once(ctx context.Context, do call, out any) error {
-	short, done := context.WithTimeout(ctx, oneExchange)
-	defer done()
-	resp, err := do(short)
-	return Read(ctx, resp, err, out)
-}
-
 // change is ask for a request that changes something: if it is given up, the
 // change may have been made all the same.
-func change[T any](ctx context.Context, c *Client, what string, do call) (T, error) {
+func change[T any](ctx context.Context, c *Client, what string, do Call) (T, error) {
 	out, err := ask[T](ctx, c, what, do)
 	if err != nil && errors.Is(err, ErrAgain) {
 		return out, fmt.Errorf("%w; whether it was done is not known: look before you try again", err)

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/candor-ota/candor/manifests/api"
@@ -192,4 +193,45 @@ func TestTokenStaysOnSafeGround(t *testing.T) {
 			t.Errorf("token of %d bytes: %v", len(bad), err)
 		}
 	}
+}
+
+// hung answers the first request only when its sender gives up.
+type hung struct{ keys []string }
+
+func (h *hung) Do(r *http.Request) (*http.Response, error) {
+	h.keys = append(h.keys, r.Header.Get("Idempotency-Key"))
+	if len(h.keys) == 1 {
+		<-r.Context().Done()
+		return nil, r.Context().Err()
+	}
+	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(`{"id":"43-a","state":"halted"}`))}, nil
+}
+
+func TestHungServerIsAskedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, err := operate.New("https://updates.example", token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := &hung{}
+		c.API.Client = h
+		if r, err := c.Take(t.Context(), "43-a", halt); err != nil || r.State != "halted" || len(h.keys) != 2 || h.keys[0] != h.keys[1] {
+			t.Errorf("%+v, %v, keys %q", r, err, h.keys)
+		}
+	})
+}
+
+func TestCallerWhoGivesUpIsNotHeldUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, err := operate.New("https://updates.example", token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.API.Client = &hung{}
+		ctx, done := context.WithTimeout(t.Context(), time.Second)
+		defer done()
+		if _, err := c.Take(ctx, "43-a", halt); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, operate.ErrAgain) {
+			t.Error(err)
+		}
+	})
 }

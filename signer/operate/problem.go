@@ -31,9 +31,9 @@ func (r *Refusal) Error() string {
 }
 
 // refusalOf turns a problem (RFC 9457), or any other answer, into an error.
-func refusalOf(resp *http.Response, body []byte) *Refusal {
-	r := &Refusal{Status: resp.StatusCode, Text: http.StatusText(resp.StatusCode)}
-	if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && seconds > 0 {
+func refusalOf(status int, header http.Header, body []byte) *Refusal {
+	r := &Refusal{Status: status, Text: http.StatusText(status)}
+	if seconds, err := strconv.Atoi(header.Get("Retry-After")); err == nil && seconds > 0 {
 		r.After = time.Duration(seconds) * time.Second
 	}
 	var p api.Problem

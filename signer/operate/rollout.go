@@ -176,7 +176,7 @@ func (c *Client) Rescue(ctx context.Context, id manifests.Name, build manifests.
 	})
 }
 
-func (c *Client) plan(ctx context.Context, what string, do call) (*rollout.Plan, error) {
+func (c *Client) plan(ctx context.Context, what string, do Call) (*rollout.Plan, error) {
 	raw, err := ask[json.RawMessage](ctx, c, what, do)
 	if err != nil {
 		return nil, err
@@ -192,8 +192,8 @@ func (c *Client) plan(ctx context.Context, what string, do call) (*rollout.Plan,
 func (c *Client) Evidence(ctx context.Context, id manifests.Name) ([]byte, *evidence.Bundle, error) {
 	var data []byte
 	err := c.Again(ctx, func() (bool, error) {
-		resp, err := c.API.GetEvidence(ctx, string(id))
-		data, err = readBody(ctx, resp, err, evidence.MaxBytes)
+		var err error
+		data, err = exchange(ctx, func(ctx context.Context) (*http.Response, error) { return c.API.GetEvidence(ctx, string(id)) }, evidence.MaxBytes)
 		return false, err
 	})
 	if err != nil {

@@ -3,6 +3,7 @@ package submit
 import (
 	"context"
 	"fmt"
+	"net/http"
 
 	"github.com/candor-ota/candor/manifests/api"
 	"github.com/candor-ota/candor/signer/operate"
@@ -18,8 +19,7 @@ func (c *Client) Submit(ctx context.Context, metadata, targets map[string][]byte
 	}
 	var result api.SubmissionResult
 	err := c.Again(ctx, func() (bool, error) {
-		resp, err := c.API.Submit(ctx, nil, body)
-		return false, operate.Read(ctx, resp, err, &result)
+		return false, operate.Exchange(ctx, func(ctx context.Context) (*http.Response, error) { return c.API.Submit(ctx, nil, body) }, &result)
 	})
 	if err != nil {
 		return nil, advised(fmt.Errorf("submission: %w", err))

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/api"
@@ -69,8 +70,9 @@ type upload struct {
 // begin asks the server for the upload of this blob, new or unfinished.
 func (u *upload) begin(ctx context.Context) error {
 	var state api.Upload
-	resp, err := u.client.API.StartUpload(ctx, nil, api.UploadRequest{Sha256: u.blob.SHA256.String(), Size: u.blob.Size})
-	if err := operate.Read(ctx, resp, err, &state); err != nil {
+	in := api.UploadRequest{Sha256: u.blob.SHA256.String(), Size: u.blob.Size}
+	begin := func(ctx context.Context) (*http.Response, error) { return u.client.API.StartUpload(ctx, nil, in) }
+	if err := operate.Exchange(ctx, begin, &state); err != nil {
 		return err
 	}
 	return u.take(state)
@@ -86,9 +88,10 @@ func (u *upload) step(ctx context.Context) error {
 		return fmt.Errorf("the file is shorter than the %d bytes that were signed: %w", u.blob.Size, err)
 	}
 	var state api.Upload
-	resp, err := u.client.API.AppendUploadWithBody(ctx, u.id, &api.AppendUploadParams{UploadOffset: u.offset},
-		"application/octet-stream", bytes.NewReader(u.buf[:n]))
-	err = operate.Read(ctx, resp, err, &state)
+	err = operate.Exchange(ctx, func(ctx context.Context) (*http.Response, error) {
+		return u.client.API.AppendUploadWithBody(ctx, u.id, &api.AppendUploadParams{UploadOffset: u.offset},
+			"application/octet-stream", bytes.NewReader(u.buf[:n]))
+	}, &state)
 	var refused *operate.Refusal
 	if errors.As(err, &refused) && refused.Code == api.CodeWrongOffset {
 		return u.ask(ctx)
@@ -105,8 +108,8 @@ func (u *upload) step(ctx context.Context) error {
 // ask learns how far the server is.
 func (u *upload) ask(ctx context.Context) error {
 	var state api.Upload
-	resp, err := u.client.API.GetUpload(ctx, u.id)
-	if err := operate.Read(ctx, resp, err, &state); err != nil {
+	look := func(ctx context.Context) (*http.Response, error) { return u.client.API.GetUpload(ctx, u.id) }
+	if err := operate.Exchange(ctx, look, &state); err != nil {
 		return err
 	}
 	return u.take(state)
