@@ -361,6 +361,20 @@ func TestRestartKeepsSessionsAndItsGrantsCount(t *testing.T) {
 	}
 }
 
+func TestSessionsOfAFormerProviderAreOver(t *testing.T) {
+	h := newHouse(t)
+	b := h.browser()
+	h.signIn(b, "li")
+	other, err := startProvider()
+	h.must(err)
+	h.stop()
+	h.idp = other
+	h.start()
+	if !h.signedOut(b) {
+		t.Error("a session that another provider vouched for lives on")
+	}
+}
+
 func TestLedgerHoldsNoSecretOfPeople(t *testing.T) {
 	h := newHouse(t)
 	b := h.browser()
