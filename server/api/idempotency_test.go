@@ -109,7 +109,10 @@ func TestRefusalsAreRepeatedToo(t *testing.T) {
 func TestKeysAreChecked(t *testing.T) {
 	w := ready(t, 43)
 	for _, bad := range []string{"", strings.Repeat("x", 129), "kéy"} {
-		w.refused(400, contract.CodeBadRequest, auth.Operator, "POST", "/v1/rollouts", plan(43), key, bad)
+		p := w.refused(400, contract.CodeBadRequest, auth.Operator, "POST", "/v1/rollouts", plan(43), key, bad)
+		if !strings.HasPrefix(*p.Detail, "is one value of") { // the contract alone would not do on every route
+			t.Errorf("%q: %s", bad, *p.Detail)
+		}
 	}
 	if n := w.entries("rollout.create"); n != 0 {
 		t.Errorf("made %d times", n)
