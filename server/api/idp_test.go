@@ -35,6 +35,7 @@ type lies struct {
 	token    func(form url.Values)         // in a request for tokens
 	answer   func(tokens map[string]any)   // in the answer to it
 	metadata func(document map[string]any) // in the discovery document
+	keys     []byte                        // instead of the keys
 	down     bool
 }
 
@@ -70,6 +71,10 @@ func startProvider(clients ...client) (*idp, error) {
 		l := p.lie.Load()
 		if l.down {
 			panic(http.ErrAbortHandler)
+		}
+		if r.URL.Path == "/jwks" && l.keys != nil {
+			_, _ = w.Write(l.keys)
+			return
 		}
 		if r.URL.Path == "/token" && l.token != nil {
 			body, _ := io.ReadAll(r.Body)
