@@ -148,16 +148,17 @@ func (a *attempt) unsigned(v *victim) bool {
 	return !bytes.Equal(holds, []byte("factory")) && sum != a.stories()[42].image.SHA256
 }
 
-// Beyond the pace. The engineers let 1 % have it at once, half after two days,
-// everybody after thirty; the operators opened it to 1 %.
+// Beyond the pace. The engineers let 1 % have it at once, a fifth after a day,
+// half after five, everybody after thirty; the operators opened it to 1 %.
 
 var toPace = &goal{
-	name: "pace", reaches: []string{"the step of day 2 is passed in the first hour", "the step of day 30 is passed in the first hour"},
+	name: "pace", reaches: []string{"the step of day 1 is passed in the first hour", "… of day 5", "… of day 30"},
 	setup: func(a *attempt) {
 		ref := a.release(42, dawn, func(r *manifests.Release) {
 			r.Pace = []manifests.PaceStep{
 				{MaxShare: 10_000},
-				{After: manifests.Duration{Duration: 2 * day}, MaxShare: 500_000},
+				{After: manifests.Duration{Duration: day}, MaxShare: 200_000},
+				{After: manifests.Duration{Duration: 5 * day}, MaxShare: 500_000},
 				{After: manifests.Duration{Duration: 30 * day}, MaxShare: manifests.WholeFleet},
 			}
 		})
@@ -167,12 +168,12 @@ var toPace = &goal{
 		a.publish(dawn)
 	},
 	trials: []trial{
-		{"everybody, day 2", 0, func(a *attempt) bool { return a.hurry(0, 0, 0) }},
-		{"everybody, day 30", 1, func(a *attempt) bool { return a.hurry(1, 0, 0) }},
-		{"two days ahead", 0, func(a *attempt) bool { return a.hurry(0, 2*day+time.Hour, 2*day+time.Hour) }},
-		{"thirty days ahead", 1, func(a *attempt) bool { return a.hurry(1, 30*day+time.Hour, 30*day+time.Hour) }},
-		{"a clock before the factory, day 2", 0, func(a *attempt) bool { return a.hurry(0, 30*day, -3650*day) }},
-		{"a clock before the factory, day 30", 1, func(a *attempt) bool { return a.hurry(1, 30*day, -3650*day) }},
+		{"everybody", 0, func(a *attempt) bool { return a.hurry(0, 0, 0) }},
+		{"everybody", 2, func(a *attempt) bool { return a.hurry(2, 0, 0) }},
+		{"a day ahead", 0, func(a *attempt) bool { return a.hurry(0, day, day) }},
+		{"five days ahead", 1, func(a *attempt) bool { return a.hurry(1, 5*day, 5*day) }},
+		{"thirty days ahead", 2, func(a *attempt) bool { return a.hurry(2, 30*day, 30*day) }},
+		{"a clock before the factory", 0, func(a *attempt) bool { return a.hurry(0, 30*day, -3650*day) }},
 	},
 }
 
@@ -180,7 +181,7 @@ var toPace = &goal{
 // that lie ahead of the true one.
 func (a *attempt) hurry(reach int, signed, local time.Duration) bool {
 	a.t.Helper()
-	place := [][2]manifests.SharePPM{{100_000, 500_000}, {600_000, manifests.WholeFleet}}[reach]
+	place := [][2]manifests.SharePPM{{20_000, 200_000}, {200_000, 500_000}, {500_000, manifests.WholeFleet}}[reach]
 	v := a.victim(person{build: 41, order: 42, from: place[0], to: place[1]})
 	a.until(dawn.Add(time.Hour))
 	var all []rollout.Rollout
@@ -226,9 +227,7 @@ func haltTrials() []trial {
 		v := a.victim(person{build: 41, order: 43, to: 10_000})
 		a.rows[0].Window = &rollout.Window{From: 2 * 60, To: 5 * 60}
 		a.publish(dawn)
-		if s := v.poll(); s.Code != rollout.BeforeWindow {
-			a.t.Fatalf("43 does not wait for its window: %+v", s)
-		}
+		a.premise(v.poll().Code == rollout.BeforeWindow)
 		a.halt()
 		a.until(dawn.Add(14*time.Hour + 30*time.Minute))
 		v.poll()
@@ -249,9 +248,7 @@ func haltTrials() []trial {
 			out = append(out, trial{name + ", seen", reach, func(a *attempt) bool {
 				v := a.victim(person{build: 41, order: 43, from: place[0], to: place[1]})
 				a.halt()
-				if s := v.poll(); s.Code != rollout.HaltedCode {
-					a.t.Fatalf("the halt is not seen: %+v", s)
-				}
+				a.premise(v.poll().Code == rollout.HaltedCode)
 				a.until(dawn.Add(haltAfter + 3*day))
 				v.poll()
 				return a.revive(v, how)

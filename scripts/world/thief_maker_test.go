@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto"
 	"crypto/ed25519"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -83,12 +84,12 @@ type story struct {
 	blobs map[string][]byte
 }
 
-var stories = sync.OnceValues(func() (map[manifests.Build]story, error) {
+var stories = sync.OnceValues(func() (_ map[manifests.Build]story, err error) {
 	dir, err := os.MkdirTemp("", "candor-thieves-")
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	out := map[manifests.Build]story{}
 	for _, b := range []manifests.Build{41, 42, 43, evilBuild} {
 		plain, chance := make([]byte, 20<<10), rand.NewChaCha8([32]byte{byte(b)})

@@ -51,7 +51,8 @@ type attempt struct {
 	now     time.Time // what it is o'clock
 	victims []*victim
 	votes   *voteService
-	forged  int // trees
+	forged  int  // trees
+	broken  bool // the handset did not do its part even before the thief came
 	gone    []func()
 }
 
@@ -210,6 +211,10 @@ func (a *attempt) forge(v *victim, f forgery) {
 		v.stamp = sealed(a.t, stamp, k)
 	}
 }
+
+// premise is what holds of a handset that nobody attacks yet. One that it does
+// not hold of is as good as reached.
+func (a *attempt) premise(holds bool) { a.broken = a.broken || !holds }
 
 func (a *attempt) must(err error) {
 	a.t.Helper()
