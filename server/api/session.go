@@ -100,10 +100,6 @@ func (a *API) login(c *gin.Context) {
 // callback ends at a session or a page that says why not. A browser that comes
 // back wrongly has spent one of its tries.
 func (a *API) callback(c *gin.Context) {
-	if err := a.logins.Blocked(address(c), a.Now()); err != nil {
-		a.failPage(c, err)
-		return
-	}
 	in, err := a.People.FinishSignIn(c.Request.Context(), auth.Callback{
 		Cookie: a.cookie(c, loginCookie), State: c.Query("state"), Code: c.Query("code"),
 		Error: c.Query("error"), Issuer: c.Query("iss"), Old: a.cookie(c, sessionCookie),
