@@ -95,6 +95,13 @@ func TestBundleHasOneForm(t *testing.T) {
 	}
 }
 
+func TestUnknownFieldIsNamed(t *testing.T) {
+	data := strings.Replace(string(encode(t, bundle())), `"made":`, `"colour":"red","made":`, 1)
+	if _, err := evidence.Parse([]byte(data)); err == nil || !strings.Contains(err.Error(), `"colour"`) {
+		t.Error(err)
+	}
+}
+
 func TestMalformedBundleRefused(t *testing.T) {
 	for field, spoil := range map[string]func(*evidence.Bundle){
 		"spec":                       func(b *evidence.Bundle) { b.Spec = "candor-evidence-v2" },

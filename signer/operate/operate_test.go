@@ -1,6 +1,7 @@
 package operate_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,6 +16,8 @@ import (
 	"time"
 
 	"github.com/candor-ota/candor/manifests/api"
+	"github.com/candor-ota/candor/manifests/audit"
+	"github.com/candor-ota/candor/manifests/evidence"
 	"github.com/candor-ota/candor/signer/operate"
 )
 
@@ -177,6 +180,28 @@ func TestForeignAnswersAreRefused(t *testing.T) {
 	_, c = serve(t, func(_ int, w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") })
 	if _, err := c.Get(t.Context(), "43-a"); err == nil {
 		t.Error("a web page was taken")
+	}
+}
+
+func TestEvidenceOfAnotherRolloutIsRefused(t *testing.T) {
+	plan := api.Plan{
+		"product": "phone", "build": 43, "channel": "stable", "kind": "normal", "deferral": "7d", "spread": "30m",
+		"stages": []any{map[string]any{"sharePPM": 10_000, "soak": "1d"}},
+	}
+	b := evidence.Bundle{
+		Spec: evidence.Spec, ID: "43-b", Product: "phone", Build: 43, Rows: []evidence.Row{{Entry: audit.Entry{Seq: 1, Subject: "43-b"}}},
+		Rollout: api.Rollout{Id: "43-b", Product: "phone", Build: 43, Plan: plan, Stages: []api.Stage{{SharePPM: 10_000, Soak: "1d"}}},
+	}
+	data, err := b.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, c := serve(t, func(_ int, w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(data) })
+	if got, _, err := c.Evidence(t.Context(), "43-b"); err != nil || !bytes.Equal(got, data) {
+		t.Error(err)
+	}
+	if _, _, err := c.Evidence(t.Context(), "43-a"); err == nil || !strings.Contains(err.Error(), "is about 43-b") {
+		t.Error(err)
 	}
 }
 
