@@ -114,7 +114,7 @@ func Assemble(ctx context.Context, p Parts) (*API, error) {
 		return nil, err
 	}
 	if !p.Shared {
-		if err = inherit(ctx, p.Ledger, p.Now()); err != nil {
+		if err = inherit(ctx, p); err != nil {
 			return nil, err
 		}
 	}
@@ -148,10 +148,14 @@ func Assemble(ctx context.Context, p Parts) (*API, error) {
 // would wait for them to run out, and by a clock that was set back for longer.
 // They are taken in a time when they have run out, and given up at once; their
 // fences rise.
-func inherit(ctx context.Context, l store.Leases, now time.Time) error {
-	then := now.AddDate(100, 0, 0)
-	for _, name := range []string{publish.LeaseName, rollout.LeaseName} {
-		if _, err := l.Acquire(ctx, store.LeaseRequest{Name: name, Holder: rand.Text(), Now: then, For: time.Unix(0, 0).Sub(then)}); err != nil {
+func inherit(ctx context.Context, p Parts) error {
+	then := p.Now().AddDate(100, 0, 0)
+	names := []string{publish.LeaseName, rollout.LeaseName}
+	for _, h := range p.Webhooks {
+		names = append(names, hooks.LeaseName(h.Name))
+	}
+	for _, name := range names {
+		if _, err := p.Ledger.Acquire(ctx, store.LeaseRequest{Name: name, Holder: rand.Text(), Now: then, For: time.Unix(0, 0).Sub(then)}); err != nil {
 			return fmt.Errorf("end the lease of the process before: %w", err)
 		}
 	}

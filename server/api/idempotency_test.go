@@ -185,24 +185,35 @@ func TestCrashLocksAKeyForAMinuteAndChangesOnce(t *testing.T) {
 // panicky is a ledger that brings a handler down, or fails it.
 type panicky struct {
 	store.Ledger
-	fail bool
+	fail func() error
 }
 
 func (p *panicky) AddRollout(ctx context.Context, r store.Rollout, e store.Entry) (store.Rollout, error) {
-	if p.fail {
-		panic("no")
+	if err := p.fail(); err != nil {
+		return store.Rollout{}, err
 	}
 	return p.Ledger.AddRollout(ctx, r, e)
 }
 
 func TestFaultsOfOursAreNotKept(t *testing.T) {
 	w := ready(t, 43)
-	l := &panicky{w.ledger, true}
+	l := &panicky{Ledger: w.ledger}
 	w.over(l)
-	w.refused(500, contract.CodeInternal, auth.Operator, "POST", "/v1/rollouts", plan(43), key, "k")
-	l.fail = false
+	for _, l.fail = range []func() error{
+		func() error { panic("no") },
+		func() error { return errors.New("the disk is full") },
+	} {
+		w.refused(500, contract.CodeInternal, auth.Operator, "POST", "/v1/rollouts", plan(43), key, "k")
+	}
+	l.fail = func() error { return nil }
 	if status, h, body := w.call(auth.Operator, "POST", "/v1/rollouts", plan(43), key, "k"); status != http.StatusCreated || h.Get("Idempotency-Replayed") != "" {
 		t.Errorf("%d %s", status, body)
+	}
+	path := "/v1/rollouts/" + w.current(43) + "/pause" // what somebody may not do now they may do later
+	for range 2 {
+		if status, h, body := w.call(auth.Viewer, "POST", path, map[string]string{"reason": "x"}, key, "k2"); status != http.StatusForbidden || h.Get("Idempotency-Replayed") != "" {
+			t.Errorf("%d %s", status, body)
+		}
 	}
 }
 

@@ -84,6 +84,18 @@ func inUse(t *testing.T) *world {
 	return w
 }
 
+func TestHookOfADeadProcessIsTakenOverAtOnce(t *testing.T) {
+	w := newWorld(t)
+	ask := store.LeaseRequest{Name: hooks.LeaseName("chat"), Holder: "dead", Now: w.now(), For: time.Hour}
+	dead, err := w.ledger.Acquire(ctx, ask)
+	w.must(err)
+	w.withHook()
+	ask.Holder = "next"
+	if next, err := w.ledger.Acquire(ctx, ask); err != nil || next.Fence <= dead.Fence {
+		t.Errorf("%+v, %v", next, err)
+	}
+}
+
 func TestFiguresAreThoseOfTheService(t *testing.T) {
 	w := inUse(t)
 	got := w.figures()

@@ -109,10 +109,13 @@ func (w *worker) due(ctx context.Context) ([]store.Entry, error) {
 	return w.Ledger.Entries(ctx, store.EntryQuery{After: w.hook.Position, Limit: batch})
 }
 
+// LeaseName is the lease under which a hook is served.
+func LeaseName(hook manifests.Name) string { return "hook:" + string(hook) }
+
 // hold takes the hook's lease, or renews it.
 func (w *worker) hold(ctx context.Context) error {
 	lease, err := w.Ledger.Acquire(ctx, store.LeaseRequest{
-		Name: "hook:" + string(w.Name), Holder: w.holder, Now: w.now(), For: leaseLife,
+		Name: LeaseName(w.Name), Holder: w.holder, Now: w.now(), For: leaseLife,
 	})
 	if err == nil {
 		w.lease = lease
