@@ -25,7 +25,7 @@ func (a *API) evidence(c *gin.Context) {
 	}
 	var data []byte
 	if err == nil {
-		data, err = a.bundle(c.Request.Context(), &r)
+		data, err = a.bundle(c.Request.Context(), r.ID)
 	}
 	if err != nil {
 		a.fail(c, err)
@@ -36,7 +36,37 @@ func (a *API) evidence(c *gin.Context) {
 	c.Data(http.StatusOK, "application/json", data)
 }
 
-func (a *API) bundle(ctx context.Context, r *rollout.Rollout) ([]byte, error) {
+// bundle reads everything, again if something moved meanwhile: what is in it
+// must be of one moment.
+func (a *API) bundle(ctx context.Context, id manifests.Name) ([]byte, error) {
+	const tries = 10
+	for range tries {
+		r, err := a.Rollouts.Get(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		issued := a.issued()
+		data, err := a.bundleOf(ctx, &r)
+		if err != nil {
+			return nil, err
+		}
+		again, err := a.Rollouts.Get(ctx, id)
+		if err != nil || again.Version == r.Version && a.issued() == issued {
+			return data, err
+		}
+	}
+	return nil, store.ErrBusy
+}
+
+// issued is the version of the snapshot that is published.
+func (a *API) issued() int64 {
+	if t := a.Tree.Tree(); t != nil {
+		return t.Snapshot
+	}
+	return 0
+}
+
+func (a *API) bundleOf(ctx context.Context, r *rollout.Rollout) ([]byte, error) {
 	ref := vote.Ref{Product: r.Plan.Product, Build: r.Plan.Build}
 	b := evidence.Bundle{
 		Spec: evidence.Spec, ID: r.ID, Product: ref.Product, Build: ref.Build, Made: manifests.At(a.Now()),

@@ -64,8 +64,8 @@ func (a *API) getRollout(c *gin.Context) {
 	}
 	a.show(c, http.StatusOK, &r, func(out *contract.Rollout) {
 		out.Outlook = outlookOf(d)
-		if r.Stage+1 < len(r.Plan.Stages) {
-			n := r.Missing(r.Stage+1, known.ApprovalShare)
+		if next := r.NextStage(); next < len(r.Plan.Stages) {
+			n := r.Missing(next, known.ApprovalShare)
 			out.MissingApprovals = &n
 		}
 	})

@@ -67,10 +67,12 @@ func (r Rollout) Apply(a Action, f Facts) (Rollout, error) {
 		return r, err
 	}
 	r.Approvals, r.BreakGlass = slices.Clone(r.Approvals), slices.Clone(r.BreakGlass)
-	stage := r.Stage
+	before, stage := r.State, r.Stage
 	err := do(&r, f)
 	if err == nil {
-		r.Reason = f.Reason
+		if r.State != before || r.Stage != stage { // an approval does not overwrite why it was halted
+			r.Reason = f.Reason
+		}
 		if f.BreakGlass {
 			r.BreakGlass = append(r.BreakGlass, Override{Person: f.By, At: manifests.At(f.Now), Why: f.Reason, Action: a, Stage: stage})
 		}

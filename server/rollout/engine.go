@@ -137,7 +137,7 @@ func (e *Engine) Edit(ctx context.Context, id manifests.Name, ifMatch int64, by 
 func (e *Engine) check(ctx context.Context, plan *policy.Plan) (policy.Reference, error) {
 	release, reference, err := e.Live(ctx, vote.Ref{Product: plan.Product, Build: plan.Build})
 	if errors.Is(err, store.ErrNotFound) {
-		return reference, refuse(api.CodeNotFound, "the engineers of %s sign no build %d; submit its release first", plan.Product, plan.Build)
+		return reference, unsigned(plan.Product, plan.Build)
 	}
 	if err != nil {
 		return reference, err
@@ -154,6 +154,10 @@ func (e *Engine) check(ctx context.Context, plan *policy.Plan) (policy.Reference
 		return reference, refuse(api.CodePace, "the plan starts at %s with %s; the engineers signed a pace that reaches it from %s on", manifests.At(opens), first, manifests.At(from))
 	}
 	return reference, nil
+}
+
+func unsigned(product manifests.Product, build manifests.Build) error {
+	return refuse(api.CodeNotFound, "the engineers of %s sign no build %d; submit its release first", product, build)
 }
 
 // Change is one action of a person on one rollout.
@@ -246,7 +250,7 @@ func (e *Engine) facts(ctx context.Context, r *Rollout, c Change) (Facts, error)
 // numbers that were known.
 func detail(old, next *Rollout, a Action, known Evidence, now time.Time) map[string]any {
 	d := map[string]any{"action": a, "state": next.State, "stage": next.Stage, "sharePPM": next.Share(), "product": next.Plan.Product, "build": next.Plan.Build}
-	if known.Release != nil && !old.Unstarted() {
+	if !old.Unstarted() {
 		d["verdict"], d["evidence"], d["rules"], d["judgedAt"] = old.Judge(known), old.judged(known), old.rules(known), manifests.At(now)
 	}
 	if people := next.People(next.Stage); len(people) > 0 {

@@ -74,7 +74,7 @@ type StagePreview struct {
 func (e *Engine) Preview(ctx context.Context, q Question) (Preview, error) {
 	release, reference, err := e.Live(ctx, vote.Ref{Product: q.Plan.Product, Build: q.Plan.Build})
 	if errors.Is(err, store.ErrNotFound) {
-		return Preview{}, refuse(api.CodeNotFound, "the engineers of %s sign no build %d; submit its release first", q.Plan.Product, q.Plan.Build)
+		return Preview{}, unsigned(q.Plan.Product, q.Plan.Build)
 	}
 	if err != nil {
 		return Preview{}, err

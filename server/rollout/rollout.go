@@ -125,6 +125,14 @@ func (r *Rollout) Missing(stage int, approvalShare manifests.SharePPM) int {
 	return max(0, r.Needed(stage, approvalShare)-len(r.People(stage)))
 }
 
+// NextStage is the stage that would be opened next.
+func (r *Rollout) NextStage() int {
+	if r.Unstarted() || r.State == policy.Scheduled {
+		return 0
+	}
+	return r.Stage + 1
+}
+
 // last is the number of the last stage.
 func (r *Rollout) last() int { return len(r.Plan.Stages) - 1 }
 

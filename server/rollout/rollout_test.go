@@ -203,13 +203,18 @@ func TestHaltNeedsOnePersonAndNoConfirmation(t *testing.T) {
 }
 
 func TestWrongHaltIsTakenBackByTwoPeopleAndJudgedAnew(t *testing.T) {
-	r := apply(t, apply(t, draft(), rollout.Start, at(0)), rollout.Halt, at(1))
+	why := at(1)
+	why.Reason = "why it was halted"
+	r := apply(t, apply(t, draft(), rollout.Start, at(0)), rollout.Halt, why)
 	refused(t, r, rollout.Reject, at(2), api.CodeConflict)
 	bad := at(2)
 	bad.Votes = votes(20, 10)
 	r = apply(t, r, rollout.Resume, bad)
 	if r.State != policy.Halted || r.Resume == nil {
 		t.Fatalf("one person resumed it: %+v", r)
+	}
+	if r.Reason != "why it was halted" {
+		t.Errorf("owners would read %q as the reason", r.Reason)
 	}
 	refused(t, r, rollout.Resume, bad, api.CodeOwnRequest)
 	refused(t, r, rollout.Approve, bad, api.CodeOwnRequest)

@@ -2,12 +2,14 @@ package rollout
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/api"
 	policy "github.com/candor-ota/candor/manifests/rollout"
 	"github.com/candor-ota/candor/manifests/vote"
+	"github.com/candor-ota/candor/server/store"
 )
 
 // Template gives the plan of a rollout made out for another build: the same
@@ -33,6 +35,9 @@ func (e *Engine) Rescue(ctx context.Context, id manifests.Name, build manifests.
 		return policy.Plan{}, refuse(api.CodeBadRequest, "build %d is not above %d, and no handset goes down; sign the fix (or the older image) under a higher number", build, r.Plan.Build)
 	}
 	release, _, err := e.Live(ctx, vote.Ref{Product: r.Plan.Product, Build: build})
+	if errors.Is(err, store.ErrNotFound) {
+		return policy.Plan{}, unsigned(r.Plan.Product, build)
+	}
 	if err != nil {
 		return policy.Plan{}, fmt.Errorf("rescue by build %d: %w", build, err)
 	}
