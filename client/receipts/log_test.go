@@ -120,6 +120,7 @@ func TestAnyChangedByteIsNoticedAndTheLogSetAside(t *testing.T) {
 		"a line repeated": lines[0] + lines[1] + lines[1] + lines[2] + lines[3],
 		"the first gone":  lines[1] + lines[2] + lines[3],
 		"an empty line":   lines[0] + "\n" + lines[1],
+		"a space more":    strings.Replace(string(whole), `{"`, `{ "`, 1),
 	} {
 		if _, err := receipts.Parse([]byte(text)); !errors.Is(err, receipts.ErrDamaged) {
 			t.Errorf("%s: %v", name, err)
@@ -142,6 +143,41 @@ func TestAnyChangedByteIsNoticedAndTheLogSetAside(t *testing.T) {
 	}
 	if kept, err := os.ReadFile(path + receipts.SetAside); err != nil || string(kept) != string(whole) {
 		t.Fatalf("what was set aside is not what there was: %v", err)
+	}
+}
+
+// Each link is looked at by itself, also where the hash was made to fit.
+func TestLineWithAFittingHashInTheWrongPlaceIsNoticed(t *testing.T) {
+	l, path := newLog(t)
+	add(t, l, wish(1), wish(2), wish(3))
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines, c := strings.SplitAfter(string(whole), "\n"), read(t, l)
+	for name, change := range map[string]func(*receipts.Entry){
+		"linked to another": func(e *receipts.Entry) { e.Prev = c.Entries[0].Prev },
+		"a number skipped":  func(e *receipts.Entry) { e.Seq++ },
+		"another kind":      func(e *receipts.Entry) { e.Kind = "gift" },
+		"an anchor within": func(e *receipts.Entry) {
+			e.Kind, e.Dropped = receipts.Anchor, &receipts.Dropped{Through: e.Seq, Hash: e.Prev}
+		},
+	} {
+		e, next := c.Entries[1], c.Entries[2]
+		change(&e)
+		line, err := receipts.Line(&e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		next.Seq, next.Prev = e.Seq+1, e.Hash // nothing is wrong with what follows
+		last, err := receipts.Line(&next)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := receipts.Parse([]byte(lines[0] + string(line) + string(last)))
+		if !errors.Is(err, receipts.ErrDamaged) || len(got.Entries) != 1 {
+			t.Errorf("%s: %d entries, %v", name, len(got.Entries), err)
+		}
 	}
 }
 

@@ -123,6 +123,7 @@ func newHandset(t testing.TB, m *maker, now time.Time, p person) *handset {
 	h := &handset{dir: dir, t: t, senses: &senses{now: now, real: time.Minute}, config: &agent.Config{
 		Product: product, Model: "m1", Region: p.region, Channel: "stable", Servers: []string{p.server}, State: filepath.Join(dir, "state"), MinBattery: 30, AbortBattery: 15,
 	}}
+	t.Cleanup(func() { h.must(os.RemoveAll(dir)) }) // also when a story ends early
 	factory := filepath.Join(dir, "factory.img")
 	h.must(os.WriteFile(factory, []byte("factory"), 0o400))
 	h.must(os.MkdirAll(h.config.State, 0o700))
