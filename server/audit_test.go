@@ -68,6 +68,10 @@ func verify(t *testing.T, args ...string) (verified, error) {
 }
 
 func TestAuditVerifyNamesTheFirstBrokenRow(t *testing.T) {
+	log, err := os.ReadFile(config.Dir(logged(t, 1200)).Ledger())
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]struct {
 		sql string
 		row int64
@@ -88,7 +92,10 @@ func TestAuditVerifyNamesTheFirstBrokenRow(t *testing.T) {
 		"not a time":   {`UPDATE audit SET at = 'noon' WHERE seq = 7; UPDATE audit SET why = '' WHERE seq = 8`, 7},
 	} {
 		t.Run(name, func(t *testing.T) {
-			dir := logged(t, 1200)
+			dir := made(t)
+			if err := os.WriteFile(config.Dir(dir).Ledger(), log, 0o600); err != nil {
+				t.Fatal(err)
+			}
 			whole, err := verify(t, "--data", dir)
 			if err != nil || whole.Entries != 1200 || whole.First != 1 || whole.Last != 1200 || len(strings.Fields(whole.Words)) != 8 {
 				t.Fatalf("%+v, %v", whole, err)
