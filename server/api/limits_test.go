@@ -54,14 +54,19 @@ func TestWrongTokensCostTheirAddressItsTries(t *testing.T) {
 }
 
 func TestForgedAddressesGiveNoTries(t *testing.T) {
-	w := newWorld(t)
-	limited := false
-	for i := range tries + 1 {
-		status, _ := w.wrongToken("X-Forwarded-For", "192.0.2."+strconv.Itoa(i), "X-Real-IP", "192.0.2."+strconv.Itoa(i))
-		limited = limited || status == http.StatusTooManyRequests
-	}
-	if !limited {
-		t.Error("a made-up X-Forwarded-For is a new address")
+	for header, trusted := range map[string][]string{
+		"X-Forwarded-For": nil,
+		"X-Real-IP":       {"127.0.0.1"}, // proxies pass it on as it comes
+	} {
+		w := newWorld(t, func(w *world) { w.proxies = trusted })
+		limited := false
+		for i := range tries + 1 {
+			status, _ := w.wrongToken(header, "192.0.2."+strconv.Itoa(i))
+			limited = limited || status == http.StatusTooManyRequests
+		}
+		if !limited {
+			t.Errorf("a made-up %s is a new address", header)
+		}
 	}
 }
 
