@@ -16,7 +16,7 @@ import (
 func (a *Agent) poll(ctx context.Context) (rollout.Decision, error) {
 	view, err := a.Trust.Poll(ctx)
 	if err != nil {
-		return rollout.Decision{}, err
+		return rollout.Decision{}, errors.Join(err, a.missed())
 	}
 	a.view = view
 	if err := errors.Join(a.noteHalts(), a.noteUptime()); err != nil {
@@ -115,8 +115,9 @@ func (a *Agent) warn() {
 	if forked {
 		a.mem.Warnings = append(a.mem.Warnings, fork)
 	}
-	if next := a.view.NextBy; next != nil && a.view.Expiry.After(next.Time) {
-		a.mem.Warnings = append(a.mem.Warnings, fmt.Sprintf("The maker promised news by %s, and none has reached this handset.", next))
+	a.mem.NextBy = a.view.NextBy
+	if next := a.mem.NextBy; next != nil && a.view.Expiry.After(next.Time) {
+		a.mem.Warnings = append(a.mem.Warnings, overdue(*next))
 	}
 	a.mem.Head = a.view.Head.Short()
 	for _, w := range a.mem.Warnings {
@@ -124,6 +125,22 @@ func (a *Agent) warn() {
 			a.note(receipts.Entry{Kind: receipts.Warning, Why: w})
 		}
 	}
+}
+
+func overdue(next manifests.Time) string {
+	return fmt.Sprintf("The maker promised news by %s, and none has reached this handset.", next)
+}
+
+// missed tells the owner of a missed promise also while no poll succeeds: a
+// silent server is how it is broken.
+func (a *Agent) missed() error {
+	next := a.mem.NextBy
+	if next == nil || !a.clock().After(next.Time) || slices.Contains(a.mem.Warnings, overdue(*next)) {
+		return nil
+	}
+	a.mem.Warnings = append(a.mem.Warnings, overdue(*next))
+	a.note(receipts.Entry{Kind: receipts.Warning, Why: overdue(*next)})
+	return a.saveMemory()
 }
 
 // noteUptime adds the time that the handset has been on to every release that

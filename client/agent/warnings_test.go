@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -30,6 +31,30 @@ func TestForksAndBrokenPromisesAreShown(t *testing.T) {
 	w.step()
 	if got := w.agent.Warnings(); len(got) != 1 || !strings.Contains(got[0], "different handsets") {
 		t.Fatalf("the fork is forgotten, or the kept promise is not: %q", got)
+	}
+}
+
+// AMENDMENTS A2: a server that says nothing at all breaks the promise too.
+func TestPromiseIsMissedWhileNoPollSucceeds(t *testing.T) {
+	w := newWorld(t)
+	promised := manifests.At(w.device.now.Add(time.Hour))
+	w.tree.view.NextBy = &promised
+	w.step()
+	w.tree.err = errors.New("no route")
+	silent := func() []string {
+		if _, err := w.agent.Step(t.Context()); !errors.Is(err, w.tree.err) {
+			t.Fatalf("%v", err)
+		}
+		return w.agent.Warnings()
+	}
+	if got := silent(); len(got) != 0 {
+		t.Fatalf("warned early: %q", got)
+	}
+	w.device.now = w.device.now.Add(2 * time.Hour)
+	for range 2 {
+		if got := silent(); len(got) != 1 || !strings.Contains(got[0], "promised news by "+promised.String()) {
+			t.Fatalf("warned %q", got)
+		}
 	}
 }
 

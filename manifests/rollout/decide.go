@@ -263,7 +263,7 @@ func (in *Input) postponed(o *Offer) bool {
 	if !o.Deadline.IsZero() && until.After(o.Deadline) {
 		until = o.Deadline
 	}
-	return in.Times.Expiry.Before(until)
+	return in.Times.agreed().Before(until)
 }
 
 // offer clamps the rollout's demands to the release's: gentler, never harsher.
@@ -313,7 +313,7 @@ func CheckRestart(h *Handset, o *Offer, t Times) *Hold {
 	if o.Window == nil || h.Wish.GetItNow || h.Conditions.AllowAnyMinute || o.Window.Contains(h.Conditions.LocalMinute) {
 		return nil
 	}
-	if !o.Deadline.IsZero() && !t.Expiry.Before(o.Deadline) {
+	if !o.Deadline.IsZero() && !t.agreed().Before(o.Deadline) {
 		return nil
 	}
 	return hold(BeforeWindow, o.Release.Build, "Build %d restarts the handset between %s and %s.", o.Release.Build, o.Window.From, o.Window.To).Hold

@@ -213,7 +213,7 @@ func TestOnlineKeysCannotForceAnOwner(t *testing.T) {
 	if d := rollout.Decide(in); d.Hold == nil || d.Hold.Code != rollout.Postponed {
 		t.Fatal("the owner's later was ignored")
 	}
-	in.Times.Expiry = start.Add(73 * time.Hour)
+	in.Times.Expiry, in.Times.Pace = start.Add(73*time.Hour), start.Add(73*time.Hour)
 	if rollout.Decide(in).Offer == nil {
 		t.Fatal("later lasts longer than the longest deferral")
 	}
@@ -325,4 +325,28 @@ func FuzzParse(f *testing.F) {
 			panic("neither or both of offer and hold")
 		}
 	})
+}
+
+// A thief of the timestamp key, or a clock set forward, would otherwise end
+// every "later", and bring every deadline about.
+func TestLaterAndDeadlinesGoByTheClockThatLags(t *testing.T) {
+	in := input(t, manifests.WholeFleet)
+	in.Handset.Wish = rollout.Wish{PostponedSince: start, PostponedUntil: start.Add(5 * time.Hour)}
+	in.Times.Expiry = start.AddDate(10, 0, 0)
+	in.Releases[42].Release.OfferUntil = manifests.At(in.Times.Expiry)
+	in.Document.Rollouts[0].Deferral = manifests.Duration{Duration: 7 * 24 * time.Hour}
+	if d := rollout.Decide(in); d.Hold == nil || d.Hold.Code != rollout.Postponed {
+		t.Errorf("a clock that ran ahead ended it: %+v", d)
+	}
+	in.Times.Pace = start.Add(6 * time.Hour)
+	d := rollout.Decide(in)
+	if d.Offer == nil {
+		t.Fatalf("both clocks agree that it is over: %+v", d.Hold)
+	}
+	d.Offer.Window = &rollout.Window{From: 120, To: 180}
+	d.Offer.Deadline = start.AddDate(1, 0, 0)
+	in.Handset.Conditions.LocalMinute = 600
+	if h := rollout.CheckRestart(in.Handset, d.Offer, in.Times); h == nil || h.Code != rollout.BeforeWindow {
+		t.Errorf("the deadline is a year off by one clock: %+v", h)
+	}
 }

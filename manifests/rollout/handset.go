@@ -79,6 +79,16 @@ type Times struct {
 	PoweredOn map[manifests.Build]time.Duration
 }
 
+// agreed is the time that both clocks have reached. What an owner put off, and
+// what forces a restart, goes by it: a signed time from the future, or a clock
+// set forward, ends no "later".
+func (t Times) agreed() time.Time {
+	if t.Pace.IsZero() {
+		return t.Expiry
+	}
+	return t.Pace
+}
+
 // elapsed is how much of a release's pace has passed.
 func (t Times) elapsed(h *Handset, r *manifests.Release) time.Duration {
 	again, halted := h.HaltedSeen[r.Build]
