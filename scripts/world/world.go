@@ -150,6 +150,14 @@ func freeAddress() (string, error) {
 // StartServer starts the server, again on the same address if it ran before,
 // and waits until it is live.
 func (w *World) StartServer(ctx context.Context) error {
+	if err := w.SpawnServer(); err != nil {
+		return err
+	}
+	return w.waitLive(ctx)
+}
+
+// SpawnServer is StartServer without the wait.
+func (w *World) SpawnServer() error {
 	if w.Server == "" {
 		listen, err := freeAddress()
 		if err != nil {
@@ -169,10 +177,7 @@ func (w *World) StartServer(ctx context.Context) error {
 		"--listen", strings.TrimPrefix(w.Server, "http://"), "--admin", strings.TrimPrefix(w.Admin, "http://"))
 	w.server.Stdout, w.server.Stderr = log, log
 	w.server.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is for whoever started the world
-	if err := w.server.Start(); err != nil {
-		return errors.Join(err, log.Close())
-	}
-	return errors.Join(log.Close(), w.waitLive(ctx))
+	return errors.Join(w.server.Start(), log.Close())
 }
 
 func (w *World) waitLive(ctx context.Context) error {
