@@ -72,14 +72,15 @@ func apply(t *testing.T, r rollout.Rollout, a rollout.Action, f rollout.Facts) r
 	return next
 }
 
-func refused(t *testing.T, r rollout.Rollout, a rollout.Action, f rollout.Facts, code string) error {
+// refused gives what a refusal says.
+func refused(t *testing.T, r rollout.Rollout, a rollout.Action, f rollout.Facts, code string) string {
 	t.Helper()
 	_, err := r.Apply(a, f)
 	var refusal *rollout.Refusal
 	if !errors.As(err, &refusal) || refusal.Code != code {
-		t.Errorf("%s: got %v, want %s", a, err, code)
+		t.Fatalf("%s: got %v, want %s", a, err, code)
 	}
-	return err
+	return refusal.Detail
 }
 
 func TestAdvanceWaitsForSoakVotesAndPace(t *testing.T) {
@@ -88,8 +89,8 @@ func TestAdvanceWaitsForSoakVotesAndPace(t *testing.T) {
 	few := at(6)
 	few.Votes = votes(9, 0)
 	refused(t, r, rollout.Advance, few, api.CodeVotesNeeded)
-	if err := refused(t, r, rollout.Advance, at(6), api.CodePace); !strings.Contains(err.Error(), "2014-08-11T00:00:00Z") {
-		t.Errorf("does not say from when: %v", err)
+	if words := refused(t, r, rollout.Advance, at(6), api.CodePace); !strings.Contains(words, "2014-08-11T00:00:00Z") {
+		t.Errorf("does not say from when: %s", words)
 	}
 	if r = apply(t, r, rollout.Advance, at(12)); r.Stage != 1 || r.Share() != 100_000 {
 		t.Errorf("stage %d, share %s", r.Stage, r.Share())
