@@ -78,8 +78,10 @@ func TestEveryRuleSaysWhatItProves(t *testing.T) {
 		{"silent beyond it", rollout.Guard{}, Evidence{Counts: with(good, func(c *Counts) { c.Silent = 30 })}, rollout.RuleSilence, Halt, Halt},
 		{"nothing is due", rollout.Guard{}, Evidence{Counts: with(good, func(c *Counts) { c.Due = 0 })}, rollout.RuleSilence, Undecided, Undecided},
 		{
-			"a fleet that was as silent before", rollout.Guard{},
-			Evidence{Counts: with(good, func(c *Counts) { c.Silent = 30 }), Before: &Counts{Due: 1000, Silent: 30}}, rollout.RuleSilence, Pass, Pass,
+			"a fleet that was as silent before",
+			rollout.Guard{},
+			Evidence{Counts: with(good, func(c *Counts) { c.Silent = 30 }), Before: &Counts{Due: 1000, Silent: 30}},
+			rollout.RuleSilence, Pass, Pass,
 		},
 
 		{"all could install", rollout.Guard{}, Evidence{Counts: good}, rollout.RuleRefusals, none, Pass},
@@ -137,11 +139,13 @@ func TestSentencesSayWhatIsKnown(t *testing.T) {
 		{rollout.Guard{}, Evidence{Counts: trials(2, 250, nil)}, "2 failures in 250 outcomes; 95 % sure that the failure rate is below 3.2 %, 2 % is needed"},
 		{rollout.Guard{}, Evidence{Counts: with(trials(0, 1000, nil), func(c *Counts) { c.Silent = 30 })}, "30 of 1000 attempts were never heard of again, 1 % is accepted"},
 		{
-			rollout.Guard{}, Evidence{Lab: []LabFailure{{Handset: "c0ffee", Class: vote.Regression, Reason: vote.BootLoop, At: time.Unix(1, 0)}}},
+			rollout.Guard{},
+			Evidence{Lab: []LabFailure{{Handset: "c0ffee", Class: vote.Regression, Reason: vote.BootLoop, At: time.Unix(1, 0)}}},
 			"lab handset c0ffee reports a later failure for boot_loop",
 		},
 		{
-			rollout.Guard{NewReason: 20_000, Failures: 200_000}, Evidence{Counts: trials(20, 100, map[vote.Reason]int64{vote.Verify: 20}), Before: &before},
+			rollout.Guard{NewReason: 20_000, Failures: 200_000},
+			Evidence{Counts: trials(20, 100, map[vote.Reason]int64{vote.Verify: 20}), Before: &before},
 			"20 failures for verify in 100 outcomes; the release before had 0 in 500",
 		},
 	} {
@@ -245,6 +249,26 @@ func TestHaltAlwaysRestsOnEnoughVotes(t *testing.T) {
 		}
 		if v.Outcome == Halt && v.Sentence == "" {
 			t.Error("a halt without a reason")
+		}
+	})
+}
+
+// The simulator does not ask again while only successes come in. They halt
+// nothing, once there are as many votes as a halt needs.
+func TestSuccessesNeverHalt(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		r, e := drawRules(t), drawEvidence(t, "evidence")
+		least := int64(r.MinToHalt)
+		e.Counts.Trials, e.Counts.Healthy, e.Counts.Due = max(e.Counts.Trials, least), max(e.Counts.Healthy, least), max(e.Counts.Due, least)
+		if Judge(r, e).Outcome == Halt {
+			return
+		}
+		more := rapid.Int64Range(1, 10_000).Draw(t, "more")
+		e.Counts.Trials, e.Counts.Healthy = e.Counts.Trials+more, e.Counts.Healthy+more
+		e.Counts.Silent, e.Counts.Attempts = max(0, e.Counts.Silent-more), e.Counts.Attempts+more
+		e.Counts.Issued += more
+		if v := Judge(r, e); v.Outcome == Halt {
+			t.Errorf("%d more successes halt it: %s", more, v.Sentence)
 		}
 	})
 }

@@ -84,7 +84,7 @@ func (c *cell) leaves() string {
 }
 
 func (c *cell) rows() []figure.Row {
-	name := fmt.Sprintf("grid: fails %s, silent %s, attacker %s, poll %s: ", percent(c.fail), percent(c.brick), attackerName(c.poison), c.poll)
+	name := fmt.Sprintf("grid: fails %s, silent %s, attacker %s, poll %s: ", percent(c.fail), percent(c.brick), attackerName(c.poison), short(c.poll))
 	rows := []figure.Row{
 		figure.Of(name+"halted", c.halted, "%"),
 		figure.Of(name+c.leaves(), c.left, "%"),

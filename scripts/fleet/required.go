@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/candor-ota/candor/manifests"
+	policy "github.com/candor-ota/candor/manifests/rollout"
 	"github.com/candor-ota/candor/manifests/vote"
 	"github.com/candor-ota/candor/scripts/figure"
 	"github.com/candor-ota/candor/scripts/fleet/sim"
@@ -43,7 +44,7 @@ func (p *player) play(what string, change func(*sim.Scenario)) ([]sim.Run, error
 // required plays all that the simulator has to show.
 func (p *player) required() ([]figure.Row, error) {
 	rows := p.positions()
-	for _, part := range []func() ([]figure.Row, error){p.fivePercent, p.bricks, p.quick10And50, p.falseHalts, p.attacker} {
+	for _, part := range []func() ([]figure.Row, error){p.fivePercent, p.bricks, p.quick10And50, p.falseHalts, p.window, p.attacker} {
 		more, err := part()
 		if err != nil {
 			return nil, err
@@ -56,7 +57,7 @@ func (p *player) required() ([]figure.Row, error) {
 // positions asks who is eligible. Sampling is allowed four standard deviations.
 func (p *player) positions() []figure.Row {
 	p.say("who is eligible")
-	few := newFleet(min(p.handsets, 200_000))
+	few := newFleet(min(p.handsets, 100_000))
 	poll := sim.PollEvery(6 * time.Hour)
 	_, none := sim.Eligible(few, 42, 0, 14, poll)
 	first, ever := sim.Eligible(few, 42, 100_000, 14, poll)
@@ -135,14 +136,16 @@ func (p *player) quick10And50() ([]figure.Row, error) {
 	}, nil
 }
 
-// falseHalts plays whole rollouts. The fleet is smaller, and its stages large
-// enough for verdicts: 4,000 and 10,000 votes at an opt-in rate of 20 %.
+// falseHalts plays whole rollouts. What matters is how often the votes are
+// looked at, and that the stages are large enough for verdicts; so the fleet is
+// smaller and half of it votes: 4,000 and 10,000 votes, as many as of 50,000
+// handsets at an opt-in rate of 20 %.
 func (p *player) falseHalts() ([]figure.Row, error) {
-	fleet := newFleet(min(p.handsets, 50_000))
+	fleet := newFleet(min(p.handsets, 20_000))
 	whole := func(s *sim.Scenario) {
 		plan := sim.Stages(sim.DefaultSoak, 400_000, manifests.WholeFleet)
 		plan.Guard = s.Plan.Guard
-		s.Fleet, s.Plan = fleet, plan
+		s.Fleet, s.Plan, s.OptIn = fleet, plan, 0.5
 	}
 	good, err := p.play("whole rollouts of a good build", whole)
 	if err != nil {
@@ -155,12 +158,26 @@ func (p *player) falseHalts() ([]figure.Row, error) {
 	if err != nil {
 		return nil, err
 	}
-	where := fmt.Sprintf("(%s handsets, stages 40 %% and 100 %%)", thousands(fleet.Size))
+	where := fmt.Sprintf("(%s handsets, half vote; stages 40 %% and 100 %%)", thousands(fleet.Size))
 	return []figure.Row{
 		figure.AtMost("good, 0.5 % noise: falsely halted "+where, p.part(good, halted), "%", 1),
 		figure.AtMost("fails 1 %, 2 % is accepted: falsely halted "+where, p.part(worse, halted), "%", 1),
 		figure.Of("good, 0.5 % noise: went all the way by itself", p.part(good, completed), "%"),
 		figure.Of("fails 1 %, 2 % is accepted: went all the way by itself", p.part(worse, completed), "%"),
+	}, nil
+}
+
+// window plays a good build whose handsets restart at night only, as the client
+// does it now: it reports the attempt, and then waits for the window.
+func (p *player) window() ([]figure.Row, error) {
+	runs, err := p.play("a good build that restarts handsets at night only", func(s *sim.Scenario) {
+		s.Plan.Window, s.LeavesAt = &policy.Window{From: 2 * 60, To: 5 * 60}, 1
+	})
+	if err != nil {
+		return nil, err
+	}
+	return []figure.Row{
+		figure.AtMost("good, restarts from 02:00 to 05:00 only: falsely halted in the first stage", p.part(runs, halted), "%", 1),
 	}, nil
 }
 

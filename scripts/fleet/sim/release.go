@@ -73,9 +73,16 @@ func (t *Truth) before(attempts int64, r *rand.Rand) verdict.Counts {
 	return c
 }
 
-// some is how many of n it hits at a rate, drawn by the normal law.
+// some is how many of n it hits at a rate: by Poisson's law where they are few,
+// by the normal one where they are many.
 func some(n int64, rate float64, r *rand.Rand) int64 {
-	mean := float64(n) * rate
-	k := math.Round(mean + math.Sqrt(mean*(1-rate))*r.NormFloat64())
-	return min(max(int64(k), 0), n)
+	mean, k := float64(n)*rate, int64(0)
+	if mean < 100 {
+		for sum := r.ExpFloat64(); sum < mean; sum += r.ExpFloat64() {
+			k++
+		}
+	} else {
+		k = int64(math.Round(mean + math.Sqrt(mean*(1-rate))*r.NormFloat64()))
+	}
+	return min(max(k, 0), n)
 }

@@ -25,9 +25,12 @@ type service struct {
 	ballots ballots
 	before  verdict.Counts
 	issue   float64   // trial tokens that are asked for in all
-	changed bool      // since the engine looked
-	wake    time.Time // when something comes that it waits for; zero: nothing
+	news    bool      // was counted since the engine looked
+	urgent  bool      // it may make the engine act while the stage still soaks
+	wake    time.Time // when something comes that the engine waits for; zero: nothing
+	patient bool      // the engine is asked only when it can answer otherwise
 	halted  policy.Rule
+	said    string // by the engine when it looked last
 	counter uint64 // of documents
 }
 
@@ -41,7 +44,7 @@ func (v *service) start(s *Scenario, release policy.Signed, begin time.Time, ran
 		grace = votes.DefaultGrace
 	}
 	optedIn := math.Round(float64(s.Fleet.Size) * s.OptIn)
-	*v = service{s: s, random: random, release: release, begin: begin, ballots: newBallots(grace), issue: optedIn}
+	*v = service{s: s, random: random, release: release, begin: begin, ballots: newBallots(grace), issue: optedIn, patient: true}
 	v.before = s.Truth.before(int64(optedIn), random)
 	plan := s.Plan
 	plan.Product, plan.Build, plan.Channel, plan.Audience = Product, release.Release.Build, channel, policy.Audience{}
@@ -73,14 +76,15 @@ func (v *service) document() *policy.Document {
 	}}}
 }
 
-// attempt counts the attempt of a handset. By itself it neither halts nor opens
-// anything before it is due, so the engine need not look.
-func (v *service) attempt(now time.Time) { v.ballots.attempt(now) }
+// attempt counts the attempt of a handset.
+func (v *service) attempt(now time.Time) {
+	v.ballots.attempt(now)
+	v.news = true
+}
 
 // trial counts the trial of a handset, and those that the attacker adds to
 // keep his share; it tells how many these are.
 func (v *service) trial(healthy bool) (dishonest int64) {
-	v.changed = true
 	v.cast(healthy)
 	share := v.s.Poison.Share
 	for more := share / (1 - share); more > 0; more-- {
@@ -93,6 +97,10 @@ func (v *service) trial(healthy bool) (dishonest int64) {
 }
 
 func (v *service) cast(healthy bool) {
+	v.news = true
+	if !healthy || v.ballots.counts.Trials < minToHalt {
+		v.urgent = true
+	}
 	reason := vote.None
 	if !healthy {
 		reason = v.s.Truth.reason(v.random)
@@ -119,17 +127,21 @@ func (v *service) evidence(now time.Time) rollout.Evidence {
 	}
 }
 
-// look has the engine decide, and tells whether it acted. It is not asked
-// again before it can answer otherwise.
+// look has the engine decide, and tells whether it acted. A stage that soaks is
+// left by a halt alone, and only a failure, the first few votes, or an hour in
+// which attempts come due, can bring that about: until then it is not asked.
 func (v *service) look(now time.Time) bool {
 	if v.ballots.advance(now) {
-		v.changed = true
+		v.news, v.urgent = true, true
 	}
-	if !v.changed && (v.wake.IsZero() || now.Before(v.wake)) {
+	soaks := now.Before(v.rollout.StageSince.Add(v.rollout.Plan.Stages[v.rollout.Stage].Soak.Duration))
+	due := !v.wake.IsZero() && !now.Before(v.wake)
+	if v.patient && !due && !v.urgent && (soaks || !v.news) {
 		return false
 	}
-	v.changed, v.wake = false, time.Time{}
+	v.news, v.urgent, v.wake = false, false, time.Time{}
 	d := rollout.Next(&v.rollout, v.evidence(now), now)
+	v.said = d.Sentence
 	for _, w := range d.Waits {
 		if w.Until.After(now) && (v.wake.IsZero() || w.Until.Before(v.wake)) {
 			v.wake = w.Until
@@ -145,11 +157,11 @@ func (v *service) look(now time.Time) bool {
 	}
 	v.rollout = v.rollout.Decided(d, now)
 	v.rollout.Changed = now
-	v.changed = true // the next stage is judged by other limits
+	v.news, v.urgent = true, true // the next stage is judged by other limits
 	return true
 }
 
 // settled tells whether no more votes or times to wait for are known.
 func (v *service) settled(now time.Time) bool {
-	return !v.changed && v.wake.IsZero() && v.ballots.counts.Due == v.ballots.counts.Attempts && v.issued(now.Sub(v.begin)) >= int64(v.issue)
+	return !v.news && v.wake.IsZero() && v.ballots.counts.Due == v.ballots.counts.Attempts && v.issued(now.Sub(v.begin)) >= int64(v.issue)
 }

@@ -24,7 +24,7 @@ type Run struct {
 	Seed      uint64
 	End       End
 	Rule      policy.Rule `json:",omitempty"` // that halted it
-	Reason    string      `json:",omitempty"`
+	Sentence  string      // of the engine at the end
 	Stage     int         // that was open at the end, counted from 0
 	Took      time.Duration
 	Attempts  int64 // counted
@@ -59,6 +59,7 @@ type World struct {
 	in       policy.Input
 	version  uint8 // of the document
 	service  service
+	eager    bool // asks the engine at every tick, as the service does
 	run      Run
 }
 
@@ -82,6 +83,7 @@ func (w *World) Run(s *Scenario, order *Order, seed uint64) (Run, error) {
 	if err := w.service.start(s, release, w.begin, w.random); err != nil {
 		return Run{}, err
 	}
+	w.service.patient = !w.eager
 	w.publish()
 	ticks := min(len(w.calendar.first), int(s.Horizon/Tick)+1)
 	for ; w.tick < ticks && w.run.End == ""; w.tick++ {
@@ -93,7 +95,7 @@ func (w *World) Run(s *Scenario, order *Order, seed uint64) (Run, error) {
 		w.run.End = Undecided
 	}
 	c := &w.service.ballots.counts
-	w.run.Stage, w.run.Attempts, w.run.Votes = w.service.rollout.Stage, c.Attempts, c.Trials
+	w.run.Sentence, w.run.Stage, w.run.Attempts, w.run.Votes = w.service.said, w.service.rollout.Stage, c.Attempts, c.Trials
 	if w.run.End == Halted {
 		for end := min(ticks, w.tick+int(s.Watch/Tick)); w.tick < end; w.tick++ {
 			w.deliver()
@@ -118,7 +120,7 @@ func (w *World) look() End {
 	r := &w.service.rollout
 	switch {
 	case acted && r.State == policy.Halted:
-		w.run.Rule, w.run.Reason = w.service.halted, r.Reason
+		w.run.Rule = w.service.halted
 		w.publish()
 		return Halted
 	case acted && r.State == policy.Complete:
