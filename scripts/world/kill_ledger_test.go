@@ -290,18 +290,34 @@ func (d *drama) times(r *request) int {
 func (d *drama) judge(r *request) {
 	d.t.Helper()
 	n := d.times(r)
-	switch {
-	case n > 1:
+	if n > 1 {
 		d.fail("%s: made %d times", r.why, n)
-	case r.acknowledged && n == 0 && !slices.Contains(idle[r.action], r.answer.State):
-		d.fail("%s: acknowledged (%s, stage %d, version %d), and lost", r.why, r.answer.State, r.answer.Stage, r.answer.Version)
-	case r.acknowledged && n == 1 && !r.repeated && r.copies == 1 && r.action != "create":
-		rows := d.ledger.rollouts[r.answer.Id]
-		if at := rows[r.answer.Version-1]; at.why != r.why || string(at.state) != string(r.answer.State) || at.stage != r.answer.Stage {
-			d.fail("%s: acknowledged as %s in stage %d; the log says %s", r.why, r.answer.State, r.answer.Stage, at)
-		}
-	case r.refused != nil && !r.acknowledged && n != 0 && r.copies == 1:
+	}
+	if r.acknowledged {
+		d.answered(r, n)
+	} else if r.refused != nil && n != 0 && r.copies == 1 {
 		d.fail("%s: refused (%s), and made; repeated: %t", r.why, r.refused.Code, r.repeated)
+	}
+}
+
+// answered demands that what an answer said is in the log: the rollout as it
+// was at that version, and the change itself, unless there was nothing to do.
+func (d *drama) answered(r *request, n int) {
+	d.t.Helper()
+	a, rows := &r.answer, d.ledger.rollouts[r.answer.Id]
+	if a.Version < 1 || int64(len(rows)) < a.Version {
+		d.fail("%s: acknowledged as version %d, and lost: the log has %d rows", r.why, a.Version, len(rows))
+	}
+	at := rows[a.Version-1]
+	if string(at.state) != string(a.State) || at.stage != a.Stage {
+		d.fail("%s: acknowledged as %s in stage %d; the log says %s", r.why, a.State, a.Stage, at)
+	}
+	fresh := !r.repeated && r.copies == 1 && r.action != "create"
+	switch {
+	case n == 0 && !slices.Contains(idle[r.action], a.State):
+		d.fail("%s: acknowledged as %s in stage %d, and never made", r.why, a.State, a.Stage)
+	case n == 1 && fresh && at.why != r.why:
+		d.fail("%s: acknowledged with version %d; the log says %s", r.why, a.Version, at)
 	}
 }
 
