@@ -15,8 +15,8 @@ var limits = []manifests.SharePPM{1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 1
 func TestGoodBuildIsHaltedOnceInTwoHundredAtMost(t *testing.T) {
 	for _, limit := range limits {
 		for _, failing := range []manifests.SharePPM{limit / 4, limit / 2} {
-			if p := NewPower(failing, limit, 5, 10_000).By(10_000); p > falseHalt {
-				t.Errorf("limit %s: a build that fails %s is halted with a chance of %.4f; %.4f is promised", limit, failing, p, falseHalt)
+			if p := NewPower(failing, limit, 5, 10_000).By(10_000); p > 1.0/200 {
+				t.Errorf("limit %s: a build that fails %s is halted with a chance of %.4f; 1/200 is promised", limit, failing, p)
 			}
 		}
 	}
@@ -59,8 +59,8 @@ func passedEver(failing, limit manifests.SharePPM, votes int64) float64 {
 func TestBuildAtItsLimitPassesOnceInTwentyAtMost(t *testing.T) {
 	for _, limit := range limits {
 		for _, failing := range []manifests.SharePPM{limit, limit + limit/2} {
-			if p := passedEver(failing, limit, 10_000); p > falsePass {
-				t.Errorf("limit %s: a build that fails %s passes with a chance of %.4f; %.4f is promised", limit, failing, p, falsePass)
+			if p := passedEver(failing, limit, 10_000); p > 1.0/20 {
+				t.Errorf("limit %s: a build that fails %s passes with a chance of %.4f; 1/20 is promised", limit, failing, p)
 			}
 		}
 	}

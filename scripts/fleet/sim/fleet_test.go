@@ -35,6 +35,10 @@ func TestATenthStaysATenth(t *testing.T) {
 	if n := f.Order(42).Within(100_000); n != first {
 		t.Errorf("Decide offers to %d, the order holds %d", first, n)
 	}
+	edge := policy.Position(f.Secret(0), Product, 42) // a share that ends just before a handset
+	if first, _ := Eligible(f, 42, edge, 1, PollEvery(6*time.Hour)); first != f.Order(42).Within(edge) {
+		t.Errorf("Decide offers to %d, the order holds %d", first, f.Order(42).Within(edge))
+	}
 	both, of := Overlap(f, 42, 43, 100_000)
 	if part := float64(both) / float64(of); math.Abs(part-0.1) > 4*math.Sqrt(0.09/float64(of)) {
 		t.Errorf("%.3f of the first tenth come first again", part)

@@ -60,7 +60,10 @@ func TestAskingTheEngineLessOftenChangesNothing(t *testing.T) {
 	for _, change := range []func(*Scenario){
 		func(*Scenario) {},
 		func(s *Scenario) { s.Truth.Fail = 0.02 },
+		func(s *Scenario) { s.Truth.Fail = 0.20 },
+		func(s *Scenario) { s.Truth.Fail = 1 },
 		func(s *Scenario) { s.Truth.Brick = 0.02 },
+		func(s *Scenario) { s.Truth.Brick = 0.20 },
 		func(s *Scenario) { s.Truth.Fail, s.Poison = 0.01, Poison{Share: 0.1, Says: vote.InstalledHealthy} },
 		func(s *Scenario) { s.Plan.Stages[0].MinVotes = 790 },
 	} {
