@@ -181,7 +181,7 @@ func (w *World) SpawnServer() error {
 }
 
 func (w *World) waitLive(ctx context.Context) error {
-	for range 100 {
+	for range 600 { // a minute: disks can be slow
 		resp, err := http.Get(w.Admin + "/livez")
 		if err == nil {
 			return resp.Body.Close()
