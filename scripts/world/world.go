@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -139,12 +140,19 @@ func (w *World) Configure(text string) error {
 	return errors.Join(err, f.Close())
 }
 
+// freeAddress finds a port below those that systems give to connections that go
+// out, so that none of these takes it before the server does, or while it is
+// down for a moment.
 func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+	var last error
+	for range 100 {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20_000+rand.N(12_000)))
+		if err == nil {
+			return l.Addr().String(), l.Close()
+		}
+		last = err
 	}
-	return l.Addr().String(), l.Close()
+	return "", fmt.Errorf("no free port: %w", last)
 }
 
 // StartServer starts the server, again on the same address if it ran before,
