@@ -11,6 +11,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"math/big"
+	random "math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -140,18 +141,22 @@ func (s *S3) await(t testing.TB, done <-chan error, log string) {
 	}
 }
 
+// freeAddress finds a port below those that systems give to connections that go
+// out, so that none of these takes it first.
 func freeAddress(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := l.Close(); err != nil {
-			t.Error(err)
+	for range 100 {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20_000+random.N(12_000)))
+		if err != nil {
+			continue
 		}
-	}()
-	return l.Addr().String()
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return l.Addr().String()
+	}
+	t.Fatal("no free port")
+	return ""
 }
 
 // certificate writes a self-signed certificate for 127.0.0.1.
