@@ -56,6 +56,7 @@ type figures struct {
 type drama struct {
 	t       *testing.T
 	w       *world.World
+	seed    uint64
 	random  *rand.Rand
 	figures figures
 
@@ -87,7 +88,7 @@ func newDrama(t *testing.T, seed uint64) *drama {
 	for _, build := range []manifests.Build{goodBuild, newerBuild, badBuild} {
 		release(t, w, build, atOnce)
 	}
-	d := &drama{t: t, w: w, random: rand.New(rand.NewPCG(seed, 0)), asked: map[string]*request{}}
+	d := &drama{t: t, w: w, seed: seed, random: rand.New(rand.NewPCG(seed, 0)), asked: map[string]*request{}}
 	d.change, d.start = usual(30*time.Millisecond), usual(100*time.Millisecond)
 	d.handset = newWatcher(d)
 	d.kill()
@@ -101,13 +102,13 @@ func newDrama(t *testing.T, seed uint64) *drama {
 func (d *drama) must(err error) {
 	d.t.Helper()
 	if err != nil {
-		d.t.Fatalf("seed %d, kill %d: %v", *seed, d.figures.kills, err)
+		d.t.Fatalf("-seed %d, kill %d: %v", d.seed, d.figures.kills, err)
 	}
 }
 
 func (d *drama) fail(format string, args ...any) {
 	d.t.Helper()
-	d.t.Fatalf("-seed %d, kill %d: %s", *seed, d.figures.kills, fmt.Sprintf(format, args...))
+	d.t.Fatalf("-seed %d, kill %d: %s", d.seed, d.figures.kills, fmt.Sprintf(format, args...))
 }
 
 // usual is how long something takes on this machine, so that kills fall into it.
