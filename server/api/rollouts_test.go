@@ -1,10 +1,12 @@
 package api_test
 
 import (
+	"context"
 	"crypto/ed25519"
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -115,6 +117,31 @@ func TestGoodBuildWalksToTheWholeFleetByItself(t *testing.T) {
 	}
 	if got := w.look(id); got.State != contract.Complete {
 		t.Fatalf("%s, stage %d: %s", got.State, got.Stage, got.Outlook.Sentence)
+	}
+}
+
+func TestHaltThatCouldNotBePublishedIsPublishedAtTheNextLook(t *testing.T) {
+	w := ready(t, 42)
+	w.change(w.rollout(42).Id, "start", "")
+	options, full := w.api.Rollouts.Options, errors.New("disk full")
+	publish, fails := options.Publish, 1
+	options.Publish = func(ctx context.Context) error {
+		if fails--; fails >= 0 {
+			return full
+		}
+		return publish(ctx)
+	}
+	engine := rollout.New(options)
+	w.cast(42, looped, 10)
+	if err := engine.Tick(ctx); !errors.Is(err, rollout.ErrUnpublished) {
+		t.Fatalf("%v", err)
+	}
+	if d := w.document(); d.Rollouts[0].State != policy.Active {
+		t.Fatalf("%+v", d.Rollouts)
+	}
+	w.must(engine.Tick(ctx))
+	if d := w.document(); d.Rollouts[0].State != policy.Halted {
+		t.Errorf("%+v", d.Rollouts)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/candor-ota/candor/manifests"
@@ -62,7 +63,8 @@ type Options struct {
 // Engine keeps the rollouts. It is safe for concurrent use.
 type Engine struct {
 	Options
-	holder string // in leases
+	holder string      // in leases
+	owes   atomic.Bool // a change is recorded and not published
 }
 
 // New makes an Engine.
@@ -220,6 +222,7 @@ func stale(r *Rollout, looked int64) error {
 
 // publish brings others and the tree to where a change leads.
 func (e *Engine) publish(ctx context.Context, product manifests.Product) error {
+	e.owes.Store(true)
 	err := e.settle(ctx, product)
 	if err == nil {
 		err = e.Publish(ctx)
@@ -227,6 +230,7 @@ func (e *Engine) publish(ctx context.Context, product manifests.Product) error {
 	if err != nil { // its kind is not what the change is answered with: that is made
 		return fmt.Errorf("%w: %s", ErrUnpublished, err.Error())
 	}
+	e.owes.Store(false)
 	return nil
 }
 

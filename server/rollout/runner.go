@@ -40,6 +40,11 @@ func (e *Engine) Tick(ctx context.Context) error {
 		return fmt.Errorf("rollouts: %w", err)
 	}
 	var errs []error
+	if e.owes.Load() { // a halt that could not be published does not wait for anybody
+		for _, p := range products {
+			errs = append(errs, e.publish(ctx, p.Name))
+		}
+	}
 	for _, p := range products {
 		all, err := e.list(ctx, p.Name)
 		if err != nil {
