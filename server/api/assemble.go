@@ -62,12 +62,13 @@ type Parts struct {
 type judged struct{ *Deps }
 
 func (j judged) Evidence(ctx context.Context, ref vote.Ref, grace time.Duration) (verdict.Counts, error) {
-	return j.Votes.Evidence(ctx, ref, grace)
+	c, err := j.Votes.Counts(ctx, ref)
+	return c.Evidence(grace), err
 }
 
-func (j judged) Shown(ctx context.Context, ref vote.Ref) (verdict.Counts, error) {
+func (j judged) Shown(ctx context.Context, ref vote.Ref, grace time.Duration) (verdict.Counts, error) {
 	c, err := j.Votes.Shown(ctx, ref)
-	return c.Evidence(), err
+	return c.Evidence(grace), err
 }
 
 func (j judged) LabFailures(ctx context.Context, ref vote.Ref) ([]verdict.LabFailure, error) {
@@ -98,7 +99,7 @@ func Assemble(ctx context.Context, p Parts) (*API, error) {
 		return d.Intake.Live(ctx, ref)
 	}
 	d.Rollouts = rollout.New(rollout.Options{
-		Ledger: p.Ledger, Now: p.Now, Live: live, Votes: judged{&d}, ApprovalShare: p.ApprovalShare, Log: p.Log,
+		Ledger: p.Ledger, Now: p.Now, Live: live, Votes: judged{&d}, Grace: p.Grace, ApprovalShare: p.ApprovalShare, Log: p.Log,
 		Publish: func(ctx context.Context) error { return d.Tree.Publish(ctx) },
 	})
 	settle := func(ctx context.Context) error {

@@ -76,7 +76,7 @@ func (a *API) bundleOf(ctx context.Context, r *rollout.Rollout) ([]byte, error) 
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return nil, err
 	}
-	b.Counts = shown.Evidence()
+	b.Counts = shown.Evidence(rollout.Grace(&r.Plan, a.Rollouts.Grace))
 	if b.Files, err = a.Tree.Proof(ctx, ref.Product, ref.Build); err != nil {
 		return nil, err
 	}

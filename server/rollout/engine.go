@@ -31,12 +31,11 @@ type Ledger interface {
 // Votes reads what was counted about a release; store.ErrNotFound if nothing
 // ever is.
 type Votes interface {
-	// Evidence gives the exact counts. Attempts are due after the grace time,
-	// zero is the service's own.
+	// Evidence gives the exact counts. Attempts are due after the grace time.
 	Evidence(ctx context.Context, ref vote.Ref, grace time.Duration) (verdict.Counts, error)
 	// Shown gives the counts that people may see, which lag and leave small
 	// parts out.
-	Shown(ctx context.Context, ref vote.Ref) (verdict.Counts, error)
+	Shown(ctx context.Context, ref vote.Ref, grace time.Duration) (verdict.Counts, error)
 	// LabFailures gives what lab handsets that are not muted reported.
 	LabFailures(ctx context.Context, ref vote.Ref) ([]verdict.LabFailure, error)
 }
@@ -52,6 +51,9 @@ type Options struct {
 	// Live gives a signed, published release; store.ErrNotFound if none.
 	Live  func(context.Context, vote.Ref) (*manifests.Release, policy.Reference, error)
 	Votes Votes
+	// Grace is how long an attempt may go without an outcome, where a plan does
+	// not say it.
+	Grace time.Duration
 	// Publish brings the published tree up to date with the ledger.
 	Publish func(context.Context) error
 	// ApprovalShare is the greatest share that one person may open;

@@ -344,6 +344,23 @@ func TestEngineAdvancesOnAPassAndOnNothingElse(t *testing.T) {
 	}
 }
 
+// Handsets report the attempt and then wait for the window: without the day
+// more all of them look silent.
+func TestWindowLengthensTheGrace(t *testing.T) {
+	p := draft().Plan
+	if got := rollout.Grace(&p, 24*time.Hour); got != 24*time.Hour {
+		t.Error(got)
+	}
+	p.Window = &policy.Window{From: 120, To: 300}
+	if got := rollout.Grace(&p, 24*time.Hour); got != 48*time.Hour {
+		t.Error(got)
+	}
+	p.Guard.Grace = hours(30)
+	if got := rollout.Grace(&p, 24*time.Hour); got != 30*time.Hour {
+		t.Error(got)
+	}
+}
+
 func TestCompleteRolloutIsStillHalted(t *testing.T) {
 	r := draft()
 	r.State, r.Stage = policy.Complete, 2

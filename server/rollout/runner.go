@@ -137,13 +137,23 @@ func (e *Engine) Run(ctx context.Context, every time.Duration) {
 
 // evidence gathers all that is known about a rollout now.
 func (e *Engine) evidence(ctx context.Context, r *Rollout) (Evidence, error) {
-	grace := r.Plan.Guard.Grace.Duration
-	return e.gather(ctx, r, func(ctx context.Context, ref vote.Ref) (verdict.Counts, error) {
-		return e.Votes.Evidence(ctx, ref, grace)
-	})
+	return e.gather(ctx, r, e.Votes.Evidence)
 }
 
-type counter func(context.Context, vote.Ref) (verdict.Counts, error)
+// Grace is how long an attempt may go without an outcome under a plan: as long
+// as it says, or the service's own time, and a day more where handsets report
+// the attempt and then wait for a window.
+func Grace(p *policy.Plan, own time.Duration) time.Duration {
+	switch {
+	case p.Guard.Grace.Duration != 0:
+		return p.Guard.Grace.Duration
+	case p.Window != nil:
+		return own + 24*time.Hour
+	}
+	return own
+}
+
+type counter func(context.Context, vote.Ref, time.Duration) (verdict.Counts, error)
 
 func (e *Engine) gather(ctx context.Context, r *Rollout, count counter) (Evidence, error) {
 	out := Evidence{ApprovalShare: e.ApprovalShare}
@@ -155,7 +165,7 @@ func (e *Engine) gather(ctx context.Context, r *Rollout, count counter) (Evidenc
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return out, err
 	}
-	if out.Votes.Counts, err = count(ctx, ref); err != nil && !errors.Is(err, store.ErrNotFound) {
+	if out.Votes.Counts, err = count(ctx, ref, Grace(&r.Plan, e.Grace)); err != nil && !errors.Is(err, store.ErrNotFound) {
 		return out, err // a release that draws no votes has none
 	}
 	if out.Votes.Lab, err = e.Votes.LabFailures(ctx, ref); err != nil {
@@ -177,7 +187,7 @@ func (e *Engine) before(ctx context.Context, r *Rollout, count counter) (*verdic
 		if o.Plan.Build >= r.Plan.Build || r.Plan.Channel != "" && o.Plan.Channel != r.Plan.Channel || o.State != policy.Complete && o.State != policy.Superseded {
 			continue
 		}
-		c, err := count(ctx, vote.Ref{Product: o.Plan.Product, Build: o.Plan.Build})
+		c, err := count(ctx, vote.Ref{Product: o.Plan.Product, Build: o.Plan.Build}, Grace(&o.Plan, e.Grace))
 		if errors.Is(err, store.ErrNotFound) {
 			return nil, nil
 		}

@@ -44,15 +44,13 @@ type Counts struct {
 	Masked bool
 	// At is when the counts were read.
 	At time.Time
+
+	hours map[store.Hour]int64 // attempts
 }
 
 // Counts reads the exact counts as of now. They are for the rollout engine;
 // what people see is Shown.
 func (s *Service) Counts(ctx context.Context, ref vote.Ref) (Counts, error) {
-	return s.count(ctx, ref, s.Grace)
-}
-
-func (s *Service) count(ctx context.Context, ref vote.Ref, grace time.Duration) (Counts, error) {
 	release, err := s.Ledger.VoteRelease(ctx, ref)
 	if err != nil {
 		return Counts{}, err
@@ -74,8 +72,8 @@ func (s *Service) count(ctx context.Context, ref vote.Ref, grace time.Duration) 
 			c.add(class, v, n)
 		}
 	}
-	c.Due = due(tally, c.At.Add(-grace))
-	c.Silent = max(0, c.Due-c.Trials)
+	c.hours = tally.Attempts
+	c.Due, c.Silent = c.silence(s.Grace)
 	c.Issued, c.Revoked, err = s.issued(ctx, tally.Issued[vote.Trial])
 	return c, err
 }
@@ -109,16 +107,16 @@ func (c *Counts) add(class vote.Class, v vote.Vote, n int64) {
 	}
 }
 
-// due counts the attempts of whole hours before the deadline. Every trial then
-// stands for one of them, so what is left cannot be explained by haste.
-func due(t store.Tally, deadline time.Time) int64 {
-	var n int64
-	for hour, attempts := range t.Attempts {
-		if hour < store.HourOf(deadline) {
-			n += attempts
+// silence counts the attempts of whole hours that are older than the grace
+// time, and how many of them no trial can stand for: every trial stands for one
+// of them, so what is left cannot be explained by haste.
+func (c *Counts) silence(grace time.Duration) (due, silent int64) {
+	for hour, attempts := range c.hours {
+		if hour < store.HourOf(c.At.Add(-grace)) {
+			due += attempts
 		}
 	}
-	return n
+	return due, max(0, due-c.Trials)
 }
 
 func (s *Service) issued(ctx context.Context, byBatch map[manifests.Name]int64) (all, revoked int64, err error) {

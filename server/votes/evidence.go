@@ -10,22 +10,14 @@ import (
 	"github.com/candor-ota/candor/manifests/vote"
 )
 
-// Evidence gives the exact counts in the form in which they are judged.
-// Attempts are due after grace; zero is the service's own.
-func (s *Service) Evidence(ctx context.Context, ref vote.Ref, grace time.Duration) (verdict.Counts, error) {
-	if grace == 0 {
-		grace = s.Grace
-	}
-	c, err := s.count(ctx, ref, grace)
-	return c.Evidence(), err
-}
-
-// Evidence gives counts in the form in which they are judged.
-func (c Counts) Evidence() verdict.Counts {
+// Evidence gives counts in the form in which they are judged: attempts are due
+// after the grace time given.
+func (c Counts) Evidence(grace time.Duration) verdict.Counts {
+	due, silent := c.silence(grace)
 	return verdict.Counts{
 		Attempts: c.Attempts, Trials: c.Trials, Healthy: c.Healthy, RolledBack: c.RolledBack, Regressions: c.Regressions,
 		Declined: c.Declined, NotTried: c.NotTried, Reasons: c.Reasons[vote.Trial],
-		Due: c.Due, Silent: c.Silent, Issued: c.Issued, Revoked: c.Revoked,
+		Due: due, Silent: silent, Issued: c.Issued, Revoked: c.Revoked,
 	}
 }
 

@@ -39,10 +39,7 @@ var operator = rollout.Person{ID: "operator", Name: "operator"}
 
 // start has an operator start the plan, and everybody who is asked approve it.
 func (v *service) start(s *Scenario, release policy.Signed, begin time.Time, random *rand.Rand) error {
-	grace := s.Plan.Guard.Grace.Duration
-	if grace == 0 {
-		grace = votes.DefaultGrace
-	}
+	grace := rollout.Grace(&s.Plan, votes.DefaultGrace)
 	optedIn := math.Round(float64(s.Fleet.Size) * s.OptIn)
 	*v = service{s: s, random: random, release: release, begin: begin, ballots: newBallots(grace), issue: optedIn, patient: true}
 	v.before = s.Truth.before(int64(optedIn), random)
