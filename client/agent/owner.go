@@ -17,6 +17,20 @@ func (a *Agent) Status() Status { return a.mem.Last }
 // Warnings are sentences for the owner about the maker and the way to him.
 func (a *Agent) Warnings() []string { return a.mem.Warnings }
 
+// WindowOpens tells when the window opens for which a restart waits, and how
+// long it stays open; zero if none does. Who polls more seldom than it is long
+// would miss it night after night.
+func (a *Agent) WindowOpens() (in, length time.Duration) {
+	if a.rec.State != RebootPending || a.mem.Last.Code != rollout.BeforeWindow || a.offer == nil || a.offer.Window == nil {
+		return 0, 0
+	}
+	c, err := a.Device.Conditions()
+	if err != nil {
+		return 0, 0
+	}
+	return a.offer.Window.Opens(c.LocalMinute)
+}
+
 // Head is the newest link of the chain of rollouts, short enough to compare with
 // another handset's.
 func (a *Agent) Head() string { return a.mem.Head }

@@ -140,6 +140,20 @@ func TestRestartWaitsForItsWindow(t *testing.T) {
 	w.runs(42)
 }
 
+// Polls are hours apart, and a window may be shorter.
+func TestNextPollFallsIntoTheWindowThatTheRestartWaitsFor(t *testing.T) {
+	w, _ := armed(t)
+	if in, length := w.agent.WindowOpens(); in != 16*time.Hour || length != 3*time.Hour {
+		t.Errorf("opens in %s for %s", in, length)
+	}
+	w.device.that.LocalMinute = 130
+	w.once()
+	w.runs(42)
+	if in, length := w.agent.WindowOpens(); length != 0 {
+		t.Errorf("nothing waits, and a window opens in %s", in)
+	}
+}
+
 func TestHaltReachesArmedHandsets(t *testing.T) {
 	for _, state := range []rollout.State{rollout.Halted, rollout.Held, rollout.Abandoned, rollout.Superseded} {
 		t.Run(string(state), func(t *testing.T) {

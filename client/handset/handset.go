@@ -136,9 +136,14 @@ func (h *Handset) Run(ctx context.Context, said func(agent.Status, error)) error
 	}
 }
 
-// wait is the time to the next poll, or to the next report that is due.
+// wait is the time to the next poll, to the next report that is due, or into
+// the window for which a restart waits: into its first half, at random, so that
+// not all handsets restart at its first minute.
 func (h *Handset) wait() time.Duration {
 	d := h.Config.Poll.Next(rand.Int64N)
+	if in, length := h.agent.WindowOpens(); length > 0 {
+		d = min(d, in+rand.N(length/2+1))
+	}
 	if next := h.outbox.Next(); !next.IsZero() {
 		d = min(d, max(next.Sub(h.now()), time.Second))
 	}

@@ -350,3 +350,19 @@ func TestLaterAndDeadlinesGoByTheClockThatLags(t *testing.T) {
 		t.Errorf("the deadline is a year off by one clock: %+v", h)
 	}
 }
+
+func TestWindowOpensAgain(t *testing.T) {
+	for _, c := range []struct {
+		window     rollout.Window
+		minute     rollout.ClockTime
+		in, length time.Duration
+	}{
+		{rollout.Window{From: 120, To: 300}, 60, time.Hour, 3 * time.Hour},
+		{rollout.Window{From: 120, To: 300}, 300, 21 * time.Hour, 3 * time.Hour},
+		{rollout.Window{From: 1380, To: 60}, 0, 23 * time.Hour, 2 * time.Hour},
+	} {
+		if in, length := c.window.Opens(c.minute); in != c.in || length != c.length {
+			t.Errorf("%v at %s: in %s for %s", c.window, c.minute, in, length)
+		}
+	}
+}

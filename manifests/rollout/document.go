@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/layout"
@@ -106,6 +107,14 @@ func (w Window) Contains(minute ClockTime) bool {
 		return minute >= w.From && minute < w.To
 	}
 	return minute >= w.From || minute < w.To
+}
+
+// Opens tells how long after a moment, in minutes since local midnight, the
+// window opens next, and how long it stays open.
+func (w Window) Opens(minute ClockTime) (in, length time.Duration) {
+	const day = 24 * 60
+	ahead := func(from, to ClockTime) time.Duration { return time.Duration((int(to-from)+day)%day) * time.Minute }
+	return ahead(minute, w.From), ahead(w.From, w.To)
 }
 
 // State is where a rollout stands, as handsets see it.
