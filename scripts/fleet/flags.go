@@ -27,8 +27,8 @@ type options struct {
 	quick, asJSON   bool
 }
 
-// gridPart is for how many seeds the grid has one.
-const gridPart = 10
+// some are as many seeds as suffice where thousands would tell no more.
+func (o *options) some() int { return max(1, o.seeds/10) }
 
 func parse(args []string) (*options, error) {
 	o := &options{plan: sim.DefaultPlan(), planName: "0.5 %, 5 %, 25 %, 100 %, each for 48 h at least"}

@@ -54,7 +54,7 @@ func (p *player) fill(c *cell) error {
 	if c.bad {
 		s.LeavesAt = min(2, len(s.Plan.Stages))
 	}
-	runs, err := sim.Many(&s, 1, max(1, p.seeds/gridPart), workers)
+	runs, err := sim.Many(&s, 1, p.some(), workers)
 	if err != nil {
 		return err
 	}

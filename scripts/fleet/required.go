@@ -35,10 +35,14 @@ func (p *player) scenario() sim.Scenario {
 
 // play runs one scenario with all seeds.
 func (p *player) play(what string, change func(*sim.Scenario)) ([]sim.Run, error) {
+	return p.playSome(what, p.seeds, change)
+}
+
+func (p *player) playSome(what string, seeds int, change func(*sim.Scenario)) ([]sim.Run, error) {
 	p.say("%s", what)
 	s := p.scenario()
 	change(&s)
-	return sim.Many(&s, 1, p.seeds, workers)
+	return sim.Many(&s, 1, seeds, workers)
 }
 
 // required plays all that the simulator has to show.
@@ -167,10 +171,11 @@ func (p *player) falseHalts() ([]figure.Row, error) {
 	}, nil
 }
 
-// window plays a good build whose handsets restart at night only, as the client
-// does it now: it reports the attempt, and then waits for the window.
+// window plays a good build whose handsets restart at night only. The client
+// reports the attempt, then waits until a poll falls into the window, or until
+// its owner switches it off and on.
 func (p *player) window() ([]figure.Row, error) {
-	runs, err := p.play("a good build that restarts handsets at night only", func(s *sim.Scenario) {
+	runs, err := p.playSome("a good build that restarts handsets at night only", p.some(), func(s *sim.Scenario) {
 		s.Plan.Window, s.LeavesAt = &policy.Window{From: 2 * 60, To: 5 * 60}, 1
 	})
 	if err != nil {

@@ -20,7 +20,7 @@ func show(to io.Writer, o *options, must []figure.Row, cells []cell, tokens []fi
 	if len(must) > 0 {
 		fmt.Fprintln(w)
 	}
-	fmt.Fprintf(w, "%d seeds a line. \"left\": the first stage by the engine, of bad builds the second. What is given of the halted: median and 99th percentile.\n\n", max(1, o.seeds/gridPart))
+	fmt.Fprintf(w, "%d seeds a line. \"left\": the first stage by the engine, of bad builds the second. What is given of the halted: median and 99th percentile.\n\n", o.some())
 	fmt.Fprintf(w, "%6s %6s %-13s %5s %7s %6s %6s  %12s  %12s  %15s  %13s\n",
 		"fails", "silent", "attacker", "poll", "halted", "left", "open", "votes", "hours", "had it, %", "harmed")
 	for i := range cells {

@@ -21,6 +21,7 @@ const (
 	polls    step = iota
 	casts         // its attempt, then arms
 	restarts      // armed, waits for the window
+	boots         // armed, and switched on again: the boot loader takes the new slot
 	speaks        // casts a healthy trial
 	regrets       // casts a failed one
 )
@@ -34,9 +35,19 @@ type handset struct {
 }
 
 const (
+	day      = 24 * time.Hour
 	dayParts = 96
 	alwaysOn = dayParts
 )
+
+// offAt is the time of the virtual day at which it is switched off.
+func (h *handset) offAt() time.Duration { return time.Duration(h.off) * (day / dayParts) }
+
+// nextOff is when that comes next, at a tick or after.
+func (h *handset) nextOff(tick int) time.Duration {
+	now := time.Duration(tick) * Tick
+	return now + (h.offAt()-now%day+day)%day
+}
 
 // newHandset is what decisions read of a handset; all of the fleet are alike
 // but for the secret.
@@ -75,7 +86,7 @@ func (w *World) after(rank int, s step, d time.Duration) {
 	h.step = s
 	at := time.Duration(w.tick)*Tick + d
 	if h.off != alwaysOn {
-		at = awake(at, time.Duration(h.off)*(24*time.Hour/dayParts), w.s.Off.For)
+		at = awake(at, h.offAt(), w.s.Off.For)
 	}
 	w.calendar.put(int(at/Tick), rank)
 }
@@ -95,6 +106,8 @@ func (w *World) turn(rank int) {
 		w.arm(rank, h)
 	case restarts:
 		w.restart(rank, h)
+	case boots:
+		w.install(rank, h)
 	case speaks, regrets:
 		w.run.Waiting--
 		w.run.Dishonest += w.service.trial(h.step == speaks)
@@ -139,10 +152,24 @@ func (w *World) restart(rank int, h *handset) {
 	case offer == nil: // called off
 		w.after(rank, polls, w.s.Poll.Next(w.random.Int64N))
 	case policy.CheckRestart(w.in.Handset, offer, w.in.Times) != nil:
-		w.after(rank, restarts, w.s.Poll.Next(w.random.Int64N))
+		w.armed(rank, h)
 	default:
 		w.install(rank, h)
 	}
+}
+
+// armed waits for the next poll, unless the owner switches the handset off
+// before.
+func (w *World) armed(rank int, h *handset) {
+	wait := w.s.Poll.Next(w.random.Int64N)
+	if h.off != alwaysOn {
+		on := awake(h.nextOff(w.tick), h.offAt(), w.s.Off.For) - time.Duration(w.tick)*Tick
+		if on-w.s.Off.For <= wait {
+			w.after(rank, boots, on)
+			return
+		}
+	}
+	w.after(rank, restarts, wait)
 }
 
 // install restarts into the new build and learns what it does.

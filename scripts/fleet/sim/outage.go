@@ -101,7 +101,6 @@ func (o *Outage) handset(buckets []int, random *rand.Rand) {
 // awake is when a handset that is switched off at some hour of each day does
 // what is due. It does so as it is switched on.
 func awake(at, off, hours time.Duration) time.Duration {
-	const day = 24 * time.Hour
 	if off == never {
 		return at
 	}

@@ -163,6 +163,29 @@ func TestNobodyInstallsAfterTheHalt(t *testing.T) {
 	}
 }
 
+// An armed handset waits for a poll within the window; one that is switched off
+// and on again has restarted.
+func TestArmedHandsetsRestartInTheWindowOrWhenSwitchedOnAgain(t *testing.T) {
+	installed := func(off float64) int64 {
+		s := small(func(s *Scenario) {
+			s.Plan.Window, s.Plan.Guard.ReportOnly = &policy.Window{From: 120, To: 300}, policy.Rules
+			s.Off.Part, s.Horizon = off, 40*time.Hour
+		})
+		runs := play(t, &s, 1, 1, 1)
+		within := int64(s.Fleet.Order(firstBuild).Within(s.Plan.Stages[0].Share))
+		if n := runs[0].Installed; n == 0 || n > within {
+			t.Errorf("%d of %d installed", n, within)
+		}
+		return within - runs[0].Installed
+	}
+	if left := installed(1); left != 0 {
+		t.Errorf("%d handsets that are switched on every day have not restarted", left)
+	}
+	if left := installed(0); left == 0 {
+		t.Error("polls every 6 h met a window of 3 h in the first night without exception")
+	}
+}
+
 func TestPoisonKeepsItsShareOfTheVotes(t *testing.T) {
 	s := small(func(s *Scenario) { s.Poison = Poison{Share: 0.25, Says: vote.InstalledHealthy} })
 	var lies, all int64
