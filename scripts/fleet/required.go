@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/candor-ota/candor/manifests"
@@ -172,11 +173,15 @@ func (p *player) falseHalts() ([]figure.Row, error) {
 }
 
 // window plays a good build whose handsets restart at night only. The client
-// reports the attempt, then waits until a poll falls into the window, or until
-// its owner switches it off and on.
+// reports the attempt, then polls again within the window, unless its owner
+// switches it off and on before; the engine gives it a day more.
 func (p *player) window() ([]figure.Row, error) {
 	runs, err := p.playSome("a good build that restarts handsets at night only", p.some(), func(s *sim.Scenario) {
 		s.Plan.Window, s.LeavesAt = &policy.Window{From: 2 * 60, To: 5 * 60}, 1
+		s.Plan.Stages = slices.Clone(s.Plan.Stages)
+		for i := range s.Plan.Stages { // so much longer is it known late who is silent
+			s.Plan.Stages[i].Soak.Duration += 24 * time.Hour
+		}
 	})
 	if err != nil {
 		return nil, err

@@ -152,16 +152,19 @@ func (w *World) restart(rank int, h *handset) {
 	case offer == nil: // called off
 		w.after(rank, polls, w.s.Poll.Next(w.random.Int64N))
 	case policy.CheckRestart(w.in.Handset, offer, w.in.Times) != nil:
-		w.armed(rank, h)
+		w.armed(rank, h, offer.Window)
 	default:
 		w.install(rank, h)
 	}
 }
 
-// armed waits for the next poll, unless the owner switches the handset off
-// before.
-func (w *World) armed(rank int, h *handset) {
+// armed waits for the next poll or into the window, as the client does, unless
+// the owner switches the handset off before.
+func (w *World) armed(rank int, h *handset, window *policy.Window) {
 	wait := w.s.Poll.Next(w.random.Int64N)
+	if opens, length := window.Opens(w.in.Handset.Conditions.LocalMinute); length > 0 {
+		wait = min(wait, opens+time.Duration(w.random.Int64N(int64(length/2+1))))
+	}
 	if h.off != alwaysOn {
 		on := awake(h.nextOff(w.tick), h.offAt(), w.s.Off.For) - time.Duration(w.tick)*Tick
 		if on-w.s.Off.For <= wait {
