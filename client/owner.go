@@ -106,18 +106,22 @@ func (o *options) answer(use, short string, a rollout.Answer) *cobra.Command {
 func createCommand(o *options) *cobra.Command {
 	var c handset.Factory
 	var root, label, version string
+	var images []string
 	var build uint64
 	var epoch uint32
 	cmd := &cobra.Command{
-		Use:   "create --factory IMAGE --build N --root 1.root.json",
+		Use:   "create --factory [NAME=]IMAGE… --build N --root 1.root.json",
 		Short: "Make a simulated handset: slots, boot loader and trusted root, as the factory would",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if c.Image == "" || root == "" || build == 0 {
+			if len(images) == 0 || root == "" || build == 0 {
 				return errors.New("--factory, --build and --root are needed")
 			}
 			c.Metadata.Version, c.Metadata.Build, c.Metadata.SecurityEpoch = version, manifests.Build(build), manifests.SecurityEpoch(epoch)
 			var err error
+			if c.Images, err = imageFiles(images); err != nil {
+				return err
+			}
 			if c.Root, err = os.ReadFile(root); err != nil {
 				return err
 			}
@@ -131,13 +135,33 @@ func createCommand(o *options) *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&c.Image, "factory", "", "image that the first slot holds")
-	f.Uint64Var(&build, "build", 0, "build number of that image")
-	f.Uint32Var(&epoch, "epoch", 0, "security epoch of that image")
-	f.StringVar(&version, "version", "factory", "version of that image, for people")
-	f.StringVar(&label, "label", "", "privacy label of that image (YAML: collects)")
+	f.StringArrayVar(&images, "factory", nil, "an image that the first slot holds, such as boot=boot.img; without a name it is system")
+	f.Uint64Var(&build, "build", 0, "build number of these images")
+	f.Uint32Var(&epoch, "epoch", 0, "security epoch of these images")
+	f.StringVar(&version, "version", "factory", "version of these images, for people")
+	f.StringVar(&label, "label", "", "privacy label of these images (YAML: collects)")
 	f.StringVar(&root, "root", "", "trusted root metadata")
 	return cmd
+}
+
+// imageFiles reads --factory: image files by name.
+func imageFiles(args []string) (map[manifests.Name]string, error) {
+	out := map[manifests.Name]string{}
+	for _, arg := range args {
+		name, path, named := strings.Cut(arg, "=")
+		if !named {
+			name, path = "system", arg
+		}
+		n, err := manifests.ParseName(name)
+		if err != nil {
+			return nil, fmt.Errorf("--factory %q: %w", arg, err)
+		}
+		if _, twice := out[n]; twice {
+			return nil, fmt.Errorf("--factory %q: image %s is given twice", arg, n)
+		}
+		out[n] = path
+	}
+	return out, nil
 }
 
 // at reads --at, the moment as of which metadata is verified.

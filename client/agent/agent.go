@@ -50,10 +50,14 @@ type Storage interface {
 	boot.Driver
 	Metadata(slot boot.Slot) (boot.Metadata, error)
 	SetMetadata(slot boot.Slot, m boot.Metadata) error
-	// OpenForWrite opens an unbootable slot of at least size bytes.
-	OpenForWrite(slot boot.Slot, size int64) (disk.File, error)
-	// Image is the path of a slot's image or partition.
-	Image(slot boot.Slot) string
+	// Fits tells whether a slot that holds exactly these images would be whole.
+	// It refuses with an error that wraps boot.ErrMisfit, before anything is
+	// written.
+	Fits(slot boot.Slot, images []boot.Image) error
+	// OpenForWrite opens one image of an unbootable slot, of at least size bytes.
+	OpenForWrite(slot boot.Slot, image manifests.Name, size int64) (disk.File, error)
+	// Image is the path of the file or partition of one image of a slot.
+	Image(slot boot.Slot, image manifests.Name) string
 }
 
 // Agent is one handset. Not for concurrent use.

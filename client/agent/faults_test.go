@@ -216,7 +216,7 @@ func TestPauseInTheMiddleGoesOnWhereItWas(t *testing.T) {
 			}
 			s := w.step()
 			w.code(s, code)
-			if syncs != 2 || s.Build != 42 || w.agent.rec.Progress.Row == 0 {
+			if syncs != 2 || s.Build != 42 || w.agent.rec.Progress["system"].Row == 0 {
 				t.Fatalf("paused after %d segments, status %+v", syncs, s)
 			}
 			w.reboot()
@@ -295,7 +295,7 @@ func TestSpoiledSlotIsWrittenAgainAndReportedOnce(t *testing.T) {
 	w.reports.on, w.reports.acknowledged = true, true
 	_, r := w.offer(42)
 	w.slots.sync = func() { // the medium does not keep what it was given
-		f, err := os.OpenFile(w.slots.Image("b"), os.O_RDWR, 0)
+		f, err := os.OpenFile(w.slots.Image("b", "system"), os.O_RDWR, 0)
 		if err != nil {
 			t.Fatal(err)
 		}

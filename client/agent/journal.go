@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"github.com/candor-ota/candor/client/install"
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/rollout"
 )
@@ -27,16 +28,31 @@ const (
 	RolledBack    State = "rolled-back"
 )
 
+// progress is how far one image has come; progresses, each of a release.
+type (
+	progress   = install.Progress
+	progresses map[manifests.Name]progress
+)
+
+// downloaded is how many bytes of images were fetched.
+func (p progresses) downloaded() (bytes int64) {
+	for _, image := range p {
+		bytes += image.Downloaded
+	}
+	return bytes
+}
+
 // record is the journal of the running update. It is written before the effect
 // of the state that it names.
 type record struct {
 	State     State            `json:"state"`
 	Build     manifests.Build  `json:"build,omitempty"`
-	Release   manifests.SHA256 `json:"release,omitzero"` // hash of the signed document
-	From      manifests.Build  `json:"from,omitempty"`   // the build that ran when it began
-	Slot      string           `json:"slot,omitempty"`   // the target
-	Epoch     uint32           `json:"epoch,omitempty"`  // security epoch of the target
-	Progress  progress         `json:"progress,omitzero"`
+	Release   manifests.SHA256 `json:"release,omitzero"`  // hash of the signed document
+	From      manifests.Build  `json:"from,omitempty"`    // the build that ran when it began
+	Slot      string           `json:"slot,omitempty"`    // the target
+	Epoch     uint32           `json:"epoch,omitempty"`   // security epoch of the target
+	Written   int              `json:"written,omitempty"` // images of the release, from the first on, that are on the medium
+	Progress  progresses       `json:"progress,omitempty"`
 	Planned   int64            `json:"planned,omitempty"` // bytes that the plan costs
 	Tries     int              `json:"tries,omitempty"`   // attempts at this build, this one included
 	Began     *manifests.Time  `json:"began,omitempty"`
@@ -45,4 +61,11 @@ type record struct {
 	Reason    string           `json:"reason,omitempty"`    // a vote reason, of what failed
 	Pause     *rollout.Hold    `json:"pause,omitempty"`
 	Told      told             `json:"told,omitzero"` // for the owner's receipt
+}
+
+func (r *record) setProgress(image manifests.Name, p progress) {
+	if r.Progress == nil {
+		r.Progress = progresses{}
+	}
+	r.Progress[image] = p
 }

@@ -85,5 +85,13 @@ func (a *Agent) runHealth(ctx context.Context) error {
 		checks[i] = health.Check{Command: command, Timeout: a.Config.HealthTimeout.Duration}
 	}
 	slot := boot.Slot(a.rec.Slot)
-	return health.Run(ctx, checks, health.Booted{Product: a.Config.Product, Build: a.rec.Build, Slot: a.rec.Slot, Image: a.Slots.Image(slot)})
+	running, err := a.Slots.Metadata(slot)
+	if err != nil {
+		return err
+	}
+	images := map[manifests.Name]string{}
+	for _, m := range running.Images {
+		images[m.Name] = a.Slots.Image(slot, m.Name)
+	}
+	return health.Run(ctx, checks, health.Booted{Product: a.Config.Product, Build: a.rec.Build, Slot: a.rec.Slot, Images: images})
 }

@@ -92,7 +92,7 @@ func (a *Agent) receipt(kind receipts.Kind) receipts.Entry {
 	t := a.rec.Told
 	return receipts.Entry{
 		Kind: kind, Build: a.rec.Build, From: a.rec.From, Release: a.rec.Release, SignedBy: t.SignedBy,
-		Consent: t.Consent, AskedBy: t.AskedBy, Rollout: t.Rollout, Planned: a.rec.Planned, Spent: a.rec.Progress.Downloaded,
+		Consent: t.Consent, AskedBy: t.AskedBy, Rollout: t.Rollout, Planned: a.rec.Planned, Spent: a.rec.Progress.downloaded(),
 	}
 }
 

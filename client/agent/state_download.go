@@ -10,6 +10,7 @@ import (
 	"github.com/candor-ota/candor/client/disk"
 	"github.com/candor-ota/candor/client/fetch"
 	"github.com/candor-ota/candor/client/install"
+	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/rollout"
 	"github.com/candor-ota/candor/manifests/vote"
 )
@@ -21,9 +22,13 @@ func (a *Agent) planning(context.Context) (State, error) {
 	for _, m := range a.offer.Release.Images {
 		a.rec.Planned += m.Index.Size + m.Pack.Size
 	}
-	if len(a.offer.Release.Images) != 1 {
-		a.say("storage", a.rec.Build, "Build %d has %d images; this handset's boot loader keeps one a slot.", a.rec.Build, len(a.offer.Release.Images))
+	err := a.Slots.Fits(boot.Slot(a.rec.Slot), boot.Images(a.offer.Release.Images))
+	switch {
+	case errors.Is(err, boot.ErrMisfit):
+		a.say(rollout.StorageCode, a.rec.Build, "Build %d cannot be installed on this handset: %v.", a.rec.Build, err)
 		return a.rest()
+	case err != nil:
+		return Planning, err
 	}
 	a.noteStart()
 	return a.enter(Downloading)
@@ -34,29 +39,45 @@ type paused struct{ hold *rollout.Hold }
 
 func (p *paused) Error() string { return p.hold.Sentence }
 
-// downloading marks the slot unbootable and fills it. A record of what is on
-// the medium is journalled after each segment.
+// downloading marks the slot unbootable and fills it, image by image. A record
+// of what is on the medium is journalled after each segment.
 func (a *Agent) downloading(ctx context.Context) (State, error) {
-	slot, m := boot.Slot(a.rec.Slot), a.offer.Release.Images[0]
-	if err := a.Slots.MarkUnbootable(slot); err != nil {
+	if err := a.Slots.MarkUnbootable(boot.Slot(a.rec.Slot)); err != nil {
 		return Downloading, err
 	}
-	f, err := a.Slots.OpenForWrite(slot, m.Size)
-	if err != nil {
-		return Downloading, fmt.Errorf("install build %d: %w", a.rec.Build, explain(err))
+	images := a.offer.Release.Images
+	for a.rec.Written < len(images) {
+		if err := a.download(ctx, images[a.rec.Written]); err != nil {
+			return a.cutShort(err)
+		}
+		a.rec.Written++
 	}
-	before := a.rec.Progress.Downloaded
+	return a.enter(Verifying)
+}
+
+// download fills one image of the slot.
+func (a *Agent) download(ctx context.Context, m manifests.Image) error {
+	f, err := a.Slots.OpenForWrite(boot.Slot(a.rec.Slot), m.Slot, m.Size)
+	if err != nil {
+		return err
+	}
+	before := a.rec.Progress[m.Slot]
 	at, err := install.Install(ctx, install.Options{
-		Image: m, Source: a.Blobs, Slot: f, From: a.rec.Progress, Save: a.saveProgress, Gate: a.gate, Again: a.again,
-		Report: func(done, total int64) { a.Log.Info("installing", "build", a.rec.Build, "bytes", done, "of", total) },
+		Image: m, Source: a.Blobs, Slot: f, From: before, Gate: a.gate, Again: a.again,
+		Save: func(p progress) error { return a.saveProgress(m.Slot, p) },
+		Report: func(done, total int64) {
+			a.Log.Info("installing", "build", a.rec.Build, "image", m.Slot, "bytes", done, "of", total)
+		},
 	})
-	err = errors.Join(err, f.Close())
-	a.mem.Downloaded += at.Downloaded - before
+	a.mem.Downloaded += at.Downloaded - before.Downloaded
+	return errors.Join(err, f.Close())
+}
+
+// cutShort ends a download that is not at its end: paused by a condition, or
+// with the reason that is reported if it never gets there.
+func (a *Agent) cutShort(err error) (State, error) {
 	var p *paused
-	switch {
-	case err == nil:
-		return a.enter(Verifying)
-	case errors.As(err, &p):
+	if errors.As(err, &p) {
 		return a.pause(p.hold)
 	}
 	a.rec.Reason = string(reasonOf(err))
@@ -66,12 +87,10 @@ func (a *Agent) downloading(ctx context.Context) (State, error) {
 	return Downloading, fmt.Errorf("install build %d: %w", a.rec.Build, explain(err))
 }
 
-func (a *Agent) saveProgress(p progress) error {
-	a.rec.Progress = p
+func (a *Agent) saveProgress(image manifests.Name, p progress) error {
+	a.rec.setProgress(image, p)
 	return a.saveJournal()
 }
-
-type progress = install.Progress
 
 // gate looks at the device's conditions before each segment. Once it runs, an
 // update goes on down to the lower floor of the battery.
@@ -124,28 +143,39 @@ func explain(err error) error {
 }
 
 // verifying reads the whole slot back from the medium before anything may boot
-// from it.
+// from it: each image, for they boot together.
 func (a *Agent) verifying(ctx context.Context) (State, error) {
-	m := a.offer.Release.Images[0]
-	f, err := a.Disk.Open(a.Slots.Image(boot.Slot(a.rec.Slot)), disk.Medium)
-	if err != nil {
-		return Verifying, err
-	}
-	err = errors.Join(install.Verify(ctx, f, m), f.Close())
-	if err == nil {
-		a.rec.Reason = ""
-		if a.rec.StagedAt == 0 {
-			a.rec.StagedAt = a.mem.Uptime
+	for i, m := range a.offer.Release.Images {
+		if err := a.verify(ctx, m); err != nil {
+			return a.unverified(i, err)
 		}
-		return a.enter(Staged)
 	}
+	a.rec.Reason = ""
+	if a.rec.StagedAt == 0 {
+		a.rec.StagedAt = a.mem.Uptime
+	}
+	return a.enter(Staged)
+}
+
+func (a *Agent) verify(ctx context.Context, m manifests.Image) error {
+	f, err := a.Disk.Open(a.Slots.Image(boot.Slot(a.rec.Slot), m.Slot), disk.Medium)
+	if err != nil {
+		return err
+	}
+	return errors.Join(install.Verify(ctx, f, m), f.Close())
+}
+
+// unverified has the image at a place in the release written again, all of it.
+func (a *Agent) unverified(at int, err error) (State, error) {
 	if !errors.Is(err, install.ErrSlot) {
 		return Verifying, err
 	}
-	a.rec.Progress = progress{Downloaded: a.rec.Progress.Downloaded} // all of it again
+	name := a.offer.Release.Images[at].Slot
+	a.rec.Written = at
+	a.rec.setProgress(name, progress{Downloaded: a.rec.Progress[name].Downloaded})
 	a.rec.Reason = string(vote.Verify)
 	if _, ferr := a.enter(Failed); ferr != nil {
 		return Verifying, errors.Join(err, ferr)
 	}
-	return Verifying, fmt.Errorf("install build %d: %w; the next poll writes the slot again", a.rec.Build, err)
+	return Verifying, fmt.Errorf("install build %d: %w; the next poll writes image %s again", a.rec.Build, err, name)
 }

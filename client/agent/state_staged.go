@@ -71,10 +71,9 @@ func (a *Agent) arming(ctx context.Context) (State, error) {
 // build is an attribute of the release, not read from the image.
 func (a *Agent) describeSlot() error {
 	m := a.offer.Release
-	image := m.Images[0]
 	return a.Slots.SetMetadata(boot.Slot(a.rec.Slot), boot.Metadata{
 		Product: m.Product, Build: m.Build, SecurityEpoch: m.SecurityEpoch, Version: m.Version,
-		SHA256: image.SHA256, Size: image.Size, Label: m.Privacy,
+		Images: boot.Images(m.Images), Label: m.Privacy,
 	})
 }
 

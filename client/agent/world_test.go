@@ -189,7 +189,7 @@ func newWorld(t *testing.T) *world {
 	if err := os.WriteFile(factory, []byte("factory"), 0o400); err != nil {
 		t.Fatal(err)
 	}
-	if err := sim.Create(filepath.Join(dir, "slots"), factory, boot.Metadata{
+	if err := sim.Create(filepath.Join(dir, "slots"), map[manifests.Name]string{"system": factory}, boot.Metadata{
 		Product: phone, Build: 41, SecurityEpoch: 1, Version: "factory",
 		Label: manifests.PrivacyLabel{Collects: []manifests.Collection{{
 			Data: "phone-numbers", Purpose: manifests.Text{"en": "friends"}, Default: manifests.On, Stored: manifests.StoredRetained,
@@ -350,9 +350,9 @@ func (h *hardware) SetMetadata(s boot.Slot, m boot.Metadata) error {
 	return h.Sim.SetMetadata(s, m)
 }
 
-func (h *hardware) OpenForWrite(s boot.Slot, size int64) (disk.File, error) {
+func (h *hardware) OpenForWrite(s boot.Slot, image manifests.Name, size int64) (disk.File, error) {
 	h.before("open")
-	f, err := h.Sim.OpenForWrite(s, size)
+	f, err := h.Sim.OpenForWrite(s, image, size)
 	if err != nil {
 		return nil, err
 	}

@@ -17,11 +17,7 @@
 // after.
 package boot
 
-import (
-	"errors"
-
-	"github.com/candor-ota/candor/manifests"
-)
+import "errors"
 
 // Slot names a slot, such as "a".
 type Slot string
@@ -43,6 +39,9 @@ var (
 	ErrNoSlot    = errors.New("there is no such slot")
 	ErrNotBooted = errors.New("only the running slot can be marked good")
 	ErrTries     = errors.New("a slot is armed with 1 to 15 tries")
+	// ErrMisfit: the images of a release are not those that a slot needs. The
+	// words around it say which one, for people.
+	ErrMisfit = errors.New("the slot would not be whole")
 )
 
 // MaxTries is the most that every supported boot loader can count.
@@ -67,16 +66,4 @@ type Driver interface {
 	MarkGood(Slot) error
 	// State is what the boot loader knows of a slot.
 	State(Slot) (State, error)
-}
-
-// Metadata is what was installed into a slot. The build is an attribute of the
-// signed release and is recorded here, beside the slot, not read from the image.
-type Metadata struct {
-	Product       manifests.Product       `json:"product"`
-	Build         manifests.Build         `json:"build"`
-	SecurityEpoch manifests.SecurityEpoch `json:"securityEpoch"`
-	Version       string                  `json:"version"`
-	SHA256        manifests.SHA256        `json:"sha256"`
-	Size          int64                   `json:"size"`  // bytes
-	Label         manifests.PrivacyLabel  `json:"label"` // what the build collects
 }

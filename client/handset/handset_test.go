@@ -58,10 +58,10 @@ func factory(t *testing.T) (config string, f Factory) {
 	t.Cleanup(server.Close)
 	dir := t.TempDir()
 	config, f = filepath.Join(dir, "client.yaml"), Factory{
-		Image: filepath.Join(dir, "factory.img"), Root: signedRoot(t),
+		Images: map[manifests.Name]string{"system": filepath.Join(dir, "factory.img")}, Root: signedRoot(t),
 		Metadata: boot.Metadata{Build: 41, SecurityEpoch: 6, Version: "factory"},
 	}
-	fatal(t, os.WriteFile(f.Image, []byte("factory"), 0o600))
+	fatal(t, os.WriteFile(f.Images["system"], []byte("factory"), 0o600))
 	fatal(t, os.WriteFile(config, []byte("product: phone\nmodel: m1\nservers: ["+server.URL+"]\nstate: state\nslots: slots\npoll: {every: 1h}\n"), 0o600))
 	return config, f
 }

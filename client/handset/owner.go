@@ -112,8 +112,8 @@ func (h *Handset) Retry(b manifests.Build) error { return h.agent.Retry(b) }
 
 // Factory is how a simulated handset leaves the factory.
 type Factory struct {
-	Image    string // of the first slot
-	Root     []byte // trusted root metadata
+	Images   map[manifests.Name]string // files, by name; the first slot holds them
+	Root     []byte                    // trusted root metadata
 	Metadata boot.Metadata
 }
 
@@ -144,16 +144,11 @@ func Create(configPath string, f Factory) error {
 		return err
 	}
 	f.Metadata.Product = c.Product
-	info, err := os.Stat(f.Image)
-	if err != nil {
-		return fmt.Errorf("factory image: %w", err)
-	}
-	f.Metadata.Size = info.Size()
 	if err := os.MkdirAll(c.State, 0o700); err != nil {
 		return err
 	}
 	if err := trust.Init(filepath.Join(c.State, "trust"), f.Root); err != nil {
 		return err
 	}
-	return sim.Create(c.Slots, f.Image, f.Metadata)
+	return sim.Create(c.Slots, f.Images, f.Metadata)
 }

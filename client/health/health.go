@@ -26,10 +26,10 @@ const maxWords = 2 << 10
 
 // Booted is what a check reads on standard input.
 type Booted struct {
-	Product manifests.Product `json:"product"`
-	Build   manifests.Build   `json:"build"`
-	Slot    string            `json:"slot"`
-	Image   string            `json:"image"` // path of the slot's image or partition
+	Product manifests.Product         `json:"product"`
+	Build   manifests.Build           `json:"build"`
+	Slot    string                    `json:"slot"`
+	Images  map[manifests.Name]string `json:"images"` // by name, the paths of the slot's files or partitions
 }
 
 // Check is one program and its arguments.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/candor-ota/candor/client/health"
+	"github.com/candor-ota/candor/manifests"
 )
 
 func sh(script string) health.Check {
@@ -40,12 +41,12 @@ func TestAllChecksMustSucceed(t *testing.T) {
 
 func TestCheckIsToldWhatWasBooted(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "in")
-	err := health.Run(context.Background(), []health.Check{sh("cat > " + out)}, health.Booted{Product: "phone", Build: 42, Slot: "b", Image: "/dev/x"})
+	err := health.Run(context.Background(), []health.Check{sh("cat > " + out)}, health.Booted{Product: "phone", Build: 42, Slot: "b", Images: map[manifests.Name]string{"system": "/dev/x"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	got, err := os.ReadFile(out)
-	if err != nil || string(got) != `{"product":"phone","build":42,"slot":"b","image":"/dev/x"}` {
+	if err != nil || string(got) != `{"product":"phone","build":42,"slot":"b","images":{"system":"/dev/x"}}` {
 		t.Fatalf("got %s, %v", got, err)
 	}
 }

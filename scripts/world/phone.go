@@ -109,5 +109,5 @@ func (p *Phone) Accept(ctx context.Context, b manifests.Build) error {
 	return err
 }
 
-// Image is the path of a slot's image.
-func (p *Phone) Image(slot string) string { return filepath.Join(p.Dir, "slots", slot+".img") }
+// Image is the path of a slot's system image.
+func (p *Phone) Image(slot string) string { return filepath.Join(p.Dir, "slots", slot+".system.img") }

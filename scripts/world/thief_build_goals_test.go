@@ -142,7 +142,7 @@ func (a *attempt) unsigned(v *victim) bool {
 	}
 	slot, err := v.slots.Booted()
 	a.must(err)
-	holds, err := os.ReadFile(v.slots.Image(slot))
+	holds, err := os.ReadFile(v.slots.Image(slot, "system"))
 	a.must(err)
 	sum := manifests.SumSHA256(holds)
 	return !bytes.Equal(holds, []byte("factory")) && sum != a.stories()[42].image.SHA256

@@ -128,7 +128,7 @@ func newHandset(t testing.TB, m *maker, now time.Time, p person) *handset {
 	h.must(os.WriteFile(factory, []byte("factory"), 0o400))
 	h.must(os.MkdirAll(h.config.State, 0o700))
 	h.must(trust.Init(filepath.Join(h.config.State, "trust"), m.files[layout.MetadataFile("root", 1)]))
-	h.must(sim.Create(filepath.Join(dir, "slots"), factory, boot.Metadata{
+	h.must(sim.Create(filepath.Join(dir, "slots"), map[manifests.Name]string{"system": factory}, boot.Metadata{
 		Product: product, Build: p.build, SecurityEpoch: manifests.SecurityEpoch(p.build - 40), Version: "factory",
 		Label: manifests.PrivacyLabel{Collects: []manifests.Collection{}},
 	}))

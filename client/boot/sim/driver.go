@@ -9,6 +9,7 @@ import (
 
 	"github.com/candor-ota/candor/client/boot"
 	"github.com/candor-ota/candor/client/disk"
+	"github.com/candor-ota/candor/manifests"
 )
 
 // Slots gives a and b.
@@ -164,9 +165,27 @@ func (e *env) choose() (boot.Slot, slotEnv, error) {
 	return "", slotEnv{}, ErrBricked
 }
 
-// OpenForWrite opens a slot of at least size bytes for writing. Bytes that are
-// shared with other handsets are left to them. The slot must be unbootable.
-func (s *Sim) OpenForWrite(slot boot.Slot, size int64) (disk.File, error) {
+// Fits refuses a release that lacks an image of the running build.
+func (s *Sim) Fits(_ boot.Slot, images []boot.Image) error {
+	booted, err := s.Booted()
+	if err != nil {
+		return err
+	}
+	running, err := s.Metadata(booted)
+	if err != nil {
+		return err
+	}
+	for _, has := range running.Images {
+		if !slices.ContainsFunc(images, func(m boot.Image) bool { return m.Name == has.Name }) {
+			return fmt.Errorf("image %s, which each slot of this handset has, is missing: %w", has.Name, boot.ErrMisfit)
+		}
+	}
+	return nil
+}
+
+// OpenForWrite opens an image of a slot, of size bytes, for writing. Bytes that
+// are shared with other handsets are left to them. The slot must be unbootable.
+func (s *Sim) OpenForWrite(slot boot.Slot, image manifests.Name, size int64) (disk.File, error) {
 	state, err := s.State(slot)
 	if err != nil {
 		return nil, err
@@ -174,7 +193,7 @@ func (s *Sim) OpenForWrite(slot boot.Slot, size int64) (disk.File, error) {
 	if state.Bootable {
 		return nil, fmt.Errorf("write slot %q: it is bootable; mark it unbootable first", slot)
 	}
-	path := s.Image(slot)
+	path := s.Image(slot, image)
 	if ok, err := s.usable(path, size); err != nil {
 		return nil, err
 	} else if ok {

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/candor-ota/candor/client/boot"
 	"github.com/candor-ota/candor/client/disk"
@@ -46,9 +48,10 @@ func Open(dir string) (*Sim, error) {
 	return s, nil
 }
 
-// Create makes slots a and b. Slot a holds the factory image, linked where the
-// filesystem can, and is marked good; b is empty.
-func Create(dir, image string, m boot.Metadata) error {
+// Create makes slots a and b. Slot a holds the factory images, by name, linked
+// where the filesystem can, and is marked good; b is empty. The images are
+// measured; what m says of them is not looked at.
+func Create(dir string, images map[manifests.Name]string, m boot.Metadata) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("simulated slots: %w", err)
 	}
@@ -56,8 +59,16 @@ func Create(dir, image string, m boot.Metadata) error {
 	if _, err := os.Stat(s.path("boot.json")); err == nil {
 		return fmt.Errorf("simulated slots: %s is a handset already", dir)
 	}
-	if err := linkOrCopy(image, s.Image("a")); err != nil {
-		return fmt.Errorf("simulated slots: %w", err)
+	m.Images = nil
+	for _, name := range slices.Sorted(maps.Keys(images)) {
+		image, err := boot.Measure(name, images[name])
+		if err == nil {
+			err = linkOrCopy(images[name], s.Image("a", name))
+		}
+		if err != nil {
+			return fmt.Errorf("simulated slots: %w", err)
+		}
+		m.Images = append(m.Images, image)
 	}
 	if err := s.SetMetadata("a", m); err != nil {
 		return err
@@ -67,8 +78,10 @@ func Create(dir, image string, m boot.Metadata) error {
 
 func (s *Sim) path(name string) string { return filepath.Join(s.dir, name) }
 
-// Image is the path of a slot's bytes.
-func (s *Sim) Image(slot boot.Slot) string { return s.path(string(slot) + ".img") }
+// Image is the path of one image of a slot.
+func (s *Sim) Image(slot boot.Slot, image manifests.Name) string {
+	return s.path(string(slot) + "." + string(image) + ".img")
+}
 
 func (s *Sim) load() (*env, error) {
 	var e env
@@ -140,8 +153,5 @@ func (s *Sim) Metadata(slot boot.Slot) (boot.Metadata, error) {
 
 // SetMetadata records what is installed in a slot.
 func (s *Sim) SetMetadata(slot boot.Slot, m boot.Metadata) error {
-	if m.Label.Collects == nil {
-		m.Label.Collects = []manifests.Collection{}
-	}
-	return s.write(string(slot)+".json", &m)
+	return s.write(string(slot)+".json", m.Whole())
 }

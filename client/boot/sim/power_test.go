@@ -9,6 +9,7 @@ import (
 
 	"github.com/candor-ota/candor/client/boot"
 	"github.com/candor-ota/candor/client/disk"
+	"github.com/candor-ota/candor/manifests"
 )
 
 var errPower = errors.New("the power is cut")
@@ -122,7 +123,7 @@ func TestPowerCutInAnyVerbLeavesTheStateBeforeOrAfter(t *testing.T) {
 	for n := range 100 {
 		for _, losesNames := range []bool{false, true} {
 			dir := filepath.Join(t.TempDir(), fmt.Sprint(n, losesNames))
-			if err := Create(dir, image, boot.Metadata{Product: "phone", Build: 1}); err != nil {
+			if err := Create(dir, map[manifests.Name]string{"system": image}, boot.Metadata{Product: "phone", Build: 1}); err != nil {
 				t.Fatal(err)
 			}
 			d := &fragile{left: n, losesNames: losesNames, unsynced: map[string]bool{}, undo: map[string][]byte{}}
@@ -157,14 +158,14 @@ func TestReadOnlySharedImageIsNeverWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	if err := Create(dir, image, boot.Metadata{Product: "phone", Build: 1}); err != nil {
+	if err := Create(dir, map[manifests.Name]string{"system": image}, boot.Metadata{Product: "phone", Build: 1}); err != nil {
 		t.Fatal(err)
 	}
 	s, err := Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	shared := s.Image("b")
+	shared := s.Image("b", "system")
 	if err := os.WriteFile(shared, []byte("image"), 0o400); err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +174,7 @@ func TestReadOnlySharedImageIsNeverWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer kept.Close()
-	f, err := s.OpenForWrite("b", 5)
+	f, err := s.OpenForWrite("b", "system", 5)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/candor-ota/candor/client/boot"
 	"github.com/candor-ota/candor/client/boot/boottest"
 	"github.com/candor-ota/candor/client/boot/sim"
+	"github.com/candor-ota/candor/manifests"
 )
 
 func handset(t *testing.T) (dir, factory string) {
@@ -18,7 +19,7 @@ func handset(t *testing.T) (dir, factory string) {
 		t.Fatal(err)
 	}
 	dir = filepath.Join(filepath.Dir(factory), "slots")
-	if err := sim.Create(dir, factory, boot.Metadata{Product: "phone", Build: 41}); err != nil {
+	if err := sim.Create(dir, map[manifests.Name]string{"system": factory}, boot.Metadata{Product: "phone", Build: 41}); err != nil {
 		t.Fatal(err)
 	}
 	return dir, factory
@@ -50,7 +51,7 @@ func TestSimulatorConforms(t *testing.T) {
 func TestSharedFactoryImageIsNeverWritten(t *testing.T) {
 	dir, factory := handset(t)
 	s := open(t, dir)
-	if _, err := s.OpenForWrite("a", 13); err == nil || !strings.Contains(err.Error(), "bootable") {
+	if _, err := s.OpenForWrite("a", "system", 13); err == nil || !strings.Contains(err.Error(), "bootable") {
 		t.Fatalf("the running slot was opened for writing: %v", err)
 	}
 	if err := s.Arm("b", 1); err != nil {
@@ -65,7 +66,7 @@ func TestSharedFactoryImageIsNeverWritten(t *testing.T) {
 	if err := s.MarkUnbootable("a"); err != nil {
 		t.Fatal(err)
 	}
-	f, err := s.OpenForWrite("a", 13)
+	f, err := s.OpenForWrite("a", "system", 13)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +79,7 @@ func TestSharedFactoryImageIsNeverWritten(t *testing.T) {
 	if b, err := os.ReadFile(factory); err != nil || string(b) != "factory image" {
 		t.Fatalf("the shared image became %q, %v", b, err)
 	}
-	again, err := s.OpenForWrite("a", 13) // what was written stays, for a resume
+	again, err := s.OpenForWrite("a", "system", 13) // what was written stays, for a resume
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -139,7 +139,7 @@ func osCheck(ctx context.Context, stdin io.Reader, rev string) error {
 	if err := json.NewDecoder(stdin).Decode(&booted); err != nil {
 		return err
 	}
-	supported, err := readFromImage(ctx, booted.Image, "/lib/firmware/hardware.txt")
+	supported, err := readFromImage(ctx, booted.Images["system"], "/lib/firmware/hardware.txt")
 	if err != nil {
 		return err
 	}

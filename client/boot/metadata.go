@@ -1,0 +1,64 @@
+package boot
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/candor-ota/candor/manifests"
+)
+
+// Metadata is what was installed into a slot. The build is an attribute of the
+// signed release and is recorded here, beside the slot, not read from the image.
+type Metadata struct {
+	Product       manifests.Product       `json:"product"`
+	Build         manifests.Build         `json:"build"`
+	SecurityEpoch manifests.SecurityEpoch `json:"securityEpoch"`
+	Version       string                  `json:"version"`
+	Images        []Image                 `json:"images"`
+	Label         manifests.PrivacyLabel  `json:"label"` // what the build collects
+}
+
+// Image is one of the images that make up a slot.
+type Image struct {
+	Name   manifests.Name   `json:"name"` // "system", "boot", …
+	SHA256 manifests.SHA256 `json:"sha256"`
+	Size   int64            `json:"size"` // bytes
+}
+
+// Images describes the images of a release, in its order.
+func Images(of []manifests.Image) []Image {
+	out := make([]Image, len(of))
+	for i, m := range of {
+		out[i] = Image{Name: m.Slot, SHA256: m.SHA256, Size: m.Size}
+	}
+	return out
+}
+
+// Whole is m with empty lists in place of absent ones, as it is written.
+func (m Metadata) Whole() Metadata {
+	if m.Images == nil {
+		m.Images = []Image{}
+	}
+	if m.Label.Collects == nil {
+		m.Label.Collects = []manifests.Collection{}
+	}
+	return m
+}
+
+// Measure describes an image file, such as the one that a factory put into a
+// slot.
+func Measure(name manifests.Name, path string) (Image, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return Image{}, fmt.Errorf("image %s: %w", name, err)
+	}
+	h := sha256.New()
+	size, err := io.Copy(h, f)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return Image{}, fmt.Errorf("image %s: %w", name, err)
+	}
+	return Image{Name: name, SHA256: manifests.SHA256(h.Sum(nil)), Size: size}, nil
+}
