@@ -99,10 +99,10 @@ func transport(o Options) *http.Transport {
 		TLSHandshakeTimeout:    o.TLSTimeout,
 		ResponseHeaderTimeout:  o.HeaderTimeout,
 		MaxResponseHeaderBytes: maxHeaderBytes,
-		MaxIdleConnsPerHost:    2,
+		MaxIdleConnsPerHost:    4,
 		IdleConnTimeout:        90 * time.Second,
 		DisableCompression:     true, // what is compressed is bounded here
-		ReadBufferSize:         64 << 10,
+		ReadBufferSize:         32 << 10,
 		Protocols:              new(http.Protocols),
 	}
 	t.Protocols.SetHTTP1(true)

@@ -7,7 +7,7 @@ import (
 	"io"
 )
 
-// Download reads a file of known size to its end. A connection that is cut or
+// Download reads a part of a file of known size to its end. A connection that is cut or
 // stalls is replaced by a Range request for the rest, on the same mirror or the
 // next. It gives up after some failures in a row that gained less than 64 KiB
 // each. It is for one goroutine.
@@ -29,7 +29,12 @@ func (c *Client) Download(ctx context.Context, path string, offset, size int64) 
 // Open starts to read a file of size bytes at offset. Reading continues by
 // itself after a cut connection; see Download.
 func (c *Client) Open(ctx context.Context, path string, offset, size int64) (io.ReadCloser, error) {
-	d := c.Download(ctx, path, offset, size)
+	return c.OpenRange(ctx, Range{Path: path, From: offset, Size: size})
+}
+
+// OpenRange starts to read a part of a file, as Open does.
+func (c *Client) OpenRange(ctx context.Context, r Range) (io.ReadCloser, error) {
+	d := &Download{client: c, ctx: ctx, rest: r}
 	if err := d.connect(); err != nil {
 		return nil, err
 	}

@@ -10,15 +10,26 @@ import (
 	"strings"
 )
 
-// Range is the rest of a file of known size.
+// Range is a part of a file of known size.
 type Range struct {
 	Path string
-	From int64 // bytes that are there already
+	From int64 // the first byte
+	To   int64 // the byte behind the last one; 0 is the end of the file
 	Size int64 // bytes of the whole file
 	Same *Body // an earlier body of the same file: the server must still have that file
+	// Window bounds how many bytes may wait in this machine's buffers, unread:
+	// they are lost if the process dies. 0 leaves that to the system.
+	Window int
 }
 
-// Body is the rest of a file as it arrives. Reading gives exactly what is
+func (r Range) end() int64 {
+	if r.To == 0 {
+		return r.Size
+	}
+	return r.To
+}
+
+// Body is a part of a file as it arrives. Reading gives exactly what is
 // missing, or an error: io.ErrUnexpectedEOF if it ends early, ErrTooLarge if it
 // goes on, ErrStalled if it comes too slowly.
 type Body struct {
@@ -26,16 +37,17 @@ type Body struct {
 	origin string
 	etag   string
 	left   int64
+	cut    bool // more follows than was asked for: the whole file came
 	ended  error
 }
 
-// Stream asks for the rest of a file. Besides network failures, errors are
+// Stream asks for a part of a file. Besides network failures, errors are
 // ErrNotFound, ErrWrongLength, and ErrRangeIgnored where From is not 0.
 func (c *Client) Stream(ctx context.Context, r Range) (*Body, error) {
-	if r.From < 0 || r.From > r.Size {
-		return nil, fmt.Errorf("fetch %s: from byte %d of %d", r.Path, r.From, r.Size)
+	if r.From < 0 || r.From > r.end() || r.end() > r.Size {
+		return nil, fmt.Errorf("fetch %s: bytes %d to %d of %d", r.Path, r.From, r.end(), r.Size)
 	}
-	if r.From == r.Size {
+	if r.From == r.end() {
 		return &Body{ended: io.EOF}, nil
 	}
 	var out *Body
@@ -49,21 +61,24 @@ func (c *Client) Stream(ctx context.Context, r Range) (*Body, error) {
 
 func (c *Client) stream(ctx context.Context, m *mirror, r Range) (*Body, error) {
 	header := http.Header{"Accept-Encoding": {"identity"}}
-	if r.From > 0 {
-		header.Set("Range", fmt.Sprintf("bytes=%d-%d", r.From, r.Size-1))
+	if r.part() {
+		header.Set("Range", fmt.Sprintf("bytes=%d-%d", r.From, r.end()-1))
 		if known := r.validator(m); known != "" {
 			header.Set("If-Range", known)
 		}
 	}
-	a, err := c.send(ctx, m, r.Path, header)
+	a, err := c.send(narrow(ctx, r.Window), m, r.Path, header)
 	if err != nil {
 		return nil, err
 	}
 	if err := r.check(a, m); err != nil {
 		return nil, fmt.Errorf("GET %s: %w", a.Request.URL, errors.Join(err, a.body.Close()))
 	}
-	return &Body{answer: a, origin: m.base.String(), etag: a.Header.Get("ETag"), left: r.Size - r.From}, nil
+	cut := a.StatusCode == http.StatusOK && r.end() < r.Size
+	return &Body{answer: a, origin: m.base.String(), etag: a.Header.Get("ETag"), left: r.end() - r.From, cut: cut}, nil
 }
+
+func (r Range) part() bool { return r.From > 0 || r.end() < r.Size }
 
 // validator is what If-Range may carry (RFC 9110, 13.1.5): a strong ETag, and
 // only to the server that gave it.
@@ -79,21 +94,24 @@ func (r Range) check(a *answer, m *mirror) error {
 	if encoding := a.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
 		return fmt.Errorf("%w: content encoding %q was not asked for", ErrWrongLength, encoding)
 	}
+	length := r.end() - r.From
 	switch {
 	case a.StatusCode == http.StatusOK && r.From > 0:
 		return ErrRangeIgnored
-	case a.StatusCode == http.StatusPartialContent && r.From > 0:
+	case a.StatusCode == http.StatusOK:
+		length = r.Size // the beginning of the whole is as good as the part
+	case a.StatusCode == http.StatusPartialContent && r.part():
 		if err := r.checkContentRange(a.Header.Get("Content-Range")); err != nil {
 			return err
 		}
 		if known, now := r.validator(m), a.Header.Get("ETag"); known != "" && now != "" && now != known {
 			return fmt.Errorf("%w: it is not the file of before", ErrWrongLength)
 		}
-	case a.StatusCode != http.StatusOK:
+	default:
 		return &StatusError{a.StatusCode}
 	}
-	if a.ContentLength >= 0 && a.ContentLength != r.Size-r.From {
-		return fmt.Errorf("%w: %d bytes are announced, %d are missing", ErrWrongLength, a.ContentLength, r.Size-r.From)
+	if a.ContentLength >= 0 && a.ContentLength != length {
+		return fmt.Errorf("%w: %d bytes are announced, %d are missing", ErrWrongLength, a.ContentLength, length)
 	}
 	return nil
 }
@@ -102,7 +120,7 @@ func (r Range) check(a *answer, m *mirror) error {
 func (r Range) checkContentRange(value string) error {
 	span, total, ok := strings.Cut(strings.TrimPrefix(value, "bytes "), "/")
 	first, last, ok2 := strings.Cut(span, "-")
-	want := [3]int64{r.From, r.Size - 1, r.Size}
+	want := [3]int64{r.From, r.end() - 1, r.Size}
 	for i, s := range []string{first, last, total} {
 		n, err := strconv.ParseUint(s, 10, 63)
 		if err != nil || !ok || !ok2 || !strings.HasPrefix(value, "bytes ") || int64(n) != want[i] {
@@ -136,7 +154,7 @@ func (b *Body) Read(p []byte) (int, error) {
 
 // atEnd makes sure that a body without an announced length ends here.
 func (b *Body) atEnd() error {
-	if b.answer.ContentLength >= 0 {
+	if b.answer.ContentLength >= 0 || b.cut {
 		return io.EOF
 	}
 	n, err := io.ReadFull(b.answer.body, make([]byte, 1))
