@@ -7,6 +7,57 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
+// Limits of a decoder.
+const (
+	maxWindow        = 2 << 20
+	maxDecoderMemory = 8 << 20
+)
+
+// FrameDecoder turns single zstd frames back, within the limits of the formats:
+// packed chunks here, segments in package patch. It is for one goroutine and
+// knows nothing of hashes: what it is given must have been verified.
+type FrameDecoder struct{ decoder *zstd.Decoder }
+
+// NewFrameDecoder makes a FrameDecoder, which takes at most 8 MiB.
+func NewFrameDecoder() (*FrameDecoder, error) {
+	decoder, err := zstd.NewReader(nil,
+		zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+		zstd.WithDecoderMaxMemory(maxDecoderMemory), zstd.WithDecoderMaxWindow(maxWindow),
+		zstd.WithDecodeAllCapLimit(true))
+	if err != nil {
+		return nil, fmt.Errorf("zstd decoder: %w", err)
+	}
+	return &FrameDecoder{decoder}, nil
+}
+
+// Close frees the decoder.
+func (d *FrameDecoder) Close() { d.decoder.Close() }
+
+// Decode appends what frame holds to dst, exactly size bytes. The frame may
+// refer to window, a raw dictionary, which is nil where there is none. The
+// outline of the frame is checked before anything is decoded.
+func (d *FrameDecoder) Decode(dst, frame []byte, size int, window []byte) ([]byte, error) {
+	if err := checkFrame(frame, uint64(size)); err != nil {
+		return dst, err
+	}
+	if err := d.decoder.ResetWithOptions(nil, zstd.WithDecoderDictRaw(0, window)); err != nil {
+		return dst, fmt.Errorf("zstd decoder: %w", err)
+	}
+	start, end := len(dst), len(dst)+size
+	if cap(dst) < end {
+		dst = append(make([]byte, 0, end), dst...)
+	}
+	// The decoder writes up to the capacity that it sees, and no further.
+	out, err := d.decoder.DecodeAll(frame, dst[:start:end])
+	if err != nil {
+		return dst, err
+	}
+	if len(out) != end {
+		return dst, fmt.Errorf("%d bytes unpacked; the row has %d", len(out)-start, size)
+	}
+	return dst[:end], nil
+}
+
 // checkFrame walks the outline of packed (RFC 8878, section 3.1.1), decoding
 // nothing: one frame, no dictionary, content size declared as size, window in
 // bounds, and the frame ends where the bytes end.

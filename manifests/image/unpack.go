@@ -4,8 +4,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-
-	"github.com/klauspost/compress/zstd"
 )
 
 // ErrMismatch says that bytes are not those that the index names: they were
@@ -16,29 +14,20 @@ var ErrMismatch = errors.New("does not match the index")
 // signer wrote a bad pack, and fetching them again does not help.
 var ErrFrame = errors.New("is not a packed chunk")
 
-// Limits of the decoder.
-const (
-	maxWindow        = 2 << 20
-	maxDecoderMemory = 8 << 20
-)
-
 // Unpacker turns packed chunks back. It is for one goroutine.
-type Unpacker struct{ decoder *zstd.Decoder }
+type Unpacker struct{ frames *FrameDecoder }
 
 // NewUnpacker makes an Unpacker, which takes at most 8 MiB.
 func NewUnpacker() (*Unpacker, error) {
-	decoder, err := zstd.NewReader(nil,
-		zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
-		zstd.WithDecoderMaxMemory(maxDecoderMemory), zstd.WithDecoderMaxWindow(maxWindow),
-		zstd.WithDecodeAllCapLimit(true))
+	frames, err := NewFrameDecoder()
 	if err != nil {
-		return nil, fmt.Errorf("zstd decoder: %w", err)
+		return nil, err
 	}
-	return &Unpacker{decoder}, nil
+	return &Unpacker{frames}, nil
 }
 
 // Close frees the decoder.
-func (u *Unpacker) Close() { u.decoder.Close() }
+func (u *Unpacker) Close() { u.frames.Close() }
 
 // Unpack appends the chunk of row to dst, which should have room for it.
 // Nothing is decoded before the hash of the packed bytes holds. Errors are
@@ -62,20 +51,5 @@ func (u *Unpacker) decode(dst []byte, row *Row, packed []byte) ([]byte, error) {
 	if row.PackedLength == row.Length {
 		return append(dst, packed...), nil
 	}
-	if err := checkFrame(packed, uint64(row.Length)); err != nil {
-		return dst, err
-	}
-	start, end := len(dst), len(dst)+int(row.Length)
-	if cap(dst) < end {
-		dst = append(make([]byte, 0, end), dst...)
-	}
-	// The decoder writes up to the capacity that it sees, and no further.
-	out, err := u.decoder.DecodeAll(packed, dst[:start:end])
-	if err != nil {
-		return dst, err
-	}
-	if len(out) != end {
-		return dst, fmt.Errorf("%d bytes unpacked; the row has %d", len(out)-start, row.Length)
-	}
-	return dst[:end], nil
+	return u.frames.Decode(dst, packed, int(row.Length), nil)
 }
