@@ -134,6 +134,38 @@ func TestReceiptsKnowNoNetwork(t *testing.T) {
 	}
 }
 
+// Tests cut the power of the handset's disk (client/disk/disktest): what goes
+// past it is not tested.
+func TestClientTouchesItsDiskInOnePlace(t *testing.T) {
+	calls := regexp.MustCompile(`\bos\.(Open|OpenFile|OpenRoot|Create|CreateTemp|ReadFile|WriteFile|Mkdir|MkdirAll|MkdirTemp|Remove|RemoveAll|Rename|Link|Symlink|Truncate|Chmod|Chtimes|Stat|Lstat|ReadDir|Readlink|CopyFS|DirFS)\b`)
+	others := map[string]string{ // with the reason
+		"client/owner.go":         "reads the root that the command line names",
+		"client/tuf.go":           "reads the root that the command line names",
+		"client/agent/config.go":  "reads the integrator's configuration",
+		"client/handset/owner.go": "reads credential, label and factory image, which others put there",
+		"client/trust/bare.go":    "writes a target where the command line says",
+	}
+	for _, p := range packages(t) {
+		if !within(p.room(), "client") || within(p.room(), "client/disk") {
+			continue
+		}
+		for _, name := range p.GoFiles {
+			src, err := os.ReadFile(filepath.Join(p.Dir, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			file := p.room() + "/" + name
+			found := calls.Find(src)
+			if found != nil && others[file] == "" {
+				t.Errorf("%s calls %s: go through client/disk, or name the file here with its reason", file, found)
+			}
+			if found == nil && others[file] != "" {
+				t.Errorf("%s has no such call any more: strike it from the list", file)
+			}
+		}
+	}
+}
+
 // The signer holds offline keys; nothing may reach it.
 func TestSignerNeverListens(t *testing.T) {
 	listens := regexp.MustCompile(`\b(net\.Listen|ListenAndServe|http\.Serve|tls\.Listen|ListenConfig|ListenUDP|ListenPacket)`)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -90,7 +89,7 @@ func (a *Agent) Start() error {
 	if a.Disk == nil {
 		a.Disk = disk.OS{}
 	}
-	if err := os.MkdirAll(a.Config.State, 0o700); err != nil {
+	if err := a.Disk.MkdirAll(a.Config.State); err != nil {
 		return fmt.Errorf("agent state: %w", err)
 	}
 	var err error

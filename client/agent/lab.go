@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"github.com/candor-ota/candor/client/receipts"
@@ -79,7 +78,7 @@ func (a *Agent) LabOff() error {
 
 // dropSetAside removes a damaged memory, which may hold a lab id.
 func (a *Agent) dropSetAside() error {
-	err := os.Remove(a.memoryPath() + damaged)
+	err := a.Disk.Remove(a.memoryPath() + damaged)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

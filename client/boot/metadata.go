@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
+	"github.com/candor-ota/candor/client/disk"
 	"github.com/candor-ota/candor/manifests"
 )
 
@@ -50,13 +50,16 @@ func (m Metadata) Whole() Metadata {
 
 // Measure describes an image file, such as the one that a factory put into a
 // slot.
-func Measure(name manifests.Name, path string) (Image, error) {
-	f, err := os.Open(path)
+func Measure(d disk.Disk, name manifests.Name, path string) (Image, error) {
+	f, err := d.Open(path, disk.Read)
 	if err != nil {
 		return Image{}, fmt.Errorf("image %s: %w", name, err)
 	}
 	h := sha256.New()
-	size, err := io.Copy(h, f)
+	size, err := f.Size()
+	if err == nil {
+		_, err = io.Copy(h, io.NewSectionReader(f, 0, size))
+	}
 	if err = errors.Join(err, f.Close()); err != nil {
 		return Image{}, fmt.Errorf("image %s: %w", name, err)
 	}

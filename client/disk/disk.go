@@ -1,10 +1,11 @@
-// Package disk is the one way in which installing and booting touch a disk, so
-// that a test can stand in for it: fill it, or cut the power between any two
-// operations.
+// Package disk is the one way in which the agent touches a disk, so that a test
+// can stand in for it: fill it, break it, or cut the power within any operation
+// (disktest). Only what an integrator or an owner hands over (configuration,
+// credential, factory image) is read without it, and locks are the system's.
 //
-// Durability. What WriteAt wrote is safe once Sync has returned; a Create or a
-// Rename, once SyncDir of its directory has. Until then a power cut may keep
-// it, lose it, or keep a part.
+// Durability. What WriteAt wrote is safe once Sync has returned; a Create, a
+// Rename or a Remove, once SyncDir of its directory has. Until then a power cut
+// may keep it, lose it, or keep a part. Replace is all of that in one.
 //
 // Failure. Errors are those of the operating system, wrapped with the path:
 // fs.ErrNotExist and syscall.ENOSPC are recognised with errors.Is.
@@ -40,7 +41,14 @@ type Disk interface {
 	Create(path string, size int64) (File, error)
 	// Rename gives a file a new name, in place of the file that has it.
 	Rename(from, to string) error
+	Remove(path string) error
 	SyncDir(dir string) error
-	// Shared tells whether the bytes of a file have other names too (hard links).
+	// MkdirAll makes a directory that only this user enters, and those above it.
+	// They are durable when it returns.
+	MkdirAll(dir string) error
+	// List gives the names in a directory, sorted.
+	List(dir string) ([]string, error)
+	// Shared tells whether the bytes of a file are not its own: it has other
+	// names too (hard links), or nobody may write to it.
 	Shared(path string) (bool, error)
 }

@@ -7,7 +7,6 @@ import (
 	"hash/crc32"
 	"io"
 	"io/fs"
-	"path/filepath"
 )
 
 // Journal keeps one small record in a file of fixed size that has room for two.
@@ -55,25 +54,10 @@ func OpenJournal(d Disk, path string) (*Journal, error) {
 	return j, errors.Join(j.load(f), f.Close())
 }
 
-// create writes two empty halves under another name first: a journal is there
-// whole or not at all.
+// create writes two empty halves: a journal is there whole or not at all.
 func (j *Journal) create() error {
 	j.sequence = 1
-	f, err := j.disk.Create(j.path+".new", 2*halfBytes)
-	if err != nil {
-		return fmt.Errorf("make journal: %w", err)
-	}
-	_, err = f.WriteAt(append(encodeHalf(0, nil), encodeHalf(1, nil)...), 0)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = j.disk.Rename(j.path+".new", j.path)
-	}
-	if err == nil {
-		err = j.disk.SyncDir(filepath.Dir(j.path))
-	}
-	if err != nil {
+	if err := Replace(j.disk, j.path, append(encodeHalf(0, nil), encodeHalf(1, nil)...)); err != nil {
 		return fmt.Errorf("make journal %s: %w", j.path, err)
 	}
 	return nil

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 )
 
 // OS is the disk of this machine.
@@ -43,6 +45,41 @@ func (OS) Create(path string, size int64) (File, error) {
 // Rename is os.Rename.
 func (OS) Rename(from, to string) error { return os.Rename(from, to) }
 
+// Remove is os.Remove.
+func (OS) Remove(path string) error { return os.Remove(path) }
+
+// MkdirAll makes directories with mode 0700, and syncs those in which it made
+// one.
+func (d OS) MkdirAll(dir string) error {
+	if info, err := os.Stat(dir); err == nil && info.IsDir() {
+		return nil
+	}
+	above := filepath.Dir(dir)
+	if above != dir {
+		if err := d.MkdirAll(above); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return d.SyncDir(above)
+}
+
+// List gives the names in a directory, sorted.
+func (OS) List(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	names := make([]string, len(entries))
+	for i, e := range entries {
+		names[i] = e.Name()
+	}
+	return names, err
+}
+
+// Link gives a file another name. No Disk needs it: not every filesystem has
+// links, and who asks must do with a copy.
+func (OS) Link(from, to string) error { return os.Link(from, to) }
+
 // SyncDir makes creations and renames in a directory durable.
 func (OS) SyncDir(dir string) error {
 	d, err := os.Open(dir)
@@ -52,13 +89,14 @@ func (OS) SyncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// Shared looks at the number of names of a file.
+// Shared looks at the number of names of a file, and at its write permission,
+// which root must respect too.
 func (OS) Shared(path string) (bool, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return false, err
 	}
-	return names(info) > 1, nil
+	return names(info) > 1 || info.Mode().Perm()&0o200 == 0, nil
 }
 
 type osFile struct{ *os.File }

@@ -20,6 +20,7 @@ import (
 
 	"github.com/candor-ota/candor/client/agent"
 	"github.com/candor-ota/candor/client/boot"
+	"github.com/candor-ota/candor/client/disk"
 	"github.com/candor-ota/candor/client/trust"
 	"github.com/candor-ota/candor/manifests"
 )
@@ -89,7 +90,7 @@ func TestHandsetLeavesTheFactoryAsItWasMade(t *testing.T) {
 
 func TestSecondProcessIsRefused(t *testing.T) {
 	h := open(t)
-	if _, err := Open(h.Config, slog.New(slog.DiscardHandler)); !errors.Is(err, trust.ErrLocked) {
+	if _, err := Open(h.Config, slog.New(slog.DiscardHandler)); !errors.Is(err, disk.ErrLocked) {
 		t.Fatalf("got %v", err)
 	}
 }

@@ -144,7 +144,7 @@ func Create(configPath string, f Factory) error {
 		return err
 	}
 	f.Metadata.Product = c.Product
-	if err := os.MkdirAll(c.State, 0o700); err != nil {
+	if err := (disk.OS{}).MkdirAll(c.State); err != nil {
 		return err
 	}
 	if err := trust.Init(filepath.Join(c.State, "trust"), f.Root); err != nil {

@@ -4,11 +4,10 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 
+	"github.com/candor-ota/candor/client/disk"
 	"github.com/candor-ota/candor/manifests/strict"
 )
 
@@ -17,67 +16,43 @@ const (
 	queueFile    = "queue.json"
 	sentFile     = "sent.json"
 
-	damaged    = ".damaged" // set aside
-	unfinished = ".new"     // being written
+	damaged = ".damaged" // set aside
 
 	maxFileBytes = 1 << 20
 )
 
 // load reads a file into v, which stays as it is if there is no file. A file
 // that cannot be understood is set aside under another name, and v is zero.
-func load[T any](path string, v *T) error {
-	f, err := os.Open(path)
+func load[T any](d disk.Disk, path string, v *T) error {
+	data, err := disk.ReadFile(d, path, maxFileBytes)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("outbox: %w", err)
 	}
-	data, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
-	if err = errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("outbox: %w", err)
-	}
 	if strict.Decode(data, maxFileBytes, v) == nil {
 		return nil
 	}
 	*v = *new(T)
-	if err := os.Rename(path, path+damaged); err != nil {
+	if err := d.Rename(path, path+damaged); err != nil {
 		return fmt.Errorf("outbox: set a damaged file aside: %w", err)
 	}
-	return syncDir(filepath.Dir(path))
+	if err := d.SyncDir(filepath.Dir(path)); err != nil {
+		return fmt.Errorf("outbox: set a damaged file aside: %w", err)
+	}
+	return nil
 }
 
 // save replaces a file. It is durable when save returns; after an error or a
 // power cut the file is the one before or the one after.
-func save(path string, v any) error {
+func (o *Outbox) save(name string, v any) error {
 	data, err := strict.Canonical(v)
 	if err != nil {
-		return fmt.Errorf("outbox: %s: %w", filepath.Base(path), err)
+		return fmt.Errorf("outbox: %s: %w", name, err)
 	}
-	f, err := os.OpenFile(path+unfinished, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return fmt.Errorf("outbox: %w", err)
-	}
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(path+unfinished, path)
-	}
-	if err != nil {
+	if err := disk.Replace(o.options.Disk, o.path(name), data); err != nil {
 		return fmt.Errorf("outbox: free space on the data partition, then try again: %w", err)
-	}
-	return syncDir(filepath.Dir(path))
-}
-
-func syncDir(path string) error {
-	dir, err := os.Open(path)
-	if err == nil {
-		err = errors.Join(dir.Sync(), dir.Close())
-	}
-	if err != nil {
-		return fmt.Errorf("outbox: %w", err)
 	}
 	return nil
 }

@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/candor-ota/candor/client/disk"
 )
 
 func FuzzProblem(f *testing.F) {
@@ -37,12 +39,12 @@ func FuzzQueueFile(f *testing.F) {
 		if err := os.WriteFile(path, data, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		var q queue
-		if err := load(path, &q); err != nil {
+		o, q := &Outbox{options: Options{Dir: filepath.Dir(path), Disk: disk.OS{}}}, queue{}
+		if err := load(disk.OS{}, path, &q); err != nil {
 			t.Fatal(err)
 		}
 		if len(q.Entries) > 0 {
-			if err := save(path, &q); err != nil {
+			if err := o.save(queueFile, &q); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -8,9 +8,9 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
-	"os"
 	"slices"
 
+	"github.com/candor-ota/candor/client/disk"
 	"github.com/candor-ota/candor/client/receipts"
 	"github.com/candor-ota/candor/manifests/vote"
 )
@@ -150,13 +150,13 @@ func (o *Outbox) destroy() error {
 	o.queue = queue{}
 	failure := o.saveQueue()
 	for _, name := range []string{identityFile, queueFile} {
-		for _, suffix := range []string{damaged, unfinished} {
-			if err := os.Remove(o.path(name + suffix)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		for _, suffix := range []string{damaged, disk.Unfinished} {
+			if err := o.options.Disk.Remove(o.path(name + suffix)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				failure = errors.Join(failure, err)
 			}
 		}
 	}
-	return errors.Join(failure, syncDir(o.options.Dir))
+	return errors.Join(failure, o.options.Disk.SyncDir(o.options.Dir))
 }
 
 // ErrWithdrawal says that the service still has to be told of a withdrawal.
@@ -226,4 +226,4 @@ func (o *Outbox) Enrol(ctx context.Context) error {
 	return errors.Join(err, o.saveIdentity())
 }
 
-func (o *Outbox) saveIdentity() error { return save(o.path(identityFile), &o.identity) }
+func (o *Outbox) saveIdentity() error { return o.save(identityFile, &o.identity) }

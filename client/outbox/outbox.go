@@ -8,11 +8,11 @@ import (
 	"fmt"
 	"io"
 	mathrand "math/rand/v2"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
 
+	"github.com/candor-ota/candor/client/disk"
 	"github.com/candor-ota/candor/client/receipts"
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/vote"
@@ -38,7 +38,8 @@ type Options struct {
 	Timeout time.Duration  // of one request; 30 s
 	Retry   time.Duration  // greatest wait after a first failure, doubled for each further; 1 min
 
-	Receipts Receipts // the owner's log; none: nothing is noted
+	Disk     disk.Disk // of the files; this machine's
+	Receipts Receipts  // the owner's log; none: nothing is noted
 
 	Now    func() time.Time                         // time.Now, also while it gives the zero time (a clock that was never set)
 	Random io.Reader                                // for keys; crypto/rand
@@ -72,13 +73,16 @@ func Open(o Options) (*Outbox, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Disk == nil {
+		o.Disk = disk.OS{}
+	}
 	if o.Random == nil {
 		o.Random = rand.Reader
 	}
 	if o.Delay == nil {
 		o.Delay = func(within time.Duration) time.Duration { return mathrand.N(within + 1) }
 	}
-	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+	if err := o.Disk.MkdirAll(o.Dir); err != nil {
 		return nil, fmt.Errorf("outbox: %w", err)
 	}
 	out := &Outbox{options: o}
@@ -90,9 +94,9 @@ func Open(o Options) (*Outbox, error) {
 		return nil, err
 	}
 	err = errors.Join(
-		load(out.path(identityFile), &out.identity),
-		load(out.path(queueFile), &out.queue),
-		load(out.path(sentFile), &out.sent),
+		load(o.Disk, out.path(identityFile), &out.identity),
+		load(o.Disk, out.path(queueFile), &out.queue),
+		load(o.Disk, out.path(sentFile), &out.sent),
 	)
 	if err == nil && !out.Enabled() && len(out.queue.Entries)+len(out.queue.Named) > 0 {
 		// The power was cut while the owner opted out, or the identity is lost.

@@ -109,4 +109,4 @@ func (e *entry) settle(s state, reason string) {
 	e.State, e.Reason, e.Pending, e.Token = s, reason, nil, nil
 }
 
-func (o *Outbox) saveQueue() error { return save(o.path(queueFile), &o.queue) }
+func (o *Outbox) saveQueue() error { return o.save(queueFile, &o.queue) }

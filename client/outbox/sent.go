@@ -62,4 +62,4 @@ func (o *Outbox) record(r Sent) error {
 	return o.saveSent()
 }
 
-func (o *Outbox) saveSent() error { return save(o.path(sentFile), &o.sent) }
+func (o *Outbox) saveSent() error { return o.save(sentFile, &o.sent) }

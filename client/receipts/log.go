@@ -3,9 +3,7 @@ package receipts
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -160,47 +158,15 @@ func (l *Log) extend(line []byte) error {
 }
 
 // replace puts a new file in the place of the old one: whole or not at all.
-func (l *Log) replace(data []byte) error {
-	if err := l.create(l.path+".new", data); err != nil {
-		return err
-	}
-	if err := l.disk.Rename(l.path+".new", l.path); err != nil {
-		return err
-	}
-	return l.disk.SyncDir(filepath.Dir(l.path))
-}
-
-func (l *Log) create(path string, data []byte) error {
-	f, err := l.disk.Create(path, 0)
-	if err != nil {
-		return err
-	}
-	if len(data) > 0 {
-		_, err = f.WriteAt(data, 0)
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	return errors.Join(err, f.Close())
-}
+func (l *Log) replace(data []byte) error { return disk.Replace(l.disk, l.path, data) }
 
 // read gives the bytes of the file, one more than is ever written at most.
 func (l *Log) read() ([]byte, error) {
-	f, err := l.disk.Open(l.path, disk.Read)
+	data, err := disk.ReadFile(l.disk, l.path, maxFileBytes)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	if err != nil {
-		return nil, err
-	}
-	size, err := f.Size()
-	data := make([]byte, max(0, min(size, maxFileBytes+1)))
-	if err == nil && len(data) > 0 {
-		if _, err = f.ReadAt(data, 0); errors.Is(err, io.EOF) {
-			err = nil
-		}
-	}
-	return data, errors.Join(err, f.Close())
+	return data, err
 }
 
 // Read verifies and gives all entries of the file. It changes nothing. With an error that wraps ErrDamaged the chain

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+
+	"github.com/candor-ota/candor/client/disk"
 )
 
 // load finds out where the log stands. It takes an unfinished line away and
@@ -76,7 +78,7 @@ func (l *Log) cutOff(good []byte, unfinished int) error {
 // The copy comes first, so that at no moment there is no log.
 func (l *Log) setAside(data []byte, damage error) error {
 	aside := l.path + SetAside
-	if err := l.create(aside, data); err != nil {
+	if err := disk.Replace(l.disk, aside, data); err != nil {
 		return err
 	}
 	d := Dropped{Damaged: true}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 
+	"github.com/candor-ota/candor/client/disk"
 	"github.com/candor-ota/candor/client/fetch"
 )
 
@@ -205,5 +206,5 @@ func store(body io.ReadCloser, out string, target *metadata.TargetFiles, sums []
 	if err != nil {
 		return errors.Join(err, os.Remove(tmp.Name()))
 	}
-	return syncDir(filepath.Dir(out))
+	return disk.OS{}.SyncDir(filepath.Dir(out))
 }

@@ -95,7 +95,7 @@ func (w *walk) entry(role, path string) (rollout.Reference, bool, error) {
 }
 
 func (c *Client) document(ctx context.Context, role string, ref rollout.Reference, limit int64) ([]byte, error) {
-	if data := c.Store.document(ref.SHA256); data != nil {
+	if data := c.Store.document(ref.SHA256, limit); data != nil {
 		return data, nil
 	}
 	if ref.Length > limit {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/candor-ota/candor/client/disk"
 	"github.com/candor-ota/candor/client/trust"
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/layout"
@@ -359,7 +360,7 @@ func TestForbiddenForTheNextRootIsNotFound(t *testing.T) {
 func TestSecondProcessOnTheSameStoreRefused(t *testing.T) {
 	r := newRepo(t)
 	h := r.handset()
-	if _, err := trust.OpenStore(h.dir); !errors.Is(err, trust.ErrLocked) {
+	if _, err := trust.OpenStore(h.dir); !errors.Is(err, disk.ErrLocked) {
 		t.Fatalf("got %v", err)
 	}
 }

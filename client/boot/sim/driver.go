@@ -3,8 +3,7 @@ package sim
 import (
 	"errors"
 	"fmt"
-	"io"
-	"os"
+	"io/fs"
 	"slices"
 
 	"github.com/candor-ota/candor/client/boot"
@@ -211,35 +210,19 @@ func (s *Sim) OpenForWrite(slot boot.Slot, image manifests.Name, size int64) (di
 }
 
 // usable tells whether a slot's file has the size and belongs to this handset
-// alone. A file without write permission is shared by some other means, which
-// root must respect too.
+// alone.
 func (s *Sim) usable(path string, size int64) (bool, error) {
-	info, err := os.Stat(path)
-	if errors.Is(err, os.ErrNotExist) {
+	f, err := s.disk.Open(path, disk.Read)
+	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
 	if err != nil {
 		return false, err
 	}
-	if info.Mode().Perm()&0o200 == 0 {
-		return false, nil
+	has, err := f.Size()
+	if err = errors.Join(err, f.Close()); err != nil {
+		return false, err
 	}
 	shared, err := s.disk.Shared(path)
-	return err == nil && !shared && info.Size() == size, err
-}
-
-func linkOrCopy(from, to string) error {
-	if err := os.Link(from, to); err == nil {
-		return nil
-	}
-	in, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
-	if err != nil {
-		return errors.Join(err, in.Close())
-	}
-	_, err = io.Copy(out, in)
-	return errors.Join(err, out.Sync(), out.Close(), in.Close())
+	return err == nil && !shared && has == size, err
 }

@@ -3,9 +3,9 @@ package sim
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -40,8 +40,11 @@ type Sim struct {
 var _ boot.Driver = (*Sim)(nil)
 
 // Open opens a directory that Create made.
-func Open(dir string) (*Sim, error) {
-	s := &Sim{dir: dir, disk: disk.OS{}}
+func Open(dir string) (*Sim, error) { return OpenOn(disk.OS{}, dir) }
+
+// OpenOn is Open on a disk other than this machine's.
+func OpenOn(d disk.Disk, dir string) (*Sim, error) {
+	s := &Sim{dir: dir, disk: d}
 	if _, err := s.load(); err != nil {
 		return nil, err
 	}
@@ -52,18 +55,23 @@ func Open(dir string) (*Sim, error) {
 // where the filesystem can, and is marked good; b is empty. The images are
 // measured; what m says of them is not looked at.
 func Create(dir string, images map[manifests.Name]string, m boot.Metadata) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	return CreateOn(disk.OS{}, dir, images, m)
+}
+
+// CreateOn is Create on a disk other than this machine's.
+func CreateOn(d disk.Disk, dir string, images map[manifests.Name]string, m boot.Metadata) error {
+	if err := d.MkdirAll(dir); err != nil {
 		return fmt.Errorf("simulated slots: %w", err)
 	}
-	s := &Sim{dir: dir, disk: disk.OS{}}
-	if _, err := os.Stat(s.path("boot.json")); err == nil {
+	s := &Sim{dir: dir, disk: d}
+	if _, err := s.load(); err == nil || !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("simulated slots: %s is a handset already", dir)
 	}
 	m.Images = nil
 	for _, name := range slices.Sorted(maps.Keys(images)) {
-		image, err := boot.Measure(name, images[name])
+		image, err := boot.Measure(d, name, images[name])
 		if err == nil {
-			err = linkOrCopy(images[name], s.Image("a", name))
+			err = s.factory(images[name], s.Image("a", name))
 		}
 		if err != nil {
 			return fmt.Errorf("simulated slots: %w", err)
@@ -74,6 +82,27 @@ func Create(dir string, images map[manifests.Name]string, m boot.Metadata) error
 		return err
 	}
 	return s.save(&env{Booted: "a", First: "a", Slots: map[string]slotEnv{"a": {Bootable: true, Good: true}, "b": {}}})
+}
+
+// factory gives an image another name, or makes a copy of it.
+func (s *Sim) factory(image, to string) error {
+	if d, ok := s.disk.(interface{ Link(from, to string) error }); ok && d.Link(image, to) == nil {
+		return nil
+	}
+	in, err := s.disk.Open(image, disk.Read)
+	if err != nil {
+		return err
+	}
+	size, err := in.Size()
+	if err != nil {
+		return errors.Join(err, in.Close())
+	}
+	out, err := s.disk.Create(to, size)
+	if err != nil {
+		return errors.Join(err, in.Close())
+	}
+	_, err = io.Copy(io.NewOffsetWriter(out, 0), io.NewSectionReader(in, 0, size))
+	return errors.Join(err, out.Sync(), out.Close(), in.Close())
 }
 
 func (s *Sim) path(name string) string { return filepath.Join(s.dir, name) }
@@ -95,20 +124,9 @@ func (s *Sim) load() (*env, error) {
 }
 
 func (s *Sim) read(name string, into any) error {
-	f, err := s.disk.Open(s.path(name), disk.Read)
+	data, err := disk.ReadFile(s.disk, s.path(name), maxEnvBytes)
 	if err != nil {
 		return fmt.Errorf("boot environment: %w", err)
-	}
-	size, err := f.Size()
-	if err == nil && size > maxEnvBytes {
-		err = fmt.Errorf("%d bytes; at most %d are read", size, maxEnvBytes)
-	}
-	data := make([]byte, max(0, min(size, maxEnvBytes)))
-	if err == nil {
-		_, err = f.ReadAt(data, 0)
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("boot environment %s: %w", s.path(name), err)
 	}
 	if err := strict.Decode(data, maxEnvBytes, into); err != nil {
 		return fmt.Errorf("boot environment %s: %w", s.path(name), err)
@@ -124,18 +142,7 @@ func (s *Sim) write(name string, v any) error {
 	if err != nil {
 		return fmt.Errorf("boot environment: %w", err)
 	}
-	f, err := s.disk.Create(s.path(name+".new"), int64(len(data)))
-	if err != nil {
-		return fmt.Errorf("boot environment: %w", err)
-	}
-	_, err = f.WriteAt(data, 0)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = s.disk.Rename(s.path(name+".new"), s.path(name))
-	}
-	if err == nil {
-		err = s.disk.SyncDir(s.dir)
-	}
-	if err != nil {
+	if err := disk.Replace(s.disk, s.path(name), data); err != nil {
 		return fmt.Errorf("boot environment %s: %w", s.path(name), err)
 	}
 	return nil

@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 
@@ -164,6 +165,37 @@ func (d *Disk) Rename(from, to string) error {
 	delete(d.names, from)
 	d.names[to] = c
 	return nil
+}
+
+// Remove takes a name away.
+func (d *Disk) Remove(path string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := d.step(); err != nil {
+		return err
+	}
+	if _, ok := d.names[path]; !ok {
+		return fmt.Errorf("remove %s: %w", path, fs.ErrNotExist)
+	}
+	delete(d.names, path)
+	return nil
+}
+
+// MkdirAll has nothing to do: every directory is there.
+func (d *Disk) MkdirAll(string) error { return nil }
+
+// List gives the names in a directory.
+func (d *Disk) List(dir string) ([]string, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var names []string
+	for name := range d.names {
+		if filepath.Dir(name) == dir {
+			names = append(names, filepath.Base(name))
+		}
+	}
+	slices.Sort(names)
+	return names, nil
 }
 
 // SyncDir makes the names in a directory durable.
