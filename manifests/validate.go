@@ -13,7 +13,7 @@ import (
 
 // Bounds of one release. They are generous for people and small for parsers.
 const (
-	maxImages     = 32
+	MaxImages     = 32      // of one release
 	maxImageBytes = 1 << 40 // 1 TiB
 	maxPaceSteps  = 64
 	maxModels     = 1024
@@ -69,8 +69,8 @@ func unique[T ~string](path string, names []T) error {
 }
 
 func (r *Release) checkImages() error {
-	if len(r.Images) == 0 || len(r.Images) > maxImages {
-		return refuse("images", "has %d entries; 1 to %d are allowed", len(r.Images), maxImages)
+	if len(r.Images) == 0 || len(r.Images) > MaxImages {
+		return refuse("images", "has %d entries; 1 to %d are allowed", len(r.Images), MaxImages)
 	}
 	slots := make([]Name, len(r.Images))
 	for i, m := range r.Images {

@@ -72,26 +72,26 @@ func (a *app) buildImages(ctx context.Context, images []slotPath, dir string) ([
 func (a *app) lookAtImages(ctx context.Context, p *ceremony.Proposal, f signFlags) (ceremony.Image, error) {
 	release := p.Release()
 	ways := 0
-	for _, chosen := range []bool{len(f.images) > 0, f.builder, f.withoutImage} {
+	for _, chosen := range []bool{len(f.images) > 0 || f.payload.file != "", f.builder, f.withoutImage} {
 		if chosen {
 			ways++
 		}
 	}
 	switch {
 	case release == nil && ways > 0:
-		return "", usagef("--image, --builder and --without-image are for releases; this proposal is of kind %s", p.Kind)
+		return "", usagef("--image, --payload, --builder and --without-image are for releases; this proposal is of kind %s", p.Kind)
 	case release == nil:
 		return ceremony.ImageNone, nil
 	case ways == 0:
-		return "", fmt.Errorf("%w (--image SLOT=PATH or --builder)", ceremony.ErrNoImage)
+		return "", fmt.Errorf("%w (--image SLOT=PATH, --payload FILE or --builder)", ceremony.ErrNoImage)
 	case ways > 1:
-		return "", usagef("choose one of --image, --builder and --without-image")
+		return "", usagef("choose one of --image (or --payload), --builder and --without-image")
 	case f.withoutImage:
 		return ceremony.ImageWithout, nil
 	case f.builder:
 		return ceremony.ImageBuilder, a.checkBuilder(p)
 	}
-	return ceremony.ImageRecomputed, a.recompute(ctx, release, f.images)
+	return ceremony.ImageRecomputed, a.recompute(ctx, release, f)
 }
 
 func (a *app) checkBuilder(p *ceremony.Proposal) error {
@@ -106,9 +106,19 @@ func (a *app) checkBuilder(p *ceremony.Proposal) error {
 }
 
 // recompute compares every image of the release with the signer's own copies.
-func (a *app) recompute(ctx context.Context, release *manifests.Release, args []string) error {
-	own, err := slotPaths(args)
+func (a *app) recompute(ctx context.Context, release *manifests.Release, f signFlags) (err error) {
+	own, err := slotPaths(f.images)
 	if err != nil {
+		return err
+	}
+	raws := a.importing("")
+	defer func() { err = errors.Join(err, raws.close()) }()
+	for _, slot := range slotsOf(release) {
+		if !slices.ContainsFunc(own, func(s slotPath) bool { return s.slot == slot }) {
+			f.payload.only = append(f.payload.only, slot)
+		}
+	}
+	if own, err = raws.all(ctx, own, f.payload); err != nil {
 		return err
 	}
 	for _, s := range own {

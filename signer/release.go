@@ -22,6 +22,7 @@ const maxStale = 24 * time.Hour
 // buildFlags are the wishes of the person who builds a release.
 type buildFlags struct {
 	images   []string // SLOT=PATH
+	payload  payloadFlags
 	voteKeys string
 	out      string
 	state    stateFlags
@@ -43,27 +44,28 @@ func (a *app) releaseBuild() *cobra.Command {
 	var f buildFlags
 	cmd := &cobra.Command{
 		Use:   "build RELEASE.yaml --image SLOT=PATH… --out DIR --server URL",
-		Short: "Build a release out of raw images and propose it",
-		Long: `Build a release: cut each raw image into chunks, write index and pack,
+		Short: "Build a release out of images and propose it",
+		Long: `Build a release: cut each image into chunks, write index and pack,
 fill the release document with their hashes, and propose it as the next release of its product. The privacy label is
 compared with every live build that the release may be installed over. Nothing
 is uploaded; "submit" does that once enough engineers have signed.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if f.out == "" || len(f.images) == 0 {
-				return usagef("--image and --out are needed")
+			if f.out == "" || len(f.images) == 0 && f.payload.file == "" {
+				return usagef("--out and one of --image and --payload are needed")
 			}
 			return a.buildRelease(cmd.Context(), args[0], f)
 		},
 	}
 	f.state.register(cmd)
-	cmd.Flags().StringArrayVar(&f.images, "image", nil, "raw image, as SLOT=PATH; once for each slot")
+	cmd.Flags().StringArrayVar(&f.images, "image", nil, "image, raw or Android sparse, as SLOT=PATH; once for each slot")
+	f.payload.register(cmd)
 	cmd.Flags().StringVar(&f.voteKeys, "vote-keys", "", "public vote keys of this build, exported by the server; without them outcomes are not counted")
 	cmd.Flags().StringVar(&f.out, "out", "", "directory for blobs, document and proposal")
 	return cmd
 }
 
-func (a *app) buildRelease(ctx context.Context, file string, f buildFlags) error {
+func (a *app) buildRelease(ctx context.Context, file string, f buildFlags) (err error) {
 	images, err := slotPaths(f.images)
 	if err != nil {
 		return err
@@ -87,6 +89,11 @@ func (a *app) buildRelease(ctx context.Context, file string, f buildFlags) error
 	base := fmt.Sprintf("%s-%d", release.Product, release.Build)
 	proposal := filepath.Join(f.out, base+".proposal.json")
 	if err := refuseExisting(proposal); err != nil {
+		return err
+	}
+	raws := a.importing(f.out)
+	defer func() { err = errors.Join(err, raws.close()) }()
+	if images, err = raws.all(ctx, images, f.payload); err != nil {
 		return err
 	}
 	if release.Images, err = a.buildImages(ctx, images, f.out); err != nil {

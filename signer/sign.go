@@ -17,6 +17,7 @@ import (
 type signFlags struct {
 	key          string
 	images       []string // SLOT=PATH
+	payload      payloadFlags
 	builder      bool
 	withoutImage bool
 	yes          bool
@@ -31,8 +32,8 @@ func (a *app) signCommand(use string) *cobra.Command {
 first, from the root that you trust. To sign, type the fingerprint words, having
 compared them with the person who made the proposal; --yes skips the typing.
 
-A release is not signed blind. Give your own copy of each raw image with
---image SLOT=PATH: index and pack are computed again and must come out the same. Whoever built the release on this machine says --builder instead.
+A release is not signed blind. Give your own copy of each image (raw or sparse)
+with --image SLOT=PATH, or the payload with --payload: index and pack are computed again and must come out the same. Whoever built the release on this machine says --builder instead.
 --without-image signs nevertheless; the proposal then says so to everybody.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -50,7 +51,8 @@ A release is not signed blind. Give your own copy of each raw image with
 		},
 	}
 	cmd.Flags().StringVar(&f.key, "key", "", "name of the key in your key directory")
-	cmd.Flags().StringArrayVar(&f.images, "image", nil, "your own copy of a raw image, as SLOT=PATH; once for each slot")
+	cmd.Flags().StringArrayVar(&f.images, "image", nil, "your own copy of an image, raw or Android sparse, as SLOT=PATH; once for each slot")
+	cmd.Flags().StringVar(&f.payload.file, "payload", "", "your own copy of the full payload.bin, or the OTA zip that holds it")
 	cmd.Flags().BoolVar(&f.builder, "builder", false, "you built this release on this machine")
 	cmd.Flags().BoolVar(&f.withoutImage, "without-image", false, "sign without looking at the images; the proposal will say so")
 	cmd.Flags().BoolVar(&f.yes, "yes", false, "do not ask to type the fingerprint")
