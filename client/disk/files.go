@@ -3,6 +3,7 @@ package disk
 import (
 	"errors"
 	"io"
+	"io/fs"
 	"path/filepath"
 )
 
@@ -12,8 +13,13 @@ const Unfinished = ".new"
 // Replace makes data the content of a file, durably: it is written under
 // another name and synced before it takes the name, and the directory is synced
 // after. After an error or a power cut the file is the one before or the one
-// after, and the next Replace writes over what was left unfinished.
+// after, and the next Replace takes away what was left unfinished.
 func Replace(d Disk, path string, data []byte) error {
+	// A rename that was cut short may have left both names on the same bytes:
+	// to write over them would be to write over the file.
+	if err := d.Remove(path + Unfinished); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	if err := write(d, path+Unfinished, data); err != nil {
 		return err
 	}

@@ -1,9 +1,3 @@
-// Package disktest is a disk in memory whose power can be cut between, and
-// inside, any two operations, and which can be full.
-//
-// After a cut the disk holds what was synced, and of everything else any part:
-// each write since the last Sync is there, missing, or torn; each name since the
-// last SyncDir is the old one or the new one. Chance decides, from a seed.
 package disktest
 
 import (
@@ -14,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
-	"syscall"
 
 	"github.com/candor-ota/candor/client/disk"
 )
@@ -22,174 +15,197 @@ import (
 // ErrPower is what every operation gives once the power is cut.
 var ErrPower = errors.New("the power is cut")
 
+// Kind names an operation.
+type Kind string
+
+// The operations.
+const (
+	Open    Kind = "open"
+	Read    Kind = "read"
+	Create  Kind = "create"
+	Write   Kind = "write"
+	Sync    Kind = "sync"
+	Rename  Kind = "rename" // its path is the old name
+	Link    Kind = "link"   // its path is the old name
+	Remove  Kind = "remove"
+	SyncDir Kind = "sync directory"
+	List    Kind = "list"
+)
+
 // Disk is a disk.Disk. It is safe for concurrent use.
 type Disk struct {
-	mu      sync.Mutex
-	chance  *rand.Rand
-	left    int // operations that change something until the power is cut; -1 for ever
-	room    int64
-	names   map[string]*content
-	durable map[string]*content // as of the last SyncDir
-}
-
-// content is a file, whatever its names.
-type content struct {
-	data     []byte
-	synced   []byte
-	unsynced []write
-}
-
-type write struct {
-	at   int64
-	data []byte
+	mu     sync.Mutex
+	chance *rand.Rand
+	model  *model
+	faults
+	base *model // when Record was called
+	log  []op
 }
 
 var _ disk.Disk = (*Disk)(nil)
 
 // New makes an empty disk with power for ever and room for everything.
-func New(seed uint64) *Disk {
-	return &Disk{
-		chance: rand.New(rand.NewPCG(seed, 0)), left: -1, room: 1 << 62,
-		names: map[string]*content{}, durable: map[string]*content{},
-	}
-}
+func New(seed uint64) *Disk { return on(newModel(), seed) }
 
-// CutAfter cuts the power within the operation after n more that change
-// something.
-func (d *Disk) CutAfter(n int) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.left = n
-}
-
-// Room lets so many more bytes be written; then the disk is full.
-func (d *Disk) Room(bytes int64) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.room = bytes
+func on(m *model, seed uint64) *Disk {
+	return &Disk{chance: rand.New(rand.NewPCG(seed, 0)), model: m, faults: faults{left: -1, room: 1 << 62}}
 }
 
 // Restart gives the power back, and with it what survived.
 func (d *Disk) Restart() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.left = -1
-	survived := map[string]*content{}
-	for name, c := range d.durable {
-		survived[name] = c
-	}
-	for name, c := range d.names {
-		if d.chance.IntN(2) == 0 {
-			survived[name] = c
-		}
-	}
-	settled := map[*content]bool{}
-	for _, c := range survived {
-		if !settled[c] {
-			settled[c] = true
-			c.settle(d.chance)
-		}
-	}
-	d.names, d.durable = survived, map[string]*content{}
-	for name, c := range survived {
-		d.durable[name] = c
-	}
+	d.left, d.base, d.log = -1, nil, nil
+	d.model = d.model.crash(Outcome{"torn", d.chance.Uint64()})
 }
 
-func (c *content) settle(chance *rand.Rand) {
-	data := append([]byte(nil), c.synced...)
-	for _, w := range c.unsynced {
-		keep := w.data
-		switch chance.IntN(3) {
-		case 0:
-			continue
-		case 1:
-			keep = keep[:chance.IntN(len(keep)+1)]
-		}
-		if end := int(w.at) + len(keep); end > len(data) {
-			data = append(data, make([]byte, end-len(data))...)
-		}
-		copy(data[w.at:], keep)
-	}
-	c.data, c.synced, c.unsynced = data, append([]byte(nil), data...), nil
+// Clone gives a disk of its own with the same content, of which all is on the
+// medium.
+func (d *Disk) Clone() *Disk {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return on(d.model.crash(Outcome{"kept", 0}), 0)
 }
 
-// step is asked before each operation that changes something.
-func (d *Disk) step() error {
-	if d.left == 0 {
-		return ErrPower
+// Record has the disk remember all operations from now on.
+func (d *Disk) Record() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.base, d.log = d.model.clone(), nil
+}
+
+// Recorded is how many operations were recorded.
+func (d *Disk) Recorded() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.log)
+}
+
+// Walk starts where Record was called.
+func (d *Disk) Walk() *Walk {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return &Walk{model: d.base.clone(), ops: d.log}
+}
+
+// Fingerprint tells disks apart by the content and the names of their files. It
+// is another in every process.
+func (d *Disk) Fingerprint() uint64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.model.fingerprint()
+}
+
+// FileFingerprint is that of the content of one file; false if there is none.
+func (d *Disk) FileFingerprint(path string) (uint64, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	at, ok := d.model.live[path]
+	if !ok {
+		return 0, false
 	}
-	if d.left > 0 {
-		d.left--
+	return d.model.inodes[at].now.fingerprint(), true
+}
+
+// do asks the faults, and then changes something. A cut within the operation
+// leaves it to chance, like all that was not synced; one that makes things
+// durable is not begun.
+func (d *Disk) do(o *op) error {
+	cut, err := d.change(o.kind, o.path)
+	if err != nil || cut && (o.kind == Sync || o.kind == SyncDir) {
+		return errors.Join(err, d.dark(cut))
 	}
-	return nil
+	if !d.ignored(o.kind, o.path) {
+		d.model.apply(o)
+		if d.base != nil {
+			d.log = append(d.log, *o)
+		}
+	}
+	return d.dark(cut)
+}
+
+func (d *Disk) find(kind Kind, path string) (int, error) {
+	at, ok := d.model.live[path]
+	if !ok {
+		return 0, &fs.PathError{Op: string(kind), Path: path, Err: fs.ErrNotExist}
+	}
+	return at, nil
 }
 
 // Open opens a file that exists.
-func (d *Disk) Open(path string, _ disk.Mode) (disk.File, error) {
+func (d *Disk) Open(path string, mode disk.Mode) (disk.File, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	c, ok := d.names[path]
-	switch {
-	case d.left == 0:
-		return nil, ErrPower
-	case !ok:
-		return nil, fmt.Errorf("open %s: %w", path, fs.ErrNotExist)
+	if err := d.look(Open, path); err != nil {
+		return nil, err
 	}
-	return &file{d, c}, nil
+	at, err := d.find(Open, path)
+	if err != nil {
+		return nil, err
+	}
+	return &file{d, path, d.model.inodes[at], at, mode == disk.Write}, nil
 }
 
 // Create makes a file of zeros.
 func (d *Disk) Create(path string, size int64) (disk.File, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if err := d.step(); err != nil {
+	if err := d.do(&op{kind: Create, path: path, size: size}); err != nil {
 		return nil, err
 	}
-	c := &content{data: make([]byte, size)}
-	d.names[path] = c
-	return &file{d, c}, nil
+	at := d.model.live[path]
+	return &file{d, path, d.model.inodes[at], at, true}, nil
 }
 
 // Rename gives a file another name.
 func (d *Disk) Rename(from, to string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	c, ok := d.names[from]
-	if !ok {
-		return fmt.Errorf("rename %s: %w", from, fs.ErrNotExist)
+	if filepath.Dir(from) != filepath.Dir(to) {
+		return fmt.Errorf("rename %s to %s: this disk renames within a directory only", from, to)
 	}
-	if err := d.step(); err != nil {
+	if _, err := d.find(Rename, from); err != nil {
 		return err
 	}
-	delete(d.names, from)
-	d.names[to] = c
-	return nil
+	return d.do(&op{kind: Rename, path: from, to: to})
+}
+
+// Link gives a file one more name.
+func (d *Disk) Link(from, to string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if _, err := d.find(Link, from); err != nil {
+		return err
+	}
+	return d.do(&op{kind: Link, path: from, to: to})
 }
 
 // Remove takes a name away.
 func (d *Disk) Remove(path string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if err := d.step(); err != nil {
-		return err
+	if _, err := d.find(Remove, path); err != nil {
+		return errors.Join(err, d.dark(d.left == 0))
 	}
-	if _, ok := d.names[path]; !ok {
-		return fmt.Errorf("remove %s: %w", path, fs.ErrNotExist)
-	}
-	delete(d.names, path)
-	return nil
+	return d.do(&op{kind: Remove, path: path})
 }
 
 // MkdirAll has nothing to do: every directory is there.
-func (d *Disk) MkdirAll(string) error { return nil }
+func (d *Disk) MkdirAll(dir string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.look(Create, dir)
+}
 
 // List gives the names in a directory.
 func (d *Disk) List(dir string) ([]string, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if err := d.look(List, dir); err != nil {
+		return nil, err
+	}
 	var names []string
-	for name := range d.names {
+	for name := range d.model.live {
 		if filepath.Dir(name) == dir {
 			names = append(names, filepath.Base(name))
 		}
@@ -198,36 +214,38 @@ func (d *Disk) List(dir string) ([]string, error) {
 	return names, nil
 }
 
+// Files gives the paths of all files, sorted.
+func (d *Disk) Files() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	names := make([]string, 0, len(d.model.live))
+	for name := range d.model.live {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
 // SyncDir makes the names in a directory durable.
 func (d *Disk) SyncDir(dir string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if err := d.step(); err != nil {
-		return err
-	}
-	for name := range d.durable {
-		if _, ok := d.names[name]; !ok && filepath.Dir(name) == dir {
-			delete(d.durable, name)
-		}
-	}
-	for name, c := range d.names {
-		if filepath.Dir(name) == dir {
-			d.durable[name] = c
-		}
-	}
-	return nil
+	return d.do(&op{kind: SyncDir, path: dir})
 }
 
-// Shared is never so: there are no links here.
-func (d *Disk) Shared(string) (bool, error) { return false, nil }
-
-// take is the room for n bytes, or what is left of it.
-func (d *Disk) take(n int) (int, error) {
-	if int64(n) > d.room {
-		n = int(d.room)
-		d.room = 0
-		return n, fmt.Errorf("write: %w", syscall.ENOSPC)
+// Shared tells whether a file has other names.
+func (d *Disk) Shared(path string) (bool, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	at, err := d.find(Open, path)
+	if err != nil {
+		return false, err
 	}
-	d.room -= int64(n)
-	return n, nil
+	names := 0
+	for _, other := range d.model.live {
+		if other == at {
+			names++
+		}
+	}
+	return names > 1, nil
 }

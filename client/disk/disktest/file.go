@@ -1,60 +1,59 @@
 package disktest
 
-import "io"
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+)
 
 type file struct {
-	disk *Disk
-	c    *content
+	disk     *Disk
+	path     string
+	inode    *inode
+	at       int // of inode
+	writable bool
 }
 
 func (f *file) ReadAt(b []byte, at int64) (int, error) {
 	f.disk.mu.Lock()
 	defer f.disk.mu.Unlock()
-	if f.disk.left == 0 {
-		return 0, ErrPower
+	if err := f.disk.look(Read, f.path); err != nil {
+		return 0, err
 	}
-	if at >= int64(len(f.c.data)) {
-		return 0, io.EOF
-	}
-	n := copy(b, f.c.data[at:])
-	if n < len(b) {
-		return n, io.EOF
-	}
-	return n, nil
+	return f.inode.now.read(b, at)
 }
 
 // WriteAt may survive a cut in part, also the one that cuts it short.
 func (f *file) WriteAt(b []byte, at int64) (int, error) {
 	f.disk.mu.Lock()
 	defer f.disk.mu.Unlock()
-	cut := f.disk.step()
-	n, full := f.disk.take(len(b))
-	b = append([]byte(nil), b[:n]...)
-	if end := int(at) + len(b); end > len(f.c.data) {
-		f.c.data = append(f.c.data, make([]byte, end-len(f.c.data))...)
+	if !f.writable {
+		return 0, fmt.Errorf("write %s: %w", f.path, fs.ErrPermission)
 	}
-	copy(f.c.data[at:], b)
-	f.c.unsynced = append(f.c.unsynced, write{at, b})
-	if cut != nil {
-		return 0, cut
+	n, short := f.disk.take(f.path, len(b))
+	if n == 0 && (short != nil || len(b) == 0) {
+		return 0, short
 	}
-	return n, full
+	err := f.disk.do(&op{kind: Write, path: f.path, inode: f.at, change: f.inode.now.writing(b[:n], at)})
+	if err != nil {
+		return 0, errors.Join(err, short)
+	}
+	return n, short
 }
 
 func (f *file) Sync() error {
 	f.disk.mu.Lock()
 	defer f.disk.mu.Unlock()
-	if err := f.disk.step(); err != nil {
-		return err
-	}
-	f.c.synced, f.c.unsynced = append(f.c.synced[:0], f.c.data...), nil
-	return nil
+	return f.disk.do(&op{kind: Sync, path: f.path, inode: f.at})
 }
 
 func (f *file) Size() (int64, error) {
 	f.disk.mu.Lock()
 	defer f.disk.mu.Unlock()
-	return int64(len(f.c.data)), nil
+	if err := f.disk.dark(f.disk.left == 0); err != nil {
+		return 0, err
+	}
+	return f.inode.now.size, nil
 }
 
 func (f *file) Close() error { return nil }
