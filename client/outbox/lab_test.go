@@ -224,7 +224,7 @@ func TestPowerCutWhileTheFormOfReportsChangesLeavesNothingOfTheOther(t *testing.
 // A medium that takes nothing does not keep a handset speaking by name.
 func TestEndOfLabModeHoldsEvenIfItCannotBeSaved(t *testing.T) {
 	h := inLab(t)
-	h.must(os.Mkdir(filepath.Join(h.dir, "identity.json.new"), 0o700))
+	h.must(os.MkdirAll(filepath.Join(h.dir, "identity.json.new", "full"), 0o700))
 	if err := h.ByName(false); err == nil {
 		t.Fatal("no error")
 	}
