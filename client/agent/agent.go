@@ -69,6 +69,9 @@ type Agent struct {
 	Reports Reporter
 	Log     *slog.Logger
 	Disk    disk.Disk // of the agent's own files and of reading slots back; nil: this machine's
+	// Segment is how many bytes of an image are written between two syncs, each
+	// of which is journalled; 0: 16 MiB.
+	Segment int64
 	// Receipts is the owner's log. What it cannot take is logged and stops
 	// nothing; nil: nothing is noted.
 	Receipts Receipts

@@ -63,7 +63,7 @@ func (a *Agent) download(ctx context.Context, m manifests.Image) error {
 	}
 	before := a.rec.Progress[m.Slot]
 	at, err := install.Install(ctx, install.Options{
-		Image: m, Source: a.Blobs, Slot: f, From: before, Gate: a.gate, Again: a.again,
+		Image: m, Source: a.Blobs, Slot: f, From: before, Gate: a.gate, Again: a.again, Segment: a.Segment,
 		Save: func(p progress) error { return a.saveProgress(m.Slot, p) },
 		Report: func(done, total int64) {
 			a.Log.Info("installing", "build", a.rec.Build, "image", m.Slot, "bytes", done, "of", total)

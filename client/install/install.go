@@ -56,7 +56,7 @@ type Options struct {
 	// Report is told how many bytes of the pack are done; it may be nil.
 	Report func(done, total int64)
 
-	segment int64 // bytes between two syncs; 0 is segmentBytes, tests take less
+	Segment int64 // bytes between two syncs; 0 is 16 MiB
 }
 
 // Install fetches and writes what is missing. When it returns nil the slot is

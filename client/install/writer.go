@@ -38,7 +38,7 @@ func (w *writer) add(c chunk) error {
 	}
 	w.pending = append(w.pending, plain...)
 	w.next = c.row + 1
-	segment := cmp.Or(w.options.segment, segmentBytes)
+	segment := cmp.Or(w.options.Segment, segmentBytes)
 	if int64(len(w.pending)) >= min(writeBytes, segment) {
 		if err := w.flush(); err != nil {
 			return err

@@ -1,8 +1,9 @@
 package disktest
 
 import (
-	"hash/maphash"
+	"encoding/binary"
 	"io"
+	"math/bits"
 	"slices"
 )
 
@@ -14,10 +15,7 @@ type sector struct {
 	sum  uint64
 }
 
-var (
-	seed   = maphash.MakeSeed()
-	zeroes sector
-)
+var zeroes sector
 
 // newSector makes the sector that data, shorter or as long, begins; nil is one
 // of zeros.
@@ -27,8 +25,20 @@ func newSector(data []byte) *sector {
 	if s.data == zeroes.data {
 		return nil
 	}
-	s.sum = maphash.Bytes(seed, s.data[:])
+	s.sum = sum(s.data[:])
 	return s
+}
+
+// sum tells bytes apart, in the same way in every process.
+func sum(b []byte) uint64 {
+	h := uint64(len(b))
+	for ; len(b) >= 8; b = b[8:] {
+		h = bits.RotateLeft64((h^binary.LittleEndian.Uint64(b))*0x9e3779b97f4a7c15, 29)
+	}
+	for _, c := range b {
+		h = (h ^ uint64(c)) * 0x100000001b3
+	}
+	return mix(h)
 }
 
 // content is the bytes of a file. Copies share their sectors until one of them

@@ -163,6 +163,9 @@ func (w *Walk) Next() bool {
 	return true
 }
 
+// Mark is the last one that was walked through; 0 before the first.
+func (w *Walk) Mark() int { return w.model.mark }
+
 // Position is how many operations were walked through.
 func (w *Walk) Position() int { return w.at }
 

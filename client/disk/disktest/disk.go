@@ -30,6 +30,7 @@ const (
 	Remove  Kind = "remove"
 	SyncDir Kind = "sync directory"
 	List    Kind = "list"
+	mark    Kind = "mark"
 )
 
 // Disk is a disk.Disk. It is safe for concurrent use.
@@ -67,7 +68,7 @@ func (d *Disk) Clone() *Disk {
 	return on(d.model.crash(Outcome{"kept", 0}), 0)
 }
 
-// Record has the disk remember all operations from now on.
+// Record has the disk remember all operations that change something from now on.
 func (d *Disk) Record() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -88,8 +89,17 @@ func (d *Disk) Walk() *Walk {
 	return &Walk{model: d.base.clone(), ops: d.log}
 }
 
-// Fingerprint tells disks apart by the content and the names of their files. It
-// is another in every process.
+// Mark notes in the record that something happened outside of the disk, which a
+// power cut does not undo.
+func (d *Disk) Mark(number int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.base != nil {
+		d.log = append(d.log, op{kind: mark, inode: number})
+	}
+}
+
+// Fingerprint tells disks apart by the content and the names of their files.
 func (d *Disk) Fingerprint() uint64 {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -1,7 +1,6 @@
 package disktest
 
 import (
-	"hash/maphash"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -14,6 +13,7 @@ type model struct {
 	live   map[string]int // names, as programs see them: places in inodes
 	safe   map[string]int // names as of the last SyncDir
 	moves  []move         // since, in order
+	mark   int
 }
 
 // inode is a file, whatever its names.
@@ -53,7 +53,7 @@ type op struct {
 	kind   Kind
 	path   string
 	to     string // of a Rename
-	inode  int    // of a Write or a Sync
+	inode  int    // of a Write or a Sync; of a mark, its number
 	size   int64  // of a Create
 	change change // of a Write
 }
@@ -82,6 +82,8 @@ func (m *model) apply(o *op) {
 		m.moves = append(m.moves, move{from: o.path})
 	case SyncDir:
 		m.syncDir(o.path)
+	case mark:
+		m.mark = o.inode
 	}
 }
 
@@ -113,9 +115,9 @@ func (m *model) syncDir(dir string) {
 
 // fingerprint tells disks apart by what programs see of them.
 func (m *model) fingerprint() uint64 {
-	sum := uint64(0)
+	all := uint64(0)
 	for name, at := range m.live {
-		sum += mix(maphash.String(seed, name) ^ m.inodes[at].now.fingerprint())
+		all += mix(sum([]byte(name)) ^ m.inodes[at].now.fingerprint())
 	}
-	return sum
+	return all
 }
