@@ -75,9 +75,20 @@ type Agent struct {
 	// Receipts is the owner's log. What it cannot take is logged and stops
 	// nothing; nil: nothing is noted.
 	Receipts Receipts
+	// Interrupt ends a step early when something can be read from it, where that
+	// loses nothing: while it looks for news, downloads or reads back. The step
+	// then ends with ErrInterrupted. nil: never.
+	Interrupt <-chan struct{}
+	// Observe is told of each change of state, and of progress, in the midst of a
+	// step. It must not call the agent, nor wait. May be nil.
+	Observe func(Status)
+	// Random gives a number below n, from 0 on; nil: a random one.
+	Random func(n int64) int64
 
 	secret  rollout.Secret
 	mem     memory
+	before  Status        // as the last step left it
+	polled  time.Duration // uptime of the last look for news
 	rec     record
 	journal *disk.Journal
 	view    *trust.View
@@ -143,11 +154,16 @@ var handlers = map[State]handler{
 	RolledBack:    (*Agent).rolledBack,
 }
 
+// ErrInterrupted says that a step was ended early on purpose; see Interrupt.
+var ErrInterrupted = errors.New("interrupted, since the owner asked for something")
+
 // Step polls once and goes as far as it can: until nothing is to be done, a
 // condition holds it, or the handset must restart. An error ends the step; the
 // state stays, and the next step carries on from it.
 func (a *Agent) Step(ctx context.Context) (Status, error) {
-	a.now, a.restart, a.view = a.clock(), false, nil
+	early, end := a.interruptible(ctx)
+	defer end()
+	a.now, a.restart, a.view, a.before = a.clock(), false, nil, a.mem.Last
 	if err := a.Reports.Send(ctx); err != nil {
 		a.Log.Warn("reports wait", "reason", err)
 	}
@@ -157,8 +173,14 @@ func (a *Agent) Step(ctx context.Context) (Status, error) {
 		state = Checking // whoever is offered the same release again goes on from the journal
 	}
 	for {
-		next, err := handlers[state](a, ctx)
+		if state != a.mem.Last.State {
+			a.shows(state)
+		}
+		next, err := a.turn(ctx, early, state)
 		if err != nil {
+			if errors.Is(context.Cause(early), ErrInterrupted) {
+				err = ErrInterrupted
+			}
 			return a.settle(ctx, state, err)
 		}
 		if next == state || next == Idle || next == Paused {
@@ -168,26 +190,68 @@ func (a *Agent) Step(ctx context.Context) (Status, error) {
 	}
 }
 
-// settle ends a step: what is due is sent, and the status is kept for people.
+// interruptible gives the context of what may end early.
+func (a *Agent) interruptible(ctx context.Context) (early context.Context, end func()) {
+	early, cancel := context.WithCancelCause(ctx)
+	if a.Interrupt != nil {
+		go func() {
+			select {
+			case <-a.Interrupt:
+				cancel(ErrInterrupted)
+			case <-early.Done():
+			}
+		}()
+	}
+	return early, func() { cancel(nil) }
+}
+
+// turn does the work of a state, after the hook that runs before it.
+func (a *Agent) turn(ctx, early context.Context, state State) (State, error) {
+	switch state {
+	case Checking, Downloading, Verifying:
+		ctx = early
+		if err := ctx.Err(); err != nil {
+			return state, err
+		}
+	}
+	kind, hooked := hookBefore[state]
+	if !hooked {
+		return handlers[state](a, ctx)
+	}
+	held, err := a.askHook(ctx, kind)
+	switch {
+	case err != nil:
+		return state, err
+	case held == nil:
+		return handlers[state](a, ctx)
+	case state == Checking:
+		a.hold(held)
+		return Idle, nil
+	}
+	return a.pause(held)
+}
+
+// settle ends a step: what is due is sent, and the status is kept for people. A
+// step that was stopped or interrupted has not failed.
 func (a *Agent) settle(ctx context.Context, state State, failure error) (Status, error) {
 	if err := a.Reports.Send(ctx); err != nil {
 		a.Log.Warn("reports wait", "reason", err)
 	}
-	a.mem.Last.State, a.mem.Last.At = state, new(manifests.At(a.now))
-	if failure != nil {
-		a.mem.Last.Code, a.mem.Last.Sentence = "error", failure.Error()
+	switch {
+	case failure == nil:
+		a.countSuccess()
+	case ctx.Err() == nil && !errors.Is(failure, ErrInterrupted):
+		a.countFailure(failure)
+		a.say(FailureCode, a.mem.Last.Build, "%v", failure)
 	}
+	a.mem.Last.At = new(manifests.At(a.now))
+	a.shows(state)
 	return a.mem.Last, errors.Join(failure, a.saveMemory())
 }
 
 // RestartWanted tells whether the last step ended with the wish to restart
 // into the new slot.
 func (a *Agent) RestartWanted() bool { return a.restart }
-
-// say sets the sentence that the owner is shown.
-func (a *Agent) say(code rollout.Code, build manifests.Build, format string, args ...any) {
-	a.mem.Last = Status{Code: code, Sentence: fmt.Sprintf(format, args...), Build: build}
-}
 
 // enter journals a state before its work is done.
 func (a *Agent) enter(s State) (State, error) {
@@ -203,7 +267,7 @@ func (a *Agent) rest() (State, error) {
 
 // pause holds an update on a condition. It is looked at again at the next step.
 func (a *Agent) pause(h *rollout.Hold) (State, error) {
-	a.mem.Last = Status{Code: h.Code, Sentence: h.Sentence, Build: h.Build}
+	a.hold(h)
 	a.rec.Pause = h
 	return a.enter(Paused)
 }

@@ -26,6 +26,10 @@ type Config struct {
 	Health [][]string `json:"health,omitempty"`
 	// HealthTimeout bounds each of them. Default 60s.
 	HealthTimeout manifests.Duration `json:"healthTimeout,omitzero"`
+	// Hooks are further programs of the integrator.
+	Hooks Hooks `json:"hooks,omitzero"`
+	// Socket is where a running agent answers its owner; see SocketPath.
+	Socket string `json:"socket,omitempty"`
 	// Device is a file that stands in for the battery, network and clock of a
 	// simulated handset; see DeviceFile.
 	Device string `json:"device,omitempty"`
@@ -36,6 +40,18 @@ type Config struct {
 	MinBattery int `json:"minBattery,omitempty"`
 	// AbortBattery is the charge at which a running update pauses. Default 15.
 	AbortBattery int `json:"abortBattery,omitempty"`
+}
+
+// Hooks are the programs of each hook but health, run in order; see package
+// hooks for what they are told and what their exit status means.
+type Hooks struct {
+	PreCheck    [][]string `json:"preCheck,omitempty"`
+	PreInstall  [][]string `json:"preInstall,omitempty"`
+	PostInstall [][]string `json:"postInstall,omitempty"`
+	PreReboot   [][]string `json:"preReboot,omitempty"`
+	PostCommit  [][]string `json:"postCommit,omitempty"`
+	// Timeout bounds each program. Default 60s.
+	Timeout manifests.Duration `json:"timeout,omitzero"`
 }
 
 // Poll says how often the agent looks for news.
@@ -59,6 +75,18 @@ type Report struct {
 	AttemptWait   manifests.Duration `json:"attemptWait,omitzero"`   // arming waits this long for the acknowledgement; default 1h
 }
 
+// MaxSocketPath is the longest path of a socket in Linux, in bytes.
+const MaxSocketPath = 107
+
+// SocketPath is where a running agent answers its owner: the socket that is
+// configured, or agent.sock in the directory of the agent's files.
+func (c *Config) SocketPath() string {
+	if c.Socket != "" {
+		return c.Socket
+	}
+	return filepath.Join(c.State, "agent.sock")
+}
+
 // MaxConfigBytes bounds a configuration file.
 const MaxConfigBytes = 64 << 10
 
@@ -77,7 +105,7 @@ func LoadConfig(path string) (*Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("configuration: %w", err)
 	}
-	for _, p := range []*string{&c.State, &c.Slots, &c.Credential, &c.Device} {
+	for _, p := range []*string{&c.State, &c.Slots, &c.Credential, &c.Device, &c.Socket} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(base, *p)
 		}
@@ -91,6 +119,7 @@ func LoadConfig(path string) (*Config, error) {
 
 func (c *Config) fill() {
 	setDuration(&c.HealthTimeout, time.Minute)
+	setDuration(&c.Hooks.Timeout, time.Minute)
 	setDuration(&c.Poll.Every, 6*time.Hour)
 	setDuration(&c.Poll.Jitter, max(c.Poll.Every.Duration/10, time.Second))
 	setDuration(&c.Report.AttemptWithin, 10*time.Minute)
@@ -125,9 +154,24 @@ func (c *Config) check() error {
 	if c.MinBattery > 100 || c.AbortBattery > c.MinBattery || c.AbortBattery < 0 {
 		errs = append(errs, errors.New(`field "abortBattery" must lie between 0 and "minBattery", and that at most at 100`))
 	}
-	for i, h := range c.Health {
-		if len(h) == 0 || h[0] == "" {
-			errs = append(errs, fmt.Errorf(`field "health[%d]": name a program`, i))
+	if len(c.Socket) > MaxSocketPath {
+		errs = append(errs, fmt.Errorf(`field "socket": %s has %d bytes, and the kernel takes %d; name a shorter path`, c.Socket, len(c.Socket), MaxSocketPath))
+	}
+	for _, list := range []struct {
+		name     string
+		commands [][]string
+	}{
+		{"health", c.Health},
+		{"hooks.preCheck", c.Hooks.PreCheck},
+		{"hooks.preInstall", c.Hooks.PreInstall},
+		{"hooks.postInstall", c.Hooks.PostInstall},
+		{"hooks.preReboot", c.Hooks.PreReboot},
+		{"hooks.postCommit", c.Hooks.PostCommit},
+	} {
+		for i, h := range list.commands {
+			if len(h) == 0 || h[0] == "" {
+				errs = append(errs, fmt.Errorf(`field "%s[%d]": name a program`, list.name, i))
+			}
 		}
 	}
 	return errors.Join(errs...)

@@ -12,18 +12,28 @@ import (
 	"github.com/candor-ota/candor/manifests/rollout"
 )
 
-// poll brings the view up to date and decides by it.
-func (a *Agent) poll(ctx context.Context) (rollout.Decision, error) {
+// poll brings the view up to date.
+func (a *Agent) poll(ctx context.Context) error {
+	up, err := a.Device.Uptime()
+	if err != nil {
+		return err
+	}
+	a.polled = up // whatever comes of it
 	view, err := a.Trust.Poll(ctx)
 	if err != nil {
-		return rollout.Decision{}, errors.Join(err, a.missed())
+		return errors.Join(err, a.missed())
 	}
 	a.view = view
 	if err := errors.Join(a.noteHalts(), a.noteUptime()); err != nil {
-		return rollout.Decision{}, err
+		return err
 	}
 	a.warn()
 	a.keepNotices()
+	return nil
+}
+
+// decide decides by the view whether an update is begun.
+func (a *Agent) decide() (rollout.Decision, error) {
 	in, err := a.input()
 	if err != nil {
 		return rollout.Decision{}, err
@@ -178,24 +188,42 @@ func (a *Agent) noteReboot() error {
 	return nil
 }
 
-// still decides again about the update that runs. Anything but an offer of the
-// same release, or a mere condition of the device, calls it off.
+// still polls and decides again about the update that is in the slot. What it
+// costs is paid, so the network no longer matters.
 func (a *Agent) still(ctx context.Context) (off, wait *rollout.Hold, err error) {
-	d, err := a.poll(ctx)
+	if err := a.poll(ctx); err != nil {
+		return nil, nil, err
+	}
+	in, err := a.input()
 	if err != nil {
 		return nil, nil, err
+	}
+	in.Handset.Conditions.Metered = false
+	off, wait = a.stands(in)
+	return off, wait, nil
+}
+
+// stands decides about the update that runs. Anything but an offer of the same
+// release, the owner's "later" or a mere condition of the device calls it off.
+func (a *Agent) stands(in rollout.Input) (off, wait *rollout.Hold) {
+	d := rollout.Decide(in)
+	if d.Offer == nil && d.Hold.Build != a.rec.Build && in.Document != nil {
+		// Why another build waits is no reason for this one.
+		document := *in.Document
+		document.Rollouts = slices.DeleteFunc(slices.Clone(document.Rollouts), func(r rollout.Rollout) bool { return r.Build != a.rec.Build })
+		in.Document = &document
+		d = rollout.Decide(in)
 	}
 	if d.Offer != nil {
 		if d.Offer.Release.Build == a.rec.Build && a.view.Releases[a.rec.Build].Reference.SHA256 == a.rec.Release {
 			a.offer = d.Offer
-			return nil, nil, nil
+			return nil, nil
 		}
-		return &rollout.Hold{Code: rollout.Withdrawn, Build: a.rec.Build, Sentence: fmt.Sprintf("Build %d is offered instead of build %d.", d.Offer.Release.Build, a.rec.Build)}, nil, nil
+		return &rollout.Hold{Code: rollout.Withdrawn, Build: a.rec.Build, Sentence: fmt.Sprintf("Build %d is offered instead of build %d.", d.Offer.Release.Build, a.rec.Build)}, nil
 	}
 	switch d.Hold.Code {
-	case rollout.Battery, rollout.Metered, rollout.StorageCode, rollout.Postponed, rollout.BeforeWindow:
-		return nil, d.Hold, nil
-	default:
-		return d.Hold, nil, nil
+	case rollout.Battery, rollout.Metered, rollout.StorageCode, rollout.Postponed, rollout.AskFirst:
+		return nil, d.Hold
 	}
+	return d.Hold, nil
 }

@@ -9,7 +9,8 @@
 //	idle → checking → offered → planning → downloading → verifying → staged
 //	     → arming → reboot-pending → trying → committing → reporting → idle
 //
-// with side edges to paused (a condition does not hold; the reason is shown),
+// with side edges to paused (a condition does not hold, or a hook of the
+// integrator says "not now"; the reason is shown),
 // failed (this attempt ended; the next poll begins anew) and rolled-back (the
 // new slot did not prove itself; the boot loader returned to the old one).
 //

@@ -56,7 +56,8 @@ type record struct {
 	Planned   int64            `json:"planned,omitempty"` // bytes that the plan costs
 	Tries     int              `json:"tries,omitempty"`   // attempts at this build, this one included
 	Began     *manifests.Time  `json:"began,omitempty"`
-	StagedAt  int64            `json:"stagedAt,omitempty"`  // uptime in seconds, so that a dead clock ends the wait too
+	Staged    *manifests.Time  `json:"staged,omitempty"`    // since when the slot is ready
+	CastAt    int64            `json:"castAt,omitempty"`    // uptime in seconds at which the attempt was cast, so that a dead clock ends the wait too
 	Restarted bool             `json:"restarted,omitempty"` // the restart into the target was asked for
 	Reason    string           `json:"reason,omitempty"`    // a vote reason, of what failed
 	Pause     *rollout.Hold    `json:"pause,omitempty"`

@@ -30,6 +30,7 @@ type memory struct {
 	Good       manifests.Build           `json:"good,omitempty"`   // the last build that was marked good
 	GoodSince  *manifests.Time           `json:"goodSince,omitempty"`
 	Notices    map[string]notice         `json:"notices,omitempty"` // of the releases that are signed now
+	Backoff    backoff                   `json:"backoff,omitzero"`
 	Last       Status                    `json:"last,omitzero"`
 }
 
@@ -41,15 +42,6 @@ type wish struct {
 	PostponedUntil *manifests.Time `json:"postponedUntil,omitempty"`
 	PayForData     bool            `json:"payForData,omitempty"`
 	Retry          manifests.Build `json:"retry,omitempty"`
-}
-
-// Status is the answer to "why does nothing happen?".
-type Status struct {
-	State    State           `json:"state,omitempty"`
-	Code     rollout.Code    `json:"code,omitempty"`
-	Sentence string          `json:"sentence,omitempty"`
-	Build    manifests.Build `json:"build,omitempty"`
-	At       *manifests.Time `json:"at,omitempty"`
 }
 
 func (a *Agent) memoryPath() string { return filepath.Join(a.Config.State, "memory.json") }

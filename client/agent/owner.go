@@ -1,34 +1,43 @@
 package agent
 
 import (
-	"context"
 	"time"
 
-	"github.com/candor-ota/candor/client/boot"
-	"github.com/candor-ota/candor/client/health"
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/rollout"
 	"github.com/candor-ota/candor/manifests/vote"
 )
-
-// Status is the answer to "why does nothing happen?" as of the last step.
-func (a *Agent) Status() Status { return a.mem.Last }
 
 // Warnings are sentences for the owner about the maker and the way to him.
 func (a *Agent) Warnings() []string { return a.mem.Warnings }
 
 // WindowOpens tells when the window opens for which a restart waits, and how
 // long it stays open; zero if none does. Who polls more seldom than it is long
-// would miss it night after night.
+// would miss it night after night. While the attempt is not cast, the window
+// opens as much earlier as that takes.
 func (a *Agent) WindowOpens() (in, length time.Duration) {
-	if a.rec.State != RebootPending || a.mem.Last.Code != rollout.BeforeWindow || a.offer == nil || a.offer.Window == nil {
+	if a.mem.Last.Code != rollout.BeforeWindow || a.offer == nil || a.offer.Window == nil {
 		return 0, 0
 	}
 	c, err := a.Device.Conditions()
 	if err != nil {
 		return 0, 0
 	}
-	return a.offer.Window.Opens(c.LocalMinute)
+	in, length = a.offer.Window.Opens(c.LocalMinute)
+	if a.rec.State == Staged && a.rec.CastAt == 0 {
+		in = max(in-a.lead(), 0)
+	}
+	return in, length
+}
+
+// AttemptWaitEnds tells how long the restart still waits for the report of the
+// attempt; false: it does not.
+func (a *Agent) AttemptWaitEnds() (time.Duration, bool) {
+	if a.mem.Last.Code != AttemptCode {
+		return 0, false
+	}
+	left, err := a.attemptWait()
+	return max(left, 0), err == nil
 }
 
 // Head is the newest link of the chain of rollouts, short enough to compare with
@@ -76,22 +85,4 @@ func (a *Agent) Retry(b manifests.Build) error {
 	a.mem.Wish.Retry = b
 	a.noteWish("once more build "+b.String(), nil)
 	return a.saveMemory()
-}
-
-// runHealth runs the checks of the integrator against the booted slot.
-func (a *Agent) runHealth(ctx context.Context) error {
-	checks := make([]health.Check, len(a.Config.Health))
-	for i, command := range a.Config.Health {
-		checks[i] = health.Check{Command: command, Timeout: a.Config.HealthTimeout.Duration}
-	}
-	slot := boot.Slot(a.rec.Slot)
-	running, err := a.Slots.Metadata(slot)
-	if err != nil {
-		return err
-	}
-	images := map[manifests.Name]string{}
-	for _, m := range running.Images {
-		images[m.Name] = a.Slots.Image(slot, m.Name)
-	}
-	return health.Run(ctx, checks, health.Booted{Product: a.Config.Product, Build: a.rec.Build, Slot: a.rec.Slot, Images: images})
 }

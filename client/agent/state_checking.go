@@ -12,7 +12,10 @@ func (a *Agent) idle(context.Context) (State, error) { return Checking, nil }
 // checking polls and decides. Tokens are asked for every live rollout of the
 // product, in its share or not, so that asking says nothing about installing.
 func (a *Agent) checking(ctx context.Context) (State, error) {
-	d, err := a.poll(ctx)
+	if err := a.poll(ctx); err != nil {
+		return Checking, err
+	}
+	d, err := a.decide()
 	if err != nil {
 		return Checking, err
 	}
@@ -20,7 +23,7 @@ func (a *Agent) checking(ctx context.Context) (State, error) {
 		a.Log.Warn("no tokens for reports", "reason", err)
 	}
 	if d.Hold != nil {
-		a.mem.Last = Status{Code: d.Hold.Code, Sentence: d.Hold.Sentence, Build: d.Hold.Build}
+		a.hold(d.Hold)
 		return Idle, nil
 	}
 	a.offer = d.Offer

@@ -34,11 +34,6 @@ func (a *Agent) planning(context.Context) (State, error) {
 	return a.enter(Downloading)
 }
 
-// paused on a condition of the device, in the middle of a download.
-type paused struct{ hold *rollout.Hold }
-
-func (p *paused) Error() string { return p.hold.Sentence }
-
 // downloading marks the slot unbootable and fills it, image by image. A record
 // of what is on the medium is journalled after each segment.
 func (a *Agent) downloading(ctx context.Context) (State, error) {
@@ -63,7 +58,8 @@ func (a *Agent) download(ctx context.Context, m manifests.Image) error {
 	}
 	before := a.rec.Progress[m.Slot]
 	at, err := install.Install(ctx, install.Options{
-		Image: m, Source: a.Blobs, Slot: f, From: before, Gate: a.gate, Again: a.again, Segment: a.Segment,
+		Image: m, Source: a.Blobs, Slot: a.watch(f, Writing, m.Slot), From: before, Again: a.again, Segment: a.Segment,
+		Gate: func() error { return a.gate(ctx) },
 		Save: func(p progress) error { return a.saveProgress(m.Slot, p) },
 		Report: func(done, total int64) {
 			a.Log.Info("installing", "build", a.rec.Build, "image", m.Slot, "bytes", done, "of", total)
@@ -78,7 +74,7 @@ func (a *Agent) download(ctx context.Context, m manifests.Image) error {
 func (a *Agent) cutShort(err error) (State, error) {
 	var p *paused
 	if errors.As(err, &p) {
-		return a.pause(p.hold)
+		return a.pausedBy(p)
 	}
 	a.rec.Reason = string(reasonOf(err))
 	if serr := a.saveJournal(); serr != nil {
@@ -92,20 +88,6 @@ func (a *Agent) saveProgress(image manifests.Name, p progress) error {
 	return a.saveJournal()
 }
 
-// gate looks at the device's conditions before each segment. Once it runs, an
-// update goes on down to the lower floor of the battery.
-func (a *Agent) gate() error {
-	h, err := a.handset()
-	if err != nil {
-		return err
-	}
-	h.Conditions.MinBattery = a.Config.AbortBattery
-	if hold := rollout.CheckConditions(h, a.offer.Release); hold != nil {
-		return &paused{hold}
-	}
-	return nil
-}
-
 // again lets bytes that are here already be fetched once more, where a server
 // cannot send the rest alone and the network costs nothing. What the owner
 // agreed to pay for was the smaller plan.
@@ -114,7 +96,7 @@ func (a *Agent) again(bytes int64) error {
 	if err != nil || !c.Metered {
 		return err
 	}
-	return &paused{&rollout.Hold{
+	return &paused{hold: &rollout.Hold{
 		Code: rollout.Metered, Build: a.rec.Build,
 		Sentence: fmt.Sprintf("The server cannot go on where build %d stopped; fetching %d bytes once more waits for a network that is not metered.", a.rec.Build, bytes),
 	}}
@@ -150,11 +132,7 @@ func (a *Agent) verifying(ctx context.Context) (State, error) {
 			return a.unverified(i, err)
 		}
 	}
-	a.rec.Reason = ""
-	if a.rec.StagedAt == 0 {
-		a.rec.StagedAt = a.mem.Uptime
-	}
-	return a.enter(Staged)
+	return a.postInstall(ctx)
 }
 
 func (a *Agent) verify(ctx context.Context, m manifests.Image) error {
@@ -162,7 +140,7 @@ func (a *Agent) verify(ctx context.Context, m manifests.Image) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(install.Verify(ctx, f, m), f.Close())
+	return errors.Join(install.Verify(ctx, a.watch(f, Reading, m.Slot), m), f.Close())
 }
 
 // unverified has the image at a place in the release written again, all of it.

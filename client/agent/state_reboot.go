@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/candor-ota/candor/client/boot"
+	"github.com/candor-ota/candor/client/hooks"
 	"github.com/candor-ota/candor/client/receipts"
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/rollout"
@@ -29,13 +30,16 @@ func (a *Agent) rebootPending(ctx context.Context) (State, error) {
 		}
 		return a.callOff(off)
 	}
+	if wait != nil && (wait.Code == rollout.Postponed || wait.Code == rollout.AskFirst) {
+		return a.unarm()
+	}
 	if wait == nil {
-		if wait, err = a.restartHold(); err != nil {
+		if wait, err = a.restartHold(ctx); err != nil {
 			return RebootPending, err
 		}
 	}
 	if wait != nil {
-		a.mem.Last = Status{Code: wait.Code, Sentence: wait.Sentence, Build: wait.Build}
+		a.hold(wait)
 		return RebootPending, nil
 	}
 	a.rec.Restarted = true
@@ -47,7 +51,26 @@ func (a *Agent) rebootPending(ctx context.Context) (State, error) {
 	return RebootPending, nil
 }
 
-func (a *Agent) restartHold() (*rollout.Hold, error) {
+// unarm takes arming back when the owner says "later" to an armed slot: a
+// restart of his own must not install what he put off. It is armed again when
+// his time is over.
+func (a *Agent) unarm() (State, error) {
+	if _, err := a.enter(Arming); err != nil { // as above
+		return RebootPending, err
+	}
+	return Arming, a.Slots.Disarm(boot.Slot(a.rec.Slot))
+}
+
+// restartHold holds the restart on the window, then on the integrator's word.
+func (a *Agent) restartHold(ctx context.Context) (*rollout.Hold, error) {
+	hold, err := a.windowHold()
+	if err != nil || hold != nil {
+		return hold, err
+	}
+	return a.askHook(ctx, hooks.PreReboot)
+}
+
+func (a *Agent) windowHold() (*rollout.Hold, error) {
 	in, err := a.input()
 	if err != nil {
 		return nil, err
@@ -192,9 +215,12 @@ func (a *Agent) trying(ctx context.Context) (State, error) {
 		a.restart = true
 		return Trying, nil
 	}
-	err := a.runHealth(ctx)
-	if err == nil {
+	err := a.runHook(ctx, hooks.Health)
+	switch {
+	case err == nil:
 		return a.enter(Committing)
+	case ctx.Err() != nil: // the agent is stopped, which says nothing about the build
+		return Trying, err
 	}
 	a.rec.Reason = "health_check"
 	if _, err := a.enter(Trying); err != nil {

@@ -3,13 +3,20 @@ package agent
 import (
 	"context"
 
+	"github.com/candor-ota/candor/client/hooks"
 	"github.com/candor-ota/candor/client/receipts"
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/vote"
 )
 
 // reporting queues the outcome and ends the update.
-func (a *Agent) reporting(context.Context) (State, error) {
+func (a *Agent) reporting(ctx context.Context) (State, error) {
+	if err := a.runHook(ctx, hooks.PostCommit); err != nil {
+		if ctx.Err() != nil {
+			return Reporting, err
+		}
+		a.Log.Warn("the build stays, though a program that runs after it failed", "build", a.rec.Build, "reason", err)
+	}
 	a.noteEnd(receipts.Installed, a.rec.Told.Why)
 	a.reportTrial(vote.InstalledHealthy, vote.None)
 	a.say("", a.rec.Build, "Build %d runs and is healthy.", a.rec.Build)

@@ -13,12 +13,80 @@ import (
 // bootTries is how often the boot loader tries a new slot before it returns.
 const bootTries = 3
 
-// staged casts the attempt before anything can go wrong, since a bricked
-// handset cannot speak later, and waits a while for its acknowledgement
-// (AMENDMENTS H6).
+// patience is how long a slot that is ready waits for a window in which the
+// handset is on. After it, the attempt is cast and the slot armed outside of the
+// window: the owner's own restart then takes the new build.
+const patience = 48 * time.Hour
+
+// staged waits for what can be waited for before the attempt is cast: the
+// owner's "later", a battery, and with reports on, the window. Between attempt
+// and restart there is then little time, and who postpones does not look like a
+// handset that fell silent.
 func (a *Agent) staged(ctx context.Context) (State, error) {
-	if !a.Reports.Enabled() {
+	if a.rec.CastAt == 0 {
+		off, wait, err := a.still(ctx)
+		switch {
+		case err != nil:
+			return Staged, err
+		case off != nil:
+			return a.callOff(off)
+		case wait == nil && a.votes():
+			if wait, err = a.windowFar(); err != nil {
+				return Staged, err
+			}
+		}
+		if wait != nil {
+			a.hold(wait)
+			return Staged, nil
+		}
+	}
+	if !a.votes() {
 		return Arming, nil
+	}
+	return a.cast(ctx)
+}
+
+// votes tells whether an attempt is to be reported. In lab mode there is none.
+func (a *Agent) votes() bool { return a.Reports.Enabled() && a.labID() == nil }
+
+// lead is how long before the window the attempt is cast, so that it is
+// acknowledged when the window opens.
+func (a *Agent) lead() time.Duration {
+	return a.Config.Report.AttemptWithin.Duration + a.Config.Report.AttemptWait.Duration
+}
+
+// windowFar holds the attempt while the window is further off than an
+// acknowledgement may take.
+func (a *Agent) windowFar() (*rollout.Hold, error) {
+	hold, err := a.windowHold()
+	if err != nil || hold == nil {
+		return nil, err
+	}
+	if s := a.rec.Staged; s != nil && !a.view.Expiry.Before(s.Add(patience)) {
+		return nil, nil
+	}
+	c, err := a.Device.Conditions()
+	if err != nil {
+		return nil, err
+	}
+	if in, _ := a.offer.Window.Opens(c.LocalMinute); in <= a.lead() {
+		return nil, nil
+	}
+	return hold, nil
+}
+
+// cast reports the attempt before anything can go wrong, since a bricked handset
+// cannot speak later, and waits a while for its acknowledgement (AMENDMENTS H6).
+func (a *Agent) cast(ctx context.Context) (State, error) {
+	if a.rec.CastAt == 0 {
+		up, err := a.Device.Uptime()
+		if err != nil {
+			return Staged, err
+		}
+		a.rec.CastAt = max(int64(up/time.Second), 1)
+		if _, err := a.enter(Staged); err != nil {
+			return Staged, err
+		}
 	}
 	ref := a.ref()
 	if err := a.Reports.Report(ref, vote.Attempt, vote.Vote{V: 1}, a.Config.Report.AttemptWithin.Duration); err != nil {
@@ -28,16 +96,29 @@ func (a *Agent) staged(ctx context.Context) (State, error) {
 	if err := a.Reports.Send(ctx); err != nil {
 		a.Log.Warn("reports wait", "reason", err)
 	}
-	up, err := a.Device.Uptime()
+	left, err := a.attemptWait()
 	if err != nil {
 		return Staged, err
 	}
-	waited := up - time.Duration(a.rec.StagedAt)*time.Second
-	if a.Reports.Acknowledged(ref, vote.Attempt) || waited >= a.Config.Report.AttemptWait.Duration || waited < 0 {
+	if left <= 0 || a.Reports.Acknowledged(ref, vote.Attempt) {
 		return Arming, nil
 	}
-	a.say("", a.rec.Build, "Build %d is installed; the restart waits for the report of the attempt, at most %s.", a.rec.Build, (a.Config.Report.AttemptWait.Duration - waited).Round(time.Second))
+	a.say(AttemptCode, a.rec.Build, "Build %d is installed; the restart waits for the report of the attempt, at most %s.", a.rec.Build, left.Round(time.Second))
 	return Staged, nil
+}
+
+// attemptWait is how long the acknowledgement is still waited for. After a
+// restart uptime begins anew, and the wait is over.
+func (a *Agent) attemptWait() (time.Duration, error) {
+	up, err := a.Device.Uptime()
+	if err != nil {
+		return 0, err
+	}
+	waited := up - time.Duration(a.rec.CastAt)*time.Second
+	if waited < 0 {
+		return 0, nil
+	}
+	return a.Config.Report.AttemptWait.Duration - waited, nil
 }
 
 func (a *Agent) ref() vote.Ref { return vote.Ref{Product: a.Config.Product, Build: a.rec.Build} }
@@ -52,7 +133,7 @@ func (a *Agent) arming(ctx context.Context) (State, error) {
 	case off != nil:
 		return a.callOff(off)
 	case wait != nil:
-		a.mem.Last = Status{Code: wait.Code, Sentence: wait.Sentence, Build: wait.Build}
+		a.hold(wait)
 		return Arming, nil
 	}
 	if _, err := a.enter(Arming); err != nil {
@@ -80,8 +161,8 @@ func (a *Agent) describeSlot() error {
 // callOff ends an update whose offer is gone. What was written stays in the
 // slot, unbootable, and in the journal: if the offer comes back it costs nothing.
 func (a *Agent) callOff(h *rollout.Hold) (State, error) {
-	a.mem.Last = Status{Code: h.Code, Sentence: h.Sentence, Build: h.Build}
+	a.hold(h)
 	a.note(receipts.Entry{Kind: receipts.CalledOff, Build: a.rec.Build, From: a.rec.From, Release: a.rec.Release, Why: h.Sentence})
-	a.rec.StagedAt, a.rec.Restarted = 0, false
+	a.rec.Staged, a.rec.CastAt, a.rec.Restarted = nil, 0, false
 	return a.enter(Idle)
 }

@@ -136,16 +136,36 @@ func (h *Handset) Run(ctx context.Context, said func(agent.Status, error)) error
 	}
 }
 
-// wait is the time to the next poll, to the next report that is due, or into
-// the window for which a restart waits: into its first half, at random, so that
-// not all handsets restart at its first minute.
+// wait is the time to the next poll, to the next report that is due, to the next
+// try of what failed, or into the window for which a restart waits: into its
+// first half, at random, so that not all handsets restart at its first minute. A
+// server that asked to be left alone is.
 func (h *Handset) wait() time.Duration {
 	d := h.Config.Poll.Next(rand.Int64N)
 	if in, length := h.agent.WindowOpens(); length > 0 {
 		d = min(d, in+rand.N(length/2+1))
 	}
+	if in, waits := h.agent.AttemptWaitEnds(); waits {
+		d = min(d, max(in, time.Second))
+	}
 	if next := h.outbox.Next(); !next.IsZero() {
 		d = min(d, max(next.Sub(h.now()), time.Second))
 	}
+	if next, failed := h.agent.NextTry(); failed {
+		if !next.At.IsZero() {
+			d = min(d, max(next.At.Sub(h.wall()), time.Second))
+		}
+		if !next.Busy.IsZero() {
+			d = max(d, next.Busy.Sub(h.wall()))
+		}
+	}
 	return d
+}
+
+// wall is the handset's clock, or the machine's where that was never set.
+func (h *Handset) wall() time.Time {
+	if now, set := h.device.Now(); set {
+		return now
+	}
+	return time.Now()
 }

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/candor-ota/candor/client/health"
+	"github.com/candor-ota/candor/client/hooks"
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/scripts/world"
 )
@@ -135,7 +135,7 @@ func (d *demo) turn(ctx context.Context, p *phone) error {
 // osCheck is the health check that the OS brings: does it have drivers for
 // this revision of the hardware?
 func osCheck(ctx context.Context, stdin io.Reader, rev string) error {
-	var booted health.Booted
+	var booted hooks.Input
 	if err := json.NewDecoder(stdin).Decode(&booted); err != nil {
 		return err
 	}
