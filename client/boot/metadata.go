@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 
 	"github.com/candor-ota/candor/client/disk"
 	"github.com/candor-ota/candor/manifests"
@@ -51,13 +52,19 @@ func (m Metadata) Whole() Metadata {
 // Measure describes an image file, such as the one that a factory put into a
 // slot.
 func Measure(d disk.Disk, name manifests.Name, path string) (Image, error) {
+	return MeasureFirst(d, name, path, math.MaxInt64)
+}
+
+// MeasureFirst describes the image that the first bytes of a partition hold: so
+// many, or all if there are less.
+func MeasureFirst(d disk.Disk, name manifests.Name, path string, bytes int64) (Image, error) {
 	f, err := d.Open(path, disk.Read)
 	if err != nil {
 		return Image{}, fmt.Errorf("image %s: %w", name, err)
 	}
 	h := sha256.New()
 	size, err := f.Size()
-	if err == nil {
+	if size = min(size, bytes); err == nil {
 		_, err = io.Copy(h, io.NewSectionReader(f, 0, size))
 	}
 	if err = errors.Join(err, f.Close()); err != nil {

@@ -12,11 +12,16 @@ import (
 // OS is the disk of this machine.
 type OS struct{}
 
-// Open opens a file that exists.
+// Open opens a file or device that exists.
 func (OS) Open(path string, mode Mode) (File, error) {
 	flag := os.O_RDONLY
 	if mode == Write {
 		flag = os.O_RDWR
+		// A device is opened for one writer alone: the kernel refuses one that is
+		// mounted, or that another driver holds, with EBUSY.
+		if info, err := os.Stat(path); err == nil && info.Mode()&(fs.ModeDevice|fs.ModeCharDevice) == fs.ModeDevice {
+			flag |= os.O_EXCL
+		}
 	}
 	f, err := os.OpenFile(path, flag, 0)
 	if err != nil {
