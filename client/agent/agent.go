@@ -11,6 +11,8 @@ import (
 
 	"github.com/candor-ota/candor/client/boot"
 	"github.com/candor-ota/candor/client/disk"
+	"github.com/candor-ota/candor/client/fetch"
+	"github.com/candor-ota/candor/client/install"
 	"github.com/candor-ota/candor/client/trust"
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/rollout"
@@ -39,9 +41,9 @@ type Reporter interface {
 	ByName(on bool) error
 }
 
-// Blobs streams published blobs; *fetch.Client is one.
+// Blobs gives parts of published blobs; *fetch.Client is one.
 type Blobs interface {
-	Open(ctx context.Context, path string, offset, size int64) (io.ReadCloser, error)
+	OpenRange(ctx context.Context, r fetch.Range) (io.ReadCloser, error)
 }
 
 // Storage is where slots keep images and what is known about them.
@@ -93,7 +95,8 @@ type Agent struct {
 	journal *disk.Journal
 	view    *trust.View
 	offer   *rollout.Offer
-	now     time.Time // of this step
+	plans   map[manifests.Name]*install.Plan // of this step
+	now     time.Time                        // of this step
 	restart bool
 }
 
@@ -103,7 +106,7 @@ func (a *Agent) Start() error {
 	if a.Disk == nil {
 		a.Disk = disk.OS{}
 	}
-	if err := a.Disk.MkdirAll(a.Config.State); err != nil {
+	if err := a.Disk.MkdirAll(a.shelf().Dir); err != nil {
 		return fmt.Errorf("agent state: %w", err)
 	}
 	var err error
@@ -208,7 +211,7 @@ func (a *Agent) interruptible(ctx context.Context) (early context.Context, end f
 // turn does the work of a state, after the hook that runs before it.
 func (a *Agent) turn(ctx, early context.Context, state State) (State, error) {
 	switch state {
-	case Checking, Downloading, Verifying:
+	case Checking, Planning, Downloading, Verifying:
 		ctx = early
 		if err := ctx.Err(); err != nil {
 			return state, err

@@ -46,6 +46,7 @@ func (a *Agent) input() (rollout.Input, error) {
 	if err != nil {
 		return rollout.Input{}, err
 	}
+	h.Conditions.NeedBytes += a.planningNeeds(h.Build)
 	seconds := func(s int64) time.Duration { return time.Duration(s) * time.Second }
 	return rollout.Input{
 		Document: a.view.Document, Releases: a.view.Releases, Handset: h,
@@ -67,6 +68,7 @@ func (a *Agent) handset() (*rollout.Handset, error) {
 	if err != nil {
 		return nil, err
 	}
+	conditions.NeedBytes = stateBytes
 	h := &rollout.Handset{
 		Product: a.Config.Product, Model: a.Config.Model, Region: a.Config.Region, Channel: a.Config.Channel, Secret: a.secret,
 		Build: running.Build, Label: running.Label, Floor: a.mem.Floor,
@@ -75,6 +77,20 @@ func (a *Agent) handset() (*rollout.Handset, error) {
 		Lab: a.labID(),
 	}
 	return h, nil
+}
+
+// stateBytes is the room that journal, memory and receipts grow into.
+const stateBytes = 512 << 10
+
+// planningNeeds is the room for indexes that the largest of the newer releases
+// takes.
+func (a *Agent) planningNeeds(running manifests.Build) (bytes int64) {
+	for build, s := range a.view.Releases {
+		if build > running {
+			bytes = max(bytes, a.shelf().NeedBytes(s.Release.Images))
+		}
+	}
+	return bytes
 }
 
 // noteHalts remembers builds that are halted, and from when a halted build is

@@ -26,6 +26,7 @@ type Device interface {
 type DeviceFile struct {
 	Path       string
 	MinBattery int
+	State      string // directory of the agent's own files, whose free room counts
 }
 
 type deviceState struct {
@@ -65,7 +66,7 @@ func (d *DeviceFile) Uptime() (time.Duration, error) {
 	return time.Duration(t.Nano()), nil
 }
 
-// Conditions gives what the file says.
+// Conditions gives what the file says, and the room that is free.
 func (d *DeviceFile) Conditions() (rollout.Conditions, error) {
 	s, err := d.read()
 	if err != nil {
@@ -75,9 +76,14 @@ func (d *DeviceFile) Conditions() (rollout.Conditions, error) {
 	if s.BatteryPercent != nil {
 		battery = *s.BatteryPercent
 	}
+	var space unix.Statfs_t
+	if err := unix.Statfs(d.State, &space); err != nil {
+		return rollout.Conditions{}, fmt.Errorf("free storage of %s: %w", d.State, err)
+	}
 	now := time.Now().Add(time.Duration(s.ClockOffset) * time.Second)
 	return rollout.Conditions{
 		BatteryPercent: battery, Charging: s.Charging, MinBattery: d.MinBattery, Metered: s.Metered,
+		FreeBytes:   int64(space.Bavail) * int64(space.Bsize),
 		LocalMinute: rollout.ClockTime(now.Hour()*60 + now.Minute()),
 	}, nil
 }

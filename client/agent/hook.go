@@ -13,7 +13,7 @@ import (
 )
 
 // hookBefore are the hooks that run before the work of a state.
-var hookBefore = map[State]hooks.Kind{Checking: hooks.PreCheck, Downloading: hooks.PreInstall}
+var hookBefore = map[State]hooks.Kind{Checking: hooks.PreCheck, Planning: hooks.PreInstall}
 
 func (a *Agent) programs(kind hooks.Kind) hooks.Programs {
 	c, p := a.Config, hooks.Programs{Timeout: a.Config.Hooks.Timeout.Duration}

@@ -64,8 +64,8 @@ func TestAllImagesOfAReleaseAreInPlaceBeforeTheOneCommitPoint(t *testing.T) {
 	if err != nil || !slices.Equal(described.Images, boot.Images(m.Images)) {
 		t.Fatalf("slot b is described as %+v, %v", described, err)
 	}
-	if got, want := w.agent.Downloaded(), m.Images[0].Pack.Size+m.Images[1].Pack.Size; armed != 1 || got != want {
-		t.Fatalf("armed %d times; %d bytes downloaded, the packs have %d", armed, got, want)
+	if got, want := w.agent.Downloaded(), fullBytes(m); armed != 1 || got != want {
+		t.Fatalf("armed %d times; %d bytes downloaded, packs and indexes have %d", armed, got, want)
 	}
 }
 

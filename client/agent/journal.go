@@ -32,6 +32,7 @@ const (
 type (
 	progress   = install.Progress
 	progresses map[manifests.Name]progress
+	plans      map[manifests.Name]planned
 )
 
 // downloaded is how many bytes of images were fetched.
@@ -53,7 +54,10 @@ type record struct {
 	Epoch     uint32           `json:"epoch,omitempty"`   // security epoch of the target
 	Written   int              `json:"written,omitempty"` // images of the release, from the first on, that are on the medium
 	Progress  progresses       `json:"progress,omitempty"`
-	Planned   int64            `json:"planned,omitempty"` // bytes that the plan costs
+	Plans     plans            `json:"plans,omitempty"`
+	Planned   int64            `json:"planned,omitempty"` // bytes that the plans cost
+	Agreed    int64            `json:"agreed,omitempty"`  // bytes that the owner was told, or agreed to since
+	Asked     int64            `json:"asked,omitempty"`   // bytes that the owner is asked about
 	Tries     int              `json:"tries,omitempty"`   // attempts at this build, this one included
 	Began     *manifests.Time  `json:"began,omitempty"`
 	Staged    *manifests.Time  `json:"staged,omitempty"`    // since when the slot is ready

@@ -67,6 +67,11 @@ func (a *Agent) Answer(build manifests.Build, answer rollout.Answer) error {
 func (a *Agent) GetItNow(pastPace, payForData bool) error {
 	a.mem.Wish.GetItNow, a.mem.Wish.PastPace, a.mem.Wish.PayForData = true, pastPace, payForData
 	a.mem.Wish.PostponedSince, a.mem.Wish.PostponedUntil = nil, nil
+	if payForData {
+		if err := a.pays(); err != nil {
+			return err
+		}
+	}
 	a.noteWish("now, not at this handset's turn", map[string]bool{"past the signed pace": pastPace, "on a metered network": payForData})
 	return a.saveMemory()
 }

@@ -28,8 +28,8 @@ func TestUpdateGoesAllTheWayToHealthy(t *testing.T) {
 	if err != nil || len(described.Images) != 1 || described.Images[0].SHA256 != m.Images[0].SHA256 || described.SecurityEpoch != 2 || described.Version != "next" {
 		t.Fatalf("slot b is described as %+v, %v", described, err)
 	}
-	if got := w.agent.Downloaded(); got != m.Images[0].Pack.Size {
-		t.Fatalf("%d bytes downloaded, the pack has %d", got, m.Images[0].Pack.Size)
+	if got := w.agent.Downloaded(); got != fullBytes(m) {
+		t.Fatalf("%d bytes downloaded, pack and index have %d", got, fullBytes(m))
 	}
 	w.code(w.once(), rollout.UpToDate)
 }

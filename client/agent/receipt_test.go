@@ -76,7 +76,7 @@ func TestReceiptTellsWhyByWhomAtWhatCostAndWhatWasAnswered(t *testing.T) {
 			t.Errorf("%+v", e)
 		}
 	}
-	if all[3].Spent != 0 || all[4].Spent == 0 || all[4].Spent > cost {
+	if all[3].Spent != m.Images[0].Index.Size || all[4].Spent != cost {
 		t.Errorf("spent %d, then %d of %d", all[3].Spent, all[4].Spent, cost)
 	}
 	change := all[5].Label
@@ -98,7 +98,7 @@ func TestReceiptTellsOfEverythingThatWentWrong(t *testing.T) {
 		w.step()
 	}
 	w.noted(0, "started of 42", "called-off of 42", "warning of 0")
-	w.offer(43)
+	w.publish(43, large()) // slot b has the other image already
 	w.slots.write = func() error { return syscall.EIO }
 	for range 3 {
 		if _, err := w.agent.Step(t.Context()); err == nil {
@@ -116,7 +116,7 @@ func TestReceiptTellsOfABuildThatFellBack(t *testing.T) {
 	w.reboot()
 	w.step()
 	w.reboot()
-	w.noted(0, "started of 42", "installed of 42", "label-change of 42", "fell-back of 42", "label-change of 41")
+	w.noted(0, "started of 42", "installed of 42", "label-change of 42", "fell-back of 42", "label-change of 41", "started of 42")
 }
 
 // broken is a log that takes nothing.

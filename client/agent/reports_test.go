@@ -167,8 +167,8 @@ func TestConfigurationIsRelativeToItsFileAndHasTheDefaultsItDocuments(t *testing
 
 func TestDeviceFileStandsInForHardware(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "device.json")
-	d := &DeviceFile{Path: path, MinBattery: 30}
-	if c, err := d.Conditions(); err != nil || c.BatteryPercent != 100 || c.Metered || c.MinBattery != 30 {
+	d := &DeviceFile{Path: path, MinBattery: 30, State: t.TempDir()}
+	if c, err := d.Conditions(); err != nil || c.FreeBytes <= 0 || c.BatteryPercent != 100 || c.Metered || c.MinBattery != 30 {
 		t.Fatalf("%+v, %v", c, err)
 	}
 	if err := os.WriteFile(path, []byte(`{"batteryPercent":7,"charging":true,"metered":true,"noClock":true}`), 0o600); err != nil {

@@ -23,6 +23,7 @@ func (a *Agent) checking(ctx context.Context) (State, error) {
 		a.Log.Warn("no tokens for reports", "reason", err)
 	}
 	if d.Hold != nil {
+		*d.Hold = a.priced(*d.Hold)
 		a.hold(d.Hold)
 		return Idle, nil
 	}

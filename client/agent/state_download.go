@@ -11,28 +11,8 @@ import (
 	"github.com/candor-ota/candor/client/fetch"
 	"github.com/candor-ota/candor/client/install"
 	"github.com/candor-ota/candor/manifests"
-	"github.com/candor-ota/candor/manifests/rollout"
 	"github.com/candor-ota/candor/manifests/vote"
 )
-
-// planning says what the update costs before it is begun. Until patches and
-// chunks of older images are to be had, the plan is the whole pack.
-func (a *Agent) planning(context.Context) (State, error) {
-	a.rec.Planned = 0
-	for _, m := range a.offer.Release.Images {
-		a.rec.Planned += m.Index.Size + m.Pack.Size
-	}
-	err := a.Slots.Fits(boot.Slot(a.rec.Slot), boot.Images(a.offer.Release.Images))
-	switch {
-	case errors.Is(err, boot.ErrMisfit):
-		a.say(rollout.StorageCode, a.rec.Build, "Build %d cannot be installed on this handset: %v.", a.rec.Build, err)
-		return a.rest()
-	case err != nil:
-		return Planning, err
-	}
-	a.noteStart()
-	return a.enter(Downloading)
-}
 
 // downloading marks the slot unbootable and fills it, image by image. A record
 // of what is on the medium is journalled after each segment.
@@ -56,17 +36,11 @@ func (a *Agent) download(ctx context.Context, m manifests.Image) error {
 	if err != nil {
 		return err
 	}
-	before := a.rec.Progress[m.Slot]
-	at, err := install.Install(ctx, install.Options{
-		Image: m, Source: a.Blobs, Slot: a.watch(f, Writing, m.Slot), From: before, Again: a.again, Segment: a.Segment,
-		Gate: func() error { return a.gate(ctx) },
-		Save: func(p progress) error { return a.saveProgress(m.Slot, p) },
-		Report: func(done, total int64) {
-			a.Log.Info("installing", "build", a.rec.Build, "image", m.Slot, "bytes", done, "of", total)
-		},
-	})
-	a.mem.Downloaded += at.Downloaded - before.Downloaded
-	return errors.Join(err, f.Close())
+	o, closeOld := a.options(ctx, m)
+	o.Slot, o.Plan = a.watch(f, Writing, m.Slot), a.plans[m.Slot]
+	at, err := install.Install(ctx, o)
+	a.mem.Downloaded += at.Downloaded - o.From.Downloaded
+	return errors.Join(err, f.Close(), closeOld())
 }
 
 // cutShort ends a download that is not at its end: paused by a condition, or
@@ -86,20 +60,6 @@ func (a *Agent) cutShort(err error) (State, error) {
 func (a *Agent) saveProgress(image manifests.Name, p progress) error {
 	a.rec.setProgress(image, p)
 	return a.saveJournal()
-}
-
-// again lets bytes that are here already be fetched once more, where a server
-// cannot send the rest alone and the network costs nothing. What the owner
-// agreed to pay for was the smaller plan.
-func (a *Agent) again(bytes int64) error {
-	c, err := a.Device.Conditions()
-	if err != nil || !c.Metered {
-		return err
-	}
-	return &paused{hold: &rollout.Hold{
-		Code: rollout.Metered, Build: a.rec.Build,
-		Sentence: fmt.Sprintf("The server cannot go on where build %d stopped; fetching %d bytes once more waits for a network that is not metered.", a.rec.Build, bytes),
-	}}
 }
 
 func reasonOf(err error) vote.Reason {

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -117,19 +118,22 @@ func (p *published) offer(build manifests.Build, b *built) (*manifests.Release, 
 type cdn struct {
 	noRange bool // answers with the whole file, whatever part was asked for
 	files   map[string][]byte
+	mu      sync.Mutex
 	asked   []string
 }
 
-func (c *cdn) Open(_ context.Context, path string, offset, size int64) (io.ReadCloser, error) {
-	c.asked = append(c.asked, fmt.Sprintf("%s from %d", path, offset))
-	data, ok := c.files[path]
-	if !ok || int64(len(data)) != size {
-		return nil, fmt.Errorf("%s: not found", path)
+func (c *cdn) OpenRange(_ context.Context, r fetch.Range) (io.ReadCloser, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.asked = append(c.asked, fmt.Sprintf("%s from %d", r.Path, r.From))
+	data, ok := c.files[r.Path]
+	if !ok || int64(len(data)) != r.Size {
+		return nil, fmt.Errorf("%s: %w", r.Path, fetch.ErrNotFound)
 	}
-	if c.noRange && offset > 0 {
+	if c.noRange && r.From > 0 {
 		return nil, fetch.ErrRangeIgnored
 	}
-	return io.NopCloser(bytes.NewReader(data[offset:])), nil
+	return io.NopCloser(bytes.NewReader(data[r.From:cmp.Or(r.To, r.Size)])), nil
 }
 
 // device is hardware whose every sense the test sets.
@@ -203,7 +207,7 @@ func newWorld(t *testing.T) *world {
 	}
 	w := &world{
 		T: t, cdn: &cdn{files: map[string][]byte{}}, reports: &reports{}, slots: &hardware{Sim: s}, disk: disk.OS{},
-		device: &device{now: began, up: time.Minute, that: rollout.Conditions{BatteryPercent: 100, MinBattery: 30}},
+		device: &device{now: began, up: time.Minute, that: rollout.Conditions{BatteryPercent: 100, MinBattery: 30, FreeBytes: 1 << 30}},
 		tree: &published{view: trust.View{
 			Document: &rollout.Document{Product: phone, Counter: 1}, Releases: map[manifests.Build]rollout.Signed{}, Expiry: began, Pace: began,
 		}},

@@ -44,7 +44,7 @@ type Handset struct {
 
 // Open opens the handset that Create made.
 func Open(c *agent.Config, log *slog.Logger) (*Handset, error) {
-	h := &Handset{Config: c, log: log, device: &agent.DeviceFile{Path: c.Device, MinBattery: c.MinBattery}}
+	h := &Handset{Config: c, log: log, device: &agent.DeviceFile{Path: c.Device, MinBattery: c.MinBattery, State: c.State}}
 	var err error
 	if h.store, err = trust.OpenStore(filepath.Join(c.State, "trust")); err != nil {
 		return nil, err

@@ -36,7 +36,7 @@ type Kind string
 // The hooks, in the order in which an update meets them.
 const (
 	PreCheck    Kind = "pre-check"    // before each look for news; failing holds it
-	PreInstall  Kind = "pre-install"  // before the slot is marked unbootable, also when a download goes on; failing holds the update
+	PreInstall  Kind = "pre-install"  // before anything is fetched or the slot marked unbootable, also when a download goes on; failing holds the update
 	PostInstall Kind = "post-install" // after the slot was read back; failing fails the installation
 	PreReboot   Kind = "pre-reboot"   // before the agent restarts into the new build; failing holds the restart
 	Health      Kind = "health"       // in the new build; failing, "not now" included, returns to the old one

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/candor-ota/candor/client/disk"
+	"github.com/candor-ota/candor/client/fetch"
 	"github.com/candor-ota/candor/client/install"
 	"github.com/candor-ota/candor/manifests/image"
 	"github.com/candor-ota/candor/manifests/layout"
@@ -29,11 +30,9 @@ func (s *stuck) ReadAt(b []byte, at int64) (int, error) {
 }
 
 // opener is a source made of a function.
-type opener func(path string, offset, size int64) (io.ReadCloser, error)
+type opener func(r fetch.Range) (io.ReadCloser, error)
 
-func (o opener) Open(_ context.Context, path string, offset, size int64) (io.ReadCloser, error) {
-	return o(path, offset, size)
-}
+func (o opener) OpenRange(_ context.Context, r fetch.Range) (io.ReadCloser, error) { return o(r) }
 
 type body struct {
 	io.Reader
@@ -60,11 +59,11 @@ func TestCancelAfterTheLastByteIsNoSuccess(t *testing.T) {
 	for range 10 {
 		f := slot(t, b.image.Size)
 		p, err := cancelAt(t, b, f, index.Rows[index.Rows[near].First].Offset)
-		if p.Row == len(index.Rows) {
+		if p.At == b.image.Size {
 			continue
 		}
 		if !errors.Is(err, context.Canceled) {
-			t.Fatalf("row %d of %d: %v", p.Row, len(index.Rows), err)
+			t.Fatalf("byte %d of %d: %v", p.At, b.image.Size, err)
 		}
 		o := options(b, b.source(), f)
 		o.From = p
@@ -83,10 +82,10 @@ func cancelAt(t *testing.T, b *built, slot disk.File, at int64) (install.Progres
 	t.Helper()
 	f := &stuck{File: slot, at: at, asked: make(chan struct{}), letGo: make(chan struct{})}
 	downloaded := make(chan struct{})
-	s := opener(func(path string, offset, size int64) (io.ReadCloser, error) {
-		in, err := b.source().Open(t.Context(), path, offset, size)
+	s := opener(func(r fetch.Range) (io.ReadCloser, error) {
+		in, err := b.source().OpenRange(t.Context(), r)
 		return body{in, func() error {
-			if path == layout.BlobFile(b.image.Pack.SHA256) {
+			if r.Path == layout.BlobFile(b.image.Pack.SHA256) {
 				close(downloaded)
 			}
 			return in.Close()
@@ -107,10 +106,10 @@ func TestTruncatedBlobIsAnErrorAndWhatCameIsKept(t *testing.T) {
 	b := build(t, 2<<20)
 	for name, ref := range map[string]int{"index": len(b.index), "pack": len(b.pack)} {
 		for _, missing := range []int{1, ref / 2, ref} {
-			s := opener(func(path string, offset, size int64) (io.ReadCloser, error) {
-				in, err := b.source().Open(t.Context(), path, offset, size)
-				if size == int64(ref) {
-					return body{io.LimitReader(in, size-offset-int64(missing)), in.Close}, err
+			s := opener(func(r fetch.Range) (io.ReadCloser, error) {
+				in, err := b.source().OpenRange(t.Context(), r)
+				if r.Size == int64(ref) {
+					return body{io.LimitReader(in, r.Size-r.From-int64(missing)), in.Close}, err
 				}
 				return in, err
 			})
@@ -120,7 +119,7 @@ func TestTruncatedBlobIsAnErrorAndWhatCameIsKept(t *testing.T) {
 			if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 				t.Fatalf("%s without %d bytes: %v", name, missing, err)
 			}
-			if name == "pack" && missing == 1 && p.Row == 0 {
+			if name == "pack" && missing == 1 && p.At == 0 {
 				t.Error("what came before the end is forgotten")
 			}
 			o.Source, o.From = b.source(), p
@@ -147,8 +146,8 @@ func TestEndlessBodyIsReadNoFurtherThanWasSigned(t *testing.T) {
 	b := build(t, 2<<20)
 	for name, whole := range map[string]bool{"instead": false, "behind": true} {
 		z := &zeros{}
-		s := opener(func(path string, offset, size int64) (io.ReadCloser, error) {
-			in, err := b.source().Open(t.Context(), path, offset, size)
+		s := opener(func(r fetch.Range) (io.ReadCloser, error) {
+			in, err := b.source().OpenRange(t.Context(), r)
 			if whole {
 				return body{io.MultiReader(in, z), in.Close}, err
 			}

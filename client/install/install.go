@@ -18,7 +18,6 @@ const (
 	segmentBytes = 16 << 20 // written between two syncs; the design allows 32 MiB
 	maxBad       = 3        // blobs of one origin that do not hold
 	maxBadOfMany = 30       // of all origins together
-	depth        = 8        // chunks in flight between two stages
 )
 
 // The ends of an installation on which callers branch.
@@ -27,36 +26,51 @@ var (
 	ErrSlot   = errors.New("the slot does not hold what was written to it")
 )
 
-// Source streams a blob of the published tree; *fetch.Client is one.
+// Source gives parts of the blobs of the published tree; *fetch.Client is one.
+// It is asked from several goroutines.
 type Source interface {
-	Open(ctx context.Context, path string, offset, size int64) (io.ReadCloser, error)
+	OpenRange(ctx context.Context, r fetch.Range) (io.ReadCloser, error)
 }
 
 // Progress says how far an installation is known to have come. The zero value
 // is the beginning.
 type Progress struct {
-	Row        int   `json:"row"`        // the first chunk that is not on the medium
-	Downloaded int64 `json:"downloaded"` // bytes, over all attempts
+	At         int64 `json:"at"`                // bytes of the image, from its beginning, that are on the medium
+	Downloaded int64 `json:"downloaded"`        // bytes, over all attempts
+	NoPatch    bool  `json:"noPatch,omitempty"` // the patch for this handset was tried and does not work here
+}
+
+// Old is the image that runs, from which a new one may be made.
+type Old struct {
+	Slot   string           // its name, for what is kept of it
+	File   disk.File        // may be damaged or changed
+	Size   int64            // bytes
+	SHA256 manifests.SHA256 // as it was installed
 }
 
 // Options of one installation.
 type Options struct {
 	Image  manifests.Image
 	Source Source
-	Slot   disk.File // at least as large as the image
+	Target string    // name of the slot that is written, for what is kept of it
+	Slot   disk.File // at least as large as the image; for Prepare it may be read-only, or nil
+	Old    *Old      // nil if there is none
+	Shelf  *Shelf    // nil keeps nothing from one attempt to the next
+	Plan   *Plan     // as Prepare gave it for this very progress; nil makes one
 	From   Progress
 	// Save makes progress durable. It is called after the slot was synced.
 	Save func(Progress) error
 	// Gate is asked before each segment; its error pauses the installation.
 	Gate func() error
-	// Again is asked before that many bytes, which are here already, are fetched
-	// once more, because the server cannot send the rest alone. Its error ends
-	// the installation; nil ends it with fetch.ErrRangeIgnored.
-	Again func(bytes int64) error
-	// Report is told how many bytes of the pack are done; it may be nil.
+	// Agree is asked before a plan goes on that has become dearer than was
+	// said. Its error ends the installation; nil ends it with what made the plan
+	// dearer.
+	Agree func(Quote) error
+	// Report is told how many bytes of the image are done; it may be nil.
 	Report func(done, total int64)
 
-	Segment int64 // bytes between two syncs; 0 is 16 MiB
+	// Segment is how many bytes are written between two syncs; 0 is 16 MiB.
+	Segment int64
 }
 
 // Install fetches and writes what is missing. When it returns nil the slot is
@@ -67,46 +81,45 @@ func Install(ctx context.Context, o Options) (Progress, error) {
 	if err := o.Gate(); err != nil {
 		return at, err
 	}
-	index, err := o.fetchIndex(ctx)
-	if err != nil {
+	plan := o.Plan
+	if plan == nil {
+		var err error
+		if plan, err = Prepare(ctx, o); err != nil {
+			return at, err
+		}
+	}
+	at = plan.progress
+	if err := o.fits(); err != nil {
 		return at, err
 	}
-	if at.Row < 0 || at.Row > len(index.Rows) {
-		at.Row = 0 // a progress of another image
-	}
-	again := func(err error) bool {
-		return errors.Is(err, image.ErrMismatch) || (errors.Is(err, fetch.ErrRangeIgnored) && o.Again != nil)
-	}
-	err = o.attempts(again, func() error { return pass(ctx, &o, index, &at) })
+	a := newAttempt(&o, &at)
+	a.plan = plan
+	err := a.run(ctx)
 	if errors.Is(err, ErrSlot) { // what was saved does not hold: all of it again, next time
-		at.Row = 0
+		at.At = 0
 		err = errors.Join(err, o.Save(at))
 	}
 	return at, err
 }
 
-// attempts calls try until it succeeds, as long as again says that its error
-// may be the fault of one origin. A source with a single one has three chances;
-// a Blamer says itself when nobody is left to ask.
-func (o *Options) attempts(again func(error) bool, try func() error) error {
-	limit := maxBad
-	if _, ok := o.Source.(Blamer); ok {
-		limit = maxBadOfMany
+// fits refuses a slot that is too small before it is written to.
+func (o *Options) fits() error {
+	size, err := o.Slot.Size()
+	if err != nil {
+		return fmt.Errorf("slot %s: %w", o.Image.Slot, err)
 	}
-	var last error
-	for range limit {
-		err := try()
-		switch {
-		case errors.Is(err, fetch.ErrNoMirror) && last != nil:
-			return fmt.Errorf("slot %s: %w: %w; %w", o.Image.Slot, ErrSource, err, last)
-		case errors.Is(err, image.ErrFrame):
-			return fmt.Errorf("slot %s: %w: %w", o.Image.Slot, ErrSource, err) // so it was signed
-		case err == nil || !again(err):
-			return err
-		}
-		last = err
+	if size < o.Image.Size {
+		return fmt.Errorf("slot %s has %d bytes; the image has %d", o.Image.Slot, size, o.Image.Size)
 	}
-	return fmt.Errorf("slot %s: %w, %d times: %w", o.Image.Slot, ErrSource, limit, last)
+	return nil
+}
+
+// sane refuses images that no index could describe.
+func (o *Options) sane() error {
+	if size := o.Image.Size; size <= 0 || size > image.MaxImageBytes {
+		return fmt.Errorf("image %s has %d bytes; it must have from 1 to %d", o.Image.Slot, size, int64(image.MaxImageBytes))
+	}
+	return nil
 }
 
 // Verify reads a slot back and compares it with what was signed.

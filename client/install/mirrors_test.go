@@ -136,17 +136,17 @@ func TestBytesAreNotPaidTwiceUnasked(t *testing.T) {
 	b := build(t, 4<<20)
 	never := errors.New("metered")
 	for name, c := range map[string]struct {
-		again func(int64) error
+		agree func(install.Quote) error
 		want  error
 	}{
 		"nobody to ask": {nil, fetch.ErrRangeIgnored},
-		"refused":       {func(int64) error { return never }, never},
-		"agreed":        {func(int64) error { return nil }, nil},
+		"refused":       {func(install.Quote) error { return never }, never},
+		"agreed":        {func(install.Quote) error { return nil }, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := &mirror{built: b, noRanges: true}
 			m.cutOnce.Store(1 << 20)
-			err := installs(t, b, mirrors(t, m), func(o *install.Options) { o.Again = c.again })
+			err := installs(t, b, mirrors(t, m), func(o *install.Options) { o.Agree = c.agree })
 			if !errors.Is(err, c.want) {
 				t.Errorf("got %v, want %v", err, c.want)
 			}
@@ -187,13 +187,13 @@ func TestLostSlotIsWrittenAnew(t *testing.T) {
 		t.Fatal(err)
 	}
 	o.From = saved
-	o.From.Row = saved.Row * 2 / 3
+	o.From.At = saved.At * 4 / 5
 	if _, err := install.Install(t.Context(), o); !errors.Is(err, install.ErrSlot) {
 		t.Fatalf("got %v", err)
 	}
 	o.From = saved
-	if _, err := install.Install(t.Context(), o); err != nil || o.From.Row != 0 {
-		t.Fatalf("from row %d: %v", o.From.Row, err)
+	if _, err := install.Install(t.Context(), o); err != nil || o.From.At != 0 {
+		t.Fatalf("from byte %d: %v", o.From.At, err)
 	}
 	if err := install.Verify(t.Context(), f, b.image); err != nil {
 		t.Error(err)

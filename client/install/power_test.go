@@ -92,7 +92,7 @@ func TestPowerCutAtAnyOperationIsSurvived(t *testing.T) {
 func TestManyPowerCutsAreSurvived(t *testing.T) {
 	h := newHandset(t, build(t, 3<<20), 7)
 	for cuts := 0; ; cuts++ {
-		h.disk.CutAfter(9)
+		h.disk.CutAfter(45) // a segment takes about 40 operations
 		err := h.run(t)
 		if err == nil {
 			if cuts == 0 {

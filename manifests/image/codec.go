@@ -76,6 +76,13 @@ func (x *Index) appendHeader(b []byte, unique int) []byte {
 	return binary.BigEndian.AppendUint32(b, uint32(unique))
 }
 
+// ParseHeader reads what stands in front of the rows: all of an index but them.
+// b is the whole file. Errors are *FieldError.
+func ParseHeader(b []byte) (*Index, error) {
+	x, _, err := parseHeader(b)
+	return x, err
+}
+
 // Parse reads an index file to the letter. The number of rows is held against
 // the image size and against the length of b before rows are allocated. Errors
 // are *FieldError.

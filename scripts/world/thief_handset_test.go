@@ -88,7 +88,7 @@ type senses struct {
 func (d *senses) Now() (time.Time, bool)         { return d.now, !d.now.IsZero() }
 func (d *senses) Uptime() (time.Duration, error) { return d.real, nil }
 func (d *senses) Conditions() (rollout.Conditions, error) {
-	return rollout.Conditions{BatteryPercent: 100, MinBattery: 30, LocalMinute: rollout.ClockTime(d.now.Hour()*60 + d.now.Minute())}, nil
+	return rollout.Conditions{BatteryPercent: 100, MinBattery: 30, FreeBytes: 1 << 30, LocalMinute: rollout.ClockTime(d.now.Hour()*60 + d.now.Minute())}, nil
 }
 
 // handset is the real client in this process, with simulated slots.
