@@ -111,11 +111,11 @@ func TestHostileSegmentRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	good, err := p.patched(segment, window)
+	good, err := p.patched(nil, segment, window)
 	if err != nil {
 		t.Fatal(err)
 	}
-	longer, err := p.patched(append(bytes.Clone(segment), 'x'), window)
+	longer, err := p.patched(nil, append(bytes.Clone(segment), 'x'), window)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,9 +153,20 @@ func TestHostileSegmentRefused(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	table, old, body := one(f)
-	for _, r := range table.Rows {
-		f.Add(body[r.BodyOffset:][:r.PackedLength], old[r.From:][:r.Needs()], uint32(r.Length))
+	p, err := newPacker()
+	if err != nil {
+		f.Fatal(err)
+	}
+	window := text("w", 3000)
+	for _, segment := range [][]byte{edited(window), text("v", 2000), bytes.Repeat([]byte("a"), 1000), window} {
+		packed, err := p.patched(nil, segment, window)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(packed, window, uint32(len(segment)))
+	}
+	if err := p.close(); err != nil {
+		f.Fatal(err)
 	}
 	f.Add([]byte{0x28, 0xb5, 0x2f, 0xfd, 0x60, 0, 0, 1, 0, 0}, []byte("window"), uint32(256))
 	d := decoder(f)

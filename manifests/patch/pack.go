@@ -1,6 +1,7 @@
 package patch
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/klauspost/compress/zstd"
@@ -11,43 +12,55 @@ import (
 // its content, since a decoder has the window as a dictionary anyway.
 const encoderWindow = 4 << 20
 
-// packer makes the frames of segments. It is for one goroutine; its tables take
-// about 70 MiB.
-type packer struct{ encoder *zstd.Encoder }
+// packer makes the frames of segments. It is for one goroutine and takes about
+// 80 MiB.
+type packer struct{ alone, onWindow *zstd.Encoder }
 
+// Of the encoder's levels, the best one is worth its time where there is a
+// window.
 func newPacker() (*packer, error) {
+	alone, err := newEncoder(zstd.SpeedBetterCompression, MaxRowBytes)
+	if err != nil {
+		return nil, err
+	}
+	onWindow, err := newEncoder(zstd.SpeedBestCompression, encoderWindow)
+	if err != nil {
+		return nil, errors.Join(err, alone.Close())
+	}
+	return &packer{alone, onWindow}, nil
+}
+
+func newEncoder(level zstd.EncoderLevel, window int) (*zstd.Encoder, error) {
 	encoder, err := zstd.NewWriter(nil,
-		zstd.WithEncoderLevel(zstd.SpeedBestCompression),
+		zstd.WithEncoderLevel(level),
 		zstd.WithEncoderConcurrency(1),
-		zstd.WithWindowSize(encoderWindow),
+		zstd.WithWindowSize(window),
 		zstd.WithSingleSegment(true), // the content size is declared, the window is the segment
 		zstd.WithEncoderCRC(false),   // the table has hashes
 		zstd.WithLowerEncoderMem(true))
 	if err != nil {
 		return nil, fmt.Errorf("zstd encoder: %w", err)
 	}
-	return &packer{encoder}, nil
+	return encoder, nil
 }
 
-func (p *packer) close() error { return p.encoder.Close() }
+func (p *packer) close() error { return errors.Join(p.alone.Close(), p.onWindow.Close()) }
 
-// plain gives segment as one frame by itself, or as it is where that is no
-// longer.
-func (p *packer) plain(segment []byte) ([]byte, error) {
-	if err := p.encoder.ResetWithOptions(nil, zstd.WithEncoderDictDelete()); err != nil {
-		return nil, fmt.Errorf("zstd encoder: %w", err)
+// plain appends segment to dst as one frame by itself, or as it is where that
+// is no longer.
+func (p *packer) plain(dst, segment []byte) []byte {
+	start := len(dst)
+	dst = p.alone.EncodeAll(segment, dst)
+	if len(dst)-start >= len(segment) {
+		dst = append(dst[:start], segment...)
 	}
-	frame := p.encoder.EncodeAll(segment, nil)
-	if len(frame) >= len(segment) {
-		return segment, nil
-	}
-	return frame, nil
+	return dst
 }
 
-// patched gives segment as one frame that refers to window.
-func (p *packer) patched(segment, window []byte) ([]byte, error) {
-	if err := p.encoder.ResetWithOptions(nil, zstd.WithEncoderDictRaw(0, window)); err != nil {
+// patched appends segment to dst as one frame that refers to window.
+func (p *packer) patched(dst, segment, window []byte) ([]byte, error) {
+	if err := p.onWindow.ResetWithOptions(nil, zstd.WithEncoderDictRaw(0, window)); err != nil {
 		return nil, fmt.Errorf("zstd encoder: %w", err)
 	}
-	return p.encoder.EncodeAll(segment, nil), nil
+	return p.onWindow.EncodeAll(segment, dst), nil
 }

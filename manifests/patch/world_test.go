@@ -68,15 +68,12 @@ func one(t testing.TB) (table *Table, old, body []byte) {
 	add(Row{Kind: Copy, From: 5000}, old[5000:15000], nil)
 	add(Row{Kind: Zeros}, make([]byte, 1<<20), nil)
 	plain := text("new", 50<<10)
-	frame, err := p.plain(plain)
-	if err != nil {
-		t.Fatal(err)
-	}
-	add(Row{Kind: Plain}, plain, frame)
+	add(Row{Kind: Plain}, plain, p.plain(nil, plain))
 	raw := noise("raw", 10<<10)
 	add(Row{Kind: Plain}, raw, raw)
 	changed := edited(old[30<<10 : 90<<10])
-	if frame, err = p.patched(changed, old[20<<10:100<<10]); err != nil {
+	frame, err := p.patched(nil, changed, old[20<<10:100<<10])
+	if err != nil {
 		t.Fatal(err)
 	}
 	add(Row{Kind: Patched, From: 20 << 10, Window: 80 << 10}, changed, frame)
