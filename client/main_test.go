@@ -33,6 +33,11 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Setup: func(env *testscript.Env) error {
+			uboot, err := filepath.Abs("boot/uboot")
+			if err != nil {
+				return err
+			}
+			env.Setenv("UBOOT", uboot)
 			env.Setenv("URL", server.URL)
 			env.Setenv("PAST", signed.Add(-365*24*time.Hour).Format(time.RFC3339))
 			env.Setenv("SOON", signed.Add(47*time.Hour).Format(time.RFC3339))

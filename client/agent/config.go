@@ -19,7 +19,8 @@ type Config struct {
 	Channel manifests.Name    `json:"channel,omitempty"` // default "stable"
 	Servers []string          `json:"servers"`           // base addresses, tried in order
 	State   string            `json:"state"`             // directory of the agent's own files
-	Slots   string            `json:"slots"`             // directory of the simulated boot loader
+	Slots   string            `json:"slots,omitempty"`   // directory of the simulated boot loader
+	Boot    Boot              `json:"boot,omitzero"`
 	// Credential is the factory credential (PEM) that opting in to reports needs.
 	Credential string `json:"credential,omitempty"`
 	// Health are programs that must all succeed after a restart into a new build.
@@ -110,6 +111,7 @@ func LoadConfig(path string) (*Config, error) {
 			*p = filepath.Join(base, *p)
 		}
 	}
+	c.Boot.resolve(base)
 	c.fill()
 	if err := c.check(); err != nil {
 		return nil, fmt.Errorf("configuration %s: %w", path, err)
@@ -118,6 +120,7 @@ func LoadConfig(path string) (*Config, error) {
 }
 
 func (c *Config) fill() {
+	c.Boot.fill()
 	setDuration(&c.HealthTimeout, time.Minute)
 	setDuration(&c.Hooks.Timeout, time.Minute)
 	setDuration(&c.Poll.Every, 6*time.Hour)
@@ -148,9 +151,10 @@ func (c *Config) check() error {
 	if len(c.Servers) == 0 {
 		errs = append(errs, errors.New(`field "servers": name at least one address, such as https://updates.example.org`))
 	}
-	if c.State == "" || c.Slots == "" {
-		errs = append(errs, errors.New(`fields "state" and "slots" each need a directory`))
+	if c.State == "" {
+		errs = append(errs, errors.New(`field "state": name a directory`))
 	}
+	errs = append(errs, c.Boot.check(c.Slots))
 	if c.MinBattery > 100 || c.AbortBattery > c.MinBattery || c.AbortBattery < 0 {
 		errs = append(errs, errors.New(`field "abortBattery" must lie between 0 and "minBattery", and that at most at 100`))
 	}

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
+	"slices"
 
 	"github.com/candor-ota/candor/client/disk"
 	"github.com/candor-ota/candor/manifests"
@@ -53,6 +55,19 @@ func (m Metadata) Whole() Metadata {
 // slot.
 func Measure(d disk.Disk, name manifests.Name, path string) (Image, error) {
 	return MeasureFirst(d, name, path, math.MaxInt64)
+}
+
+// MeasureAll describes image files by name, in the order of their names.
+func MeasureAll(d disk.Disk, paths map[manifests.Name]string) ([]Image, error) {
+	var out []Image
+	for _, name := range slices.Sorted(maps.Keys(paths)) {
+		image, err := Measure(d, name, paths[name])
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, image)
+	}
+	return out, nil
 }
 
 // MeasureFirst describes the image that the first bytes of a partition hold: so

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/candor-ota/candor/client/agent"
-	"github.com/candor-ota/candor/client/boot/sim"
 	"github.com/candor-ota/candor/client/disk"
 	"github.com/candor-ota/candor/client/fetch"
 	"github.com/candor-ota/candor/client/outbox"
@@ -33,13 +32,14 @@ type Handset struct {
 
 	log    *slog.Logger
 	store  *trust.Store
-	slots  *sim.Sim
+	slots  loader
 	outbox *outbox.Outbox
 	fetch  *fetch.Client
 	device *agent.DeviceFile
 	agent  *agent.Agent
 
 	receipts *receipts.Log
+	down     bool // the system goes down to restart
 }
 
 // Open opens the handset that Create made.
@@ -58,8 +58,8 @@ func Open(c *agent.Config, log *slog.Logger) (*Handset, error) {
 func (h *Handset) open() error {
 	c := h.Config
 	var err error
-	if h.slots, err = sim.Open(c.Slots); err != nil {
-		return fmt.Errorf("%w; a simulated handset is made with `create`", err)
+	if h.slots, err = openLoader(c); err != nil {
+		return err
 	}
 	if h.fetch, err = fetch.New(fetch.Options{Bases: c.Servers}); err != nil {
 		return err
@@ -94,31 +94,29 @@ func (h *Handset) start() error {
 // Close gives the directories free for other processes.
 func (h *Handset) Close() error { return h.store.Close() }
 
-// Once polls and does all that follows, restarts included.
+// Once polls and does all that follows, restarts included. On a board it ends
+// with the restart; what follows is done after power-on.
 func (h *Handset) Once(ctx context.Context) (agent.Status, error) {
 	for range maxRestarts {
 		status, err := h.agent.Step(ctx)
 		if err != nil || !h.agent.RestartWanted() {
 			return status, err
 		}
-		if err := h.restart(); err != nil {
+		back, err := h.slots.restart(ctx, h.log)
+		if err != nil || !back {
+			h.down = err == nil
+			return status, err
+		}
+		if err := h.start(); err != nil {
 			return status, err
 		}
 	}
 	return agent.Status{}, fmt.Errorf("the handset restarted %d times after one poll", maxRestarts)
 }
 
-func (h *Handset) restart() error {
-	slot, err := h.slots.Boot()
-	if err != nil {
-		return err
-	}
-	h.log.Info("restarted", "slot", slot)
-	return h.start()
-}
-
 // Run polls for ever, and tells said the outcome of each poll. Errors are told
-// too: the next poll tries again.
+// too: the next poll tries again. It ends, with nil, when the system goes down to
+// restart.
 func (h *Handset) Run(ctx context.Context, said func(agent.Status, error)) error {
 	for {
 		status, err := h.Once(ctx)
@@ -126,6 +124,9 @@ func (h *Handset) Run(ctx context.Context, said func(agent.Status, error)) error
 			return ctx.Err()
 		}
 		said(status, err)
+		if h.down {
+			return nil
+		}
 		timer := time.NewTimer(h.wait())
 		select {
 		case <-ctx.Done():

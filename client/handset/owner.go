@@ -110,7 +110,7 @@ func (h *Handset) Postpone(d time.Duration) error { return h.agent.Postpone(d) }
 // Retry lets a build that failed here be tried again.
 func (h *Handset) Retry(b manifests.Build) error { return h.agent.Retry(b) }
 
-// Factory is how a simulated handset leaves the factory.
+// Factory is how a handset leaves the factory.
 type Factory struct {
 	Images   map[manifests.Name]string // files, by name; the first slot holds them
 	Root     []byte                    // trusted root metadata
@@ -137,7 +137,8 @@ func (f *Factory) LoadLabel(path string) error {
 }
 
 // Create makes slots, boot loader and trust store as a configuration names
-// them.
+// them. On a board the images must be in slot a already: they are compared, and
+// the boot loader's state is set up.
 func Create(configPath string, f Factory) error {
 	c, err := agent.LoadConfig(configPath)
 	if err != nil {
@@ -147,7 +148,15 @@ func Create(configPath string, f Factory) error {
 	if err := (disk.OS{}).MkdirAll(c.State); err != nil {
 		return err
 	}
-	if err := trust.Init(filepath.Join(c.State, "trust"), f.Root); err != nil {
+	trusted := func() error { return trust.Init(filepath.Join(c.State, "trust"), f.Root) }
+	if !c.Boot.Simulated() {
+		b, err := openBoard(c)
+		if err != nil {
+			return err
+		}
+		return b.provision(f, trusted)
+	}
+	if err := trusted(); err != nil {
 		return err
 	}
 	return sim.Create(c.Slots, f.Images, f.Metadata)
