@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -130,10 +131,8 @@ func decodeHalf(half []byte) (sequence uint64, record []byte, ok bool) {
 		return 0, nil, false
 	}
 	record = half[frontBytes : frontBytes+length]
-	for _, b := range body[frontBytes+length:] {
-		if b != 0 {
-			return 0, nil, false
-		}
+	if rest := body[frontBytes+length:]; !bytes.Equal(rest, make([]byte, len(rest))) {
+		return 0, nil, false
 	}
 	if length == 0 {
 		record = nil

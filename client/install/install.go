@@ -124,7 +124,7 @@ func (o *Options) sane() error {
 
 // Verify reads a slot back and compares it with what was signed.
 func Verify(ctx context.Context, slot disk.File, m manifests.Image) error {
-	h, buffer := sha256.New(), make([]byte, 1<<20)
+	h, buffer := sha256.New(), make([]byte, min(1<<20, m.Size))
 	for at := int64(0); at < m.Size; {
 		if err := ctx.Err(); err != nil {
 			return err

@@ -99,22 +99,12 @@ func (d *Disk) Mark(number int) {
 	}
 }
 
-// Fingerprint tells disks apart by the content and the names of their files.
-func (d *Disk) Fingerprint() uint64 {
+// Fingerprint tells disks apart by the names and the content of the files in a
+// directory, or of all files with "".
+func (d *Disk) Fingerprint(dir string) uint64 {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.model.fingerprint()
-}
-
-// FileFingerprint is that of the content of one file; false if there is none.
-func (d *Disk) FileFingerprint(path string) (uint64, bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	at, ok := d.model.live[path]
-	if !ok {
-		return 0, false
-	}
-	return d.model.inodes[at].now.fingerprint(), true
+	return d.model.fingerprint(dir)
 }
 
 // do asks the faults, and then changes something. A cut within the operation

@@ -113,11 +113,13 @@ func (m *model) syncDir(dir string) {
 	m.moves = slices.DeleteFunc(m.moves, func(v move) bool { return v.dir() == dir })
 }
 
-// fingerprint tells disks apart by what programs see of them.
-func (m *model) fingerprint() uint64 {
+// fingerprint tells disks apart by what programs see of a directory, or of all.
+func (m *model) fingerprint(dir string) uint64 {
 	all := uint64(0)
 	for name, at := range m.live {
-		all += mix(sum([]byte(name)) ^ m.inodes[at].now.fingerprint())
+		if dir == "" || filepath.Dir(name) == dir {
+			all += mix(sum([]byte(name)) ^ m.inodes[at].now.fingerprint())
+		}
 	}
 	return all
 }

@@ -1,0 +1,269 @@
+package powertest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/candor-ota/candor/client/agent"
+	"github.com/candor-ota/candor/client/boot"
+	"github.com/candor-ota/candor/client/boot/sim"
+	"github.com/candor-ota/candor/client/disk"
+	"github.com/candor-ota/candor/client/disk/disktest"
+	"github.com/candor-ota/candor/client/outbox"
+	"github.com/candor-ota/candor/client/receipts"
+	"github.com/candor-ota/candor/manifests"
+	"github.com/candor-ota/candor/manifests/rollout"
+)
+
+// outside is what a power cut does not undo.
+type outside struct {
+	chapter int
+	arms    count // acknowledged by the boot loader
+	trials  count // boots in which a build had to prove itself
+}
+
+// count is how often something happened to builds.
+type count map[manifests.Build]int
+
+func (c *count) add(b manifests.Build) {
+	if *c == nil {
+		*c = count{}
+	}
+	(*c)[b]++
+}
+
+func (o outside) clone() outside {
+	o.arms, o.trials = maps.Clone(o.arms), maps.Clone(o.trials)
+	return o
+}
+
+// digest tells the pasts of equal disks apart.
+func (o outside) digest() string { return fmt.Sprint(o.chapter, o.arms, o.trials) }
+
+// handset is one handset in a story, from a power-on to the next cut.
+type handset struct {
+	*story
+	disk    *disktest.Disk
+	outside outside
+	history []outside // by marks of the disk
+
+	slots  agent.Storage
+	loader *sim.Sim
+	agent  *agent.Agent
+}
+
+func newHandset(s *story, d *disktest.Disk, o outside) *handset {
+	if s.deaf != nil {
+		d.Ignore(s.deaf)
+	}
+	return &handset{story: s, disk: d, outside: o.clone(), history: []outside{o.clone()}}
+}
+
+// happened changes what is outside, at this place of the record.
+func (h *handset) happened(change func(o *outside)) {
+	change(&h.outside)
+	h.history = append(h.history, h.outside.clone())
+	h.disk.Mark(len(h.history) - 1)
+}
+
+func (h *handset) chapter() *chapter { return &h.chapters[h.outside.chapter] }
+
+// powerOn is the boot loader and the start of the agent.
+func (h *handset) powerOn() error {
+	if err := h.checkMedium(); err != nil {
+		return err
+	}
+	var err error
+	if h.loader, err = sim.OpenOn(h.through(), "slots"); err != nil {
+		return broken("the boot loader cannot read its environment: %v", err)
+	}
+	if err := h.countTrial(); err != nil {
+		return err
+	}
+	if _, err = h.loader.Boot(); err != nil {
+		return broken("no slot boots: %v", err)
+	}
+	return h.start()
+}
+
+// countTrial comes before the boot, as the loader counts a try before it uses it.
+func (h *handset) countTrial() error {
+	for _, slot := range []boot.Slot{"a", "b"} {
+		state, err := h.loader.State(slot)
+		if err != nil || !state.Armed() {
+			continue
+		}
+		m, err := h.loader.Metadata(slot)
+		if err != nil {
+			return err
+		}
+		h.happened(func(o *outside) { o.trials.add(m.Build) })
+	}
+	return nil
+}
+
+// through is the disk as the agent sees it.
+func (h *handset) through() disk.Disk {
+	if h.story.disk != nil {
+		return h.story.disk(h, h.disk)
+	}
+	return h.disk
+}
+
+// start is the start of the agent's process.
+func (h *handset) start() error {
+	d := h.through()
+	h.slots = &witness{h.loader, h}
+	if h.story.slots != nil {
+		h.slots = h.story.slots(h, h.loader)
+	}
+	now := func() time.Time { return began }
+	log := receipts.Open(d, "state/receipts.log", h.Now)
+	out, err := outbox.Open(outbox.Options{Disk: d, Dir: "state/outbox", Servers: []string{"http://127.0.0.1:1"}, Now: now, Receipts: log})
+	if err != nil {
+		return broken("the outbox does not open: %v", err)
+	}
+	config := &agent.Config{Product: phone, Model: "m1", Channel: "stable", State: "state", MinBattery: 30, AbortBattery: 15}
+	if h.sick {
+		config.Health, config.HealthTimeout = [][]string{{"false"}}, manifests.Duration{Duration: time.Minute}
+	}
+	h.agent = &agent.Agent{
+		Config: config, Trust: h.chapter(), Blobs: made().blobs, Slots: h.slots, Device: h, Reports: out,
+		Log: slog.New(slog.DiscardHandler), Disk: d, Receipts: log, Segment: segmentBytes,
+	}
+	if err := h.agent.Start(); err != nil {
+		return broken("the agent does not start: %v", err)
+	}
+	return nil
+}
+
+// Now is the clock, which stands still. With the two below it makes the handset
+// the agent's Device.
+func (h *handset) Now() (time.Time, bool)         { return began, true }
+func (h *handset) Uptime() (time.Duration, error) { return time.Minute, nil }
+func (h *handset) Conditions() (rollout.Conditions, error) {
+	return rollout.Conditions{BatteryPercent: 100, MinBattery: 30, LocalMinute: h.chapter().minute}, nil
+}
+
+// poll is one poll with the restarts that follow.
+func (h *handset) poll() (agent.Status, error) {
+	for range 8 {
+		s, err := h.agent.Step(context.Background())
+		if err != nil {
+			return s, broken("the poll ends with an error: %v", err)
+		}
+		if !h.agent.RestartWanted() {
+			return s, nil
+		}
+		if err := h.powerOn(); err != nil {
+			return s, err
+		}
+	}
+	return agent.Status{}, broken("the handset restarts for ever")
+}
+
+// polls is how many polls a handset has to come to the end of a chapter.
+const polls = 2
+
+// finish comes to the end of the chapter.
+func (h *handset) finish() error {
+	var s agent.Status
+	var err error
+	for range polls {
+		if s, err = h.poll(); err != nil {
+			return err
+		}
+		if h.atEnd(s) {
+			return h.checkEnd()
+		}
+	}
+	m, good, err := h.running()
+	return broken("after %d polls build %d runs (good: %v), and the status is %+v (%v)", polls, m.Build, good, s, err)
+}
+
+func (h *handset) atEnd(s agent.Status) bool {
+	m, good, err := h.running()
+	if err != nil || !good {
+		return false
+	}
+	// The loader gives a build three boots to prove itself. Who cuts the power
+	// in each of them sends the handset back, which is an end too.
+	if h.outside.trials[s.Build] >= tries && s.Code == rollout.BadTarget {
+		return s.State == agent.Idle && m.Build < s.Build
+	}
+	return slices.ContainsFunc(h.chapter().ends, func(e end) bool {
+		return e.runs == m.Build && e.state == s.State && (e.code == "" || e.code == s.Code)
+	})
+}
+
+// tries are those that the agent gives a new build.
+const tries = 3
+
+func (h *handset) running() (m boot.Metadata, good bool, err error) {
+	slot, err := h.loader.Booted()
+	if err != nil {
+		return m, false, err
+	}
+	state, err := h.loader.State(slot)
+	if err != nil {
+		return m, false, err
+	}
+	m, err = h.loader.Metadata(slot)
+	return m, state.Good, err
+}
+
+// tell goes through the chapters from the next one on.
+func (h *handset) tell() error {
+	for n := h.outside.chapter + 1; n < len(h.chapters); n++ {
+		h.happened(func(o *outside) { o.chapter = n })
+		h.agent.Trust = h.chapter()
+		if h.chapter().starts {
+			if err := h.start(); err != nil {
+				return err
+			}
+		}
+		if err := h.finish(); err != nil {
+			return fmt.Errorf("chapter %d: %w", n, err)
+		}
+	}
+	return nil
+}
+
+// live is the life of a handset after a cut: it is switched on, and comes to the
+// end of its chapter, or if further says so of its story.
+func (h *handset) live(further bool) error {
+	if err := h.powerOn(); err != nil {
+		return err
+	}
+	if err := h.finish(); err != nil || !further {
+		return err
+	}
+	return h.tell()
+}
+
+// witness notes what the boot loader was told and acknowledged.
+type witness struct {
+	*sim.Sim
+	h *handset
+}
+
+func (w *witness) Arm(slot boot.Slot, tries int) error {
+	if err := w.Sim.Arm(slot, tries); err != nil {
+		return err
+	}
+	m, err := w.Metadata(slot)
+	w.h.happened(func(o *outside) { o.arms.add(m.Build) })
+	return err
+}
+
+// errBroken marks a promise that does not hold.
+var errBroken = errors.New("broken")
+
+func broken(format string, args ...any) error {
+	return fmt.Errorf("%w: %w", errBroken, fmt.Errorf(format, args...))
+}

@@ -1,0 +1,162 @@
+package powertest
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/candor-ota/candor/client/agent"
+	"github.com/candor-ota/candor/client/boot"
+	"github.com/candor-ota/candor/client/boot/sim"
+	"github.com/candor-ota/candor/client/disk"
+	"github.com/candor-ota/candor/client/disk/disktest"
+	"github.com/candor-ota/candor/client/trust"
+	"github.com/candor-ota/candor/manifests"
+	"github.com/candor-ota/candor/manifests/layout"
+	"github.com/candor-ota/candor/manifests/rollout"
+)
+
+const phone = manifests.Product("phone")
+
+var began = time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC)
+
+// imageBytes is the size of an image, segmentBytes what is written between two
+// syncs.
+const (
+	imageBytes   = 128 << 10
+	loaderBytes  = 20 << 10
+	segmentBytes = 40 << 10
+)
+
+// maker is what engineers have signed: build 41, with which handsets leave the
+// factory, and two later ones. Each changes a part of the one before.
+type maker struct {
+	releases map[manifests.Build]*manifests.Release
+	images   map[manifests.Build][]*built
+	blobs    cdn
+}
+
+var made = sync.OnceValue(func() *maker {
+	m := &maker{releases: map[manifests.Build]*manifests.Release{}, images: map[manifests.Build][]*built{}, blobs: cdn{}}
+	system, loader := text(imageBytes, 41), text(loaderBytes, 1041)
+	for b := manifests.Build(41); b <= 43; b++ {
+		m.sign(b, build("boot", loader), build("system", system))
+		system, loader = slices.Clone(system), text(loaderBytes, 1000+uint64(b)+1)
+		copy(system[int(b-41)*(30<<10):], text(25<<10, uint64(b)+1))
+	}
+	return m
+})
+
+func (m *maker) sign(build manifests.Build, images ...*built) {
+	r := &manifests.Release{
+		Product: phone, Build: build, Version: "next", SecurityEpoch: manifests.SecurityEpoch(build - 40),
+		Compatible: manifests.Compatible{Models: []manifests.Name{"m1"}}, NotBefore: manifests.At(began.Add(-time.Hour)),
+		OfferUntil: manifests.At(began.AddDate(0, 3, 0)), Pace: []manifests.PaceStep{{MaxShare: manifests.WholeFleet}},
+		Urgency: manifests.Urgency{MaxKind: manifests.KindNormal}, Risk: manifests.RiskFix,
+	}
+	for _, b := range images {
+		r.Images = append(r.Images, b.image)
+		maps.Copy(m.blobs, b.files)
+	}
+	m.releases[build], m.images[build] = r, images
+}
+
+// view is what a handset sees while builds stand as they do in a chapter.
+func (m *maker) view(c *chapter) *trust.View {
+	v := &trust.View{
+		Document: &rollout.Document{Product: phone, Counter: 1}, Releases: map[manifests.Build]rollout.Signed{}, Expiry: began, Pace: began,
+	}
+	for _, b := range slices.Backward(slices.Sorted(maps.Keys(c.offers))) {
+		ref := rollout.Reference{Path: layout.ReleasePath(phone, b), Length: 100, SHA256: manifests.SumSHA256([]byte(b.String()))}
+		v.Releases[b] = rollout.Signed{Reference: ref, Release: m.releases[b]}
+		v.Document.Rollouts = append(v.Document.Rollouts, rollout.Rollout{
+			ID: manifests.Name(fmt.Sprint("r", b)), Release: ref, Build: b, Channel: "stable", State: c.offers[b],
+			Share: manifests.WholeFleet, Kind: manifests.KindNormal, Window: &rollout.Window{From: 120, To: 300},
+		})
+	}
+	return v
+}
+
+// Poll makes a chapter the agent's Trust.
+func (c *chapter) Poll(context.Context) (*trust.View, error) { return made().view(c), nil }
+
+// chapter is a time in which nothing outside of the handset changes.
+type chapter struct {
+	offers map[manifests.Build]rollout.State
+	minute rollout.ClockTime // of the local day; restarts are from 120 to 300
+	starts bool              // the agent's process is started anew, without a restart of the handset
+	ends   []end             // the handset must come to one of them
+}
+
+// end is where a chapter may leave a handset.
+type end struct {
+	runs  manifests.Build
+	state agent.State
+	code  rollout.Code // empty: any
+}
+
+// story is an update, from its beginning to its end.
+type story struct {
+	name     string
+	sick     bool // build 42 fails its health check
+	chapters []chapter
+	deaf     func(kind disktest.Kind, path string) bool // what the disk only says that it does
+	slots    func(h *handset, s *sim.Sim) agent.Storage // swaps steps, in mutations
+	disk     func(h *handset, d *disktest.Disk) disk.Disk
+}
+
+type standings map[manifests.Build]rollout.State
+
+const night = 130
+
+func (c chapter) at(minute rollout.ClockTime) chapter { c.minute = minute; return c }
+
+func offering(offers standings, ends ...end) chapter {
+	return chapter{offers: offers, minute: night, ends: ends}
+}
+
+func stories() []*story {
+	updated := end{42, agent.Idle, ""}
+	return []*story{
+		{name: "update", chapters: []chapter{
+			offering(standings{42: rollout.Active}, updated),
+			{offers: standings{42: rollout.Active}, minute: night, starts: true, ends: []end{{42, agent.Idle, rollout.UpToDate}}},
+		}},
+		{name: "two-updates", chapters: []chapter{
+			offering(standings{42: rollout.Active}, updated),
+			offering(standings{43: rollout.Active}, end{43, agent.Idle, ""}),
+		}},
+		{name: "sick", sick: true, chapters: []chapter{
+			offering(standings{42: rollout.Active}, end{41, agent.Idle, rollout.BadTarget}),
+			offering(standings{42: rollout.Active}, end{41, agent.Idle, rollout.BadTarget}),
+		}},
+		{name: "halt", chapters: []chapter{
+			offering(standings{42: rollout.Active}, end{41, agent.RebootPending, rollout.BeforeWindow}, updated).at(600),
+			offering(standings{42: rollout.Halted}, end{41, agent.Idle, rollout.HaltedCode}, updated),
+		}},
+		{name: "instead", chapters: []chapter{
+			offering(standings{42: rollout.Active}, end{41, agent.RebootPending, rollout.BeforeWindow}, updated).at(600),
+			offering(standings{43: rollout.Active, 42: rollout.Superseded}, end{43, agent.Idle, ""}),
+		}},
+	}
+}
+
+// factory is the disk with which every handset begins, agent started once.
+var factory = sync.OnceValue(func() *disktest.Disk {
+	d, images := disktest.New(0), map[manifests.Name]string{}
+	for _, b := range made().images[41] {
+		path := "factory/" + string(b.image.Slot) + ".img"
+		must(disk.Replace(d, path, b.plain))
+		images[b.image.Slot] = path
+	}
+	must(sim.CreateOn(d, "slots", images, boot.Metadata{Product: phone, Build: 41, SecurityEpoch: 1, Version: "factory"}))
+	d = d.Clone()
+	h := newHandset(&story{name: "factory", chapters: []chapter{{minute: night}}}, d, outside{})
+	must(h.powerOn())
+	_, err := h.poll()
+	must(err)
+	return d.Clone()
+})
