@@ -35,7 +35,7 @@ type explorer struct {
 // states: the stories have some hundred of their own, and each cut of each
 // recovery makes a quarter of a new one.
 func newExplorer(seed uint64, states int64) *explorer {
-	return &explorer{seed: seed, nested: 1 + int(math.Sqrt(float64(states)/60))}
+	return &explorer{seed: seed, nested: 1 + int(math.Sqrt(float64(states)/190))}
 }
 
 type shard struct {

@@ -147,7 +147,7 @@ func (h *handset) start() error {
 func (h *handset) Now() (time.Time, bool)         { return began, true }
 func (h *handset) Uptime() (time.Duration, error) { return time.Minute, nil }
 func (h *handset) Conditions() (rollout.Conditions, error) {
-	return rollout.Conditions{BatteryPercent: 100, MinBattery: 30, LocalMinute: h.chapter().minute}, nil
+	return rollout.Conditions{BatteryPercent: 100, MinBattery: 30, FreeBytes: 1 << 30, LocalMinute: h.chapter().minute}, nil
 }
 
 // poll is one poll with the restarts that follow.

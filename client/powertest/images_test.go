@@ -13,6 +13,7 @@ import (
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/image"
 	"github.com/candor-ota/candor/manifests/layout"
+	"github.com/candor-ota/candor/manifests/patch"
 )
 
 // built is an image with the files that are published of it.
@@ -61,6 +62,19 @@ func build(name manifests.Name, plain []byte) *built {
 	return b
 }
 
+// patchFrom publishes a patch from an older image too.
+func (b *built) patchFrom(old []byte) {
+	var body bytes.Buffer
+	t, err := patch.Build(context.Background(), patch.Options{
+		Old: bytes.NewReader(old), OldSize: int64(len(old)), New: bytes.NewReader(b.plain), NewSize: int64(len(b.plain)), Body: &body, Workers: 1,
+	})
+	must(err)
+	table, err := t.MarshalBinary()
+	must(err)
+	b.blob(body.Bytes())
+	b.image.Patches = []manifests.Patch{{FromSHA256: manifests.SumSHA256(old), Table: b.blob(table), BodySize: int64(body.Len())}}
+}
+
 func (b *built) blob(data []byte) manifests.Blob {
 	ref := manifests.Blob{SHA256: manifests.SumSHA256(data), Size: int64(len(data))}
 	b.files[layout.BlobFile(ref.SHA256)] = data
@@ -76,10 +90,6 @@ func must(err error) {
 
 // cdn serves blobs.
 type cdn map[string][]byte
-
-func (c cdn) Open(ctx context.Context, path string, offset, size int64) (io.ReadCloser, error) {
-	return c.OpenRange(ctx, fetch.Range{Path: path, From: offset, Size: size})
-}
 
 func (c cdn) OpenRange(_ context.Context, r fetch.Range) (io.ReadCloser, error) {
 	data, ok := c[r.Path]

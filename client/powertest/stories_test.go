@@ -31,8 +31,9 @@ const (
 	segmentBytes = 40 << 10
 )
 
-// maker is what engineers have signed: build 41, with which handsets leave the
-// factory, and two later ones. Each changes a part of the one before.
+// maker is what engineers have signed. Handsets leave the factory with build 41.
+// Each later build but the last changes a part of the one before: 42 has a patch
+// from 41, 43 shares chunks, 44 shares nothing.
 type maker struct {
 	releases map[manifests.Build]*manifests.Release
 	images   map[manifests.Build][]*built
@@ -41,11 +42,20 @@ type maker struct {
 
 var made = sync.OnceValue(func() *maker {
 	m := &maker{releases: map[manifests.Build]*manifests.Release{}, images: map[manifests.Build][]*built{}, blobs: cdn{}}
-	system, loader := text(imageBytes, 41), text(loaderBytes, 1041)
-	for b := manifests.Build(41); b <= 43; b++ {
-		m.sign(b, build("boot", loader), build("system", system))
-		system, loader = slices.Clone(system), text(loaderBytes, 1000+uint64(b)+1)
-		copy(system[int(b-41)*(30<<10):], text(25<<10, uint64(b)+1))
+	system := text(imageBytes, 41)
+	for b := manifests.Build(41); b <= 44; b++ {
+		switch b {
+		case 42, 43:
+			system = slices.Clone(system)
+			copy(system[int(b-42)*(60<<10)+(10<<10):], text(25<<10, uint64(b)))
+		case 44:
+			system = text(imageBytes, uint64(b))
+		}
+		image := build("system", system)
+		if b == 42 {
+			image.patchFrom(m.images[41][1].plain)
+		}
+		m.sign(b, build("boot", text(loaderBytes, 1000+uint64(b))), image)
 	}
 	return m
 })
@@ -119,27 +129,27 @@ func offering(offers standings, ends ...end) chapter {
 }
 
 func stories() []*story {
-	updated := end{42, agent.Idle, ""}
+	runs := func(b manifests.Build) end { return end{b, agent.Idle, ""} }
+	active := func(b manifests.Build) standings { return standings{b: rollout.Active} }
+	day := rollout.ClockTime(600)
+	waits := end{41, agent.RebootPending, rollout.BeforeWindow}
+	bad := end{41, agent.Idle, rollout.BadTarget}
 	return []*story{
-		{name: "update", chapters: []chapter{
-			offering(standings{42: rollout.Active}, updated),
-			{offers: standings{42: rollout.Active}, minute: night, starts: true, ends: []end{{42, agent.Idle, rollout.UpToDate}}},
+		{name: "patch", chapters: []chapter{
+			offering(active(42), runs(42)),
+			{offers: active(42), minute: night, starts: true, ends: []end{{42, agent.Idle, rollout.UpToDate}}},
 		}},
-		{name: "two-updates", chapters: []chapter{
-			offering(standings{42: rollout.Active}, updated),
-			offering(standings{43: rollout.Active}, end{43, agent.Idle, ""}),
+		{name: "chunks", chapters: []chapter{offering(active(43), runs(43))}},
+		{name: "full", chapters: []chapter{offering(active(44), runs(44))}},
+		{name: "two", chapters: []chapter{offering(active(42), runs(42)), offering(active(43), runs(43))}},
+		{name: "sick", sick: true, chapters: []chapter{offering(active(42), bad), offering(active(42), bad)}},
+		{name: "halt", chapters: []chapter{ // of an armed build
+			offering(active(42), waits, runs(42)).at(day),
+			offering(standings{42: rollout.Halted}, end{41, agent.Idle, rollout.HaltedCode}, runs(42)),
 		}},
-		{name: "sick", sick: true, chapters: []chapter{
-			offering(standings{42: rollout.Active}, end{41, agent.Idle, rollout.BadTarget}),
-			offering(standings{42: rollout.Active}, end{41, agent.Idle, rollout.BadTarget}),
-		}},
-		{name: "halt", chapters: []chapter{
-			offering(standings{42: rollout.Active}, end{41, agent.RebootPending, rollout.BeforeWindow}, updated).at(600),
-			offering(standings{42: rollout.Halted}, end{41, agent.Idle, rollout.HaltedCode}, updated),
-		}},
-		{name: "instead", chapters: []chapter{
-			offering(standings{42: rollout.Active}, end{41, agent.RebootPending, rollout.BeforeWindow}, updated).at(600),
-			offering(standings{43: rollout.Active, 42: rollout.Superseded}, end{43, agent.Idle, ""}),
+		{name: "instead", chapters: []chapter{ // of an armed build another one
+			offering(active(42), waits, runs(42)).at(day),
+			offering(standings{43: rollout.Active, 42: rollout.Superseded}, runs(43)),
 		}},
 	}
 }
