@@ -56,7 +56,7 @@ type Options struct {
 	Slot   disk.File // at least as large as the image; for Prepare it may be read-only, or nil
 	Old    *Old      // nil if there is none
 	Shelf  *Shelf    // nil keeps nothing from one attempt to the next
-	Plan   *Plan     // as Prepare gave it for this very progress; nil makes one
+	Plan   *Plan     // as Prepare gave it for this very progress, for one use; nil makes one
 	From   Progress
 	// Save makes progress durable. It is called after the slot was synced.
 	Save func(Progress) error
@@ -81,19 +81,19 @@ func Install(ctx context.Context, o Options) (Progress, error) {
 	if err := o.Gate(); err != nil {
 		return at, err
 	}
-	plan := o.Plan
-	if plan == nil {
+	if o.Plan == nil {
 		var err error
-		if plan, err = Prepare(ctx, o); err != nil {
+		if o.Plan, err = Prepare(ctx, o); err != nil {
 			return at, err
 		}
 	}
+	plan := *o.Plan
 	at = plan.progress
 	if err := o.fits(); err != nil {
 		return at, err
 	}
 	a := newAttempt(&o, &at)
-	a.plan = plan
+	a.plan = &plan
 	err := a.run(ctx)
 	if errors.Is(err, ErrSlot) { // what was saved does not hold: all of it again, next time
 		at.At = 0

@@ -40,6 +40,13 @@ func build(t *testing.T, size int) *built {
 		plain[i] = byte(r.Uint32())
 	}
 	copy(plain[size*3/4:], plain[:size/4]) // repeats
+	return indexed(t, plain)
+}
+
+// indexed makes index and pack of an image.
+func indexed(t *testing.T, plain []byte) *built {
+	t.Helper()
+	size := len(plain)
 	x := &image.Index{}
 	packer, err := image.NewPacker(1)
 	if err != nil {

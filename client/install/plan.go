@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/candor-ota/candor/client/fetch"
 	"github.com/candor-ota/candor/manifests"
@@ -211,9 +210,9 @@ func (a *attempt) useOld(c *chunks, first int) error {
 		c.use(a.seeds(), ofOld, x, first)
 		return nil
 	}
-	x, err := cut(io.NewSectionReader(a.Old.File, 0, a.Old.Size), params)
+	x, whole := cut(a.Old.File, a.Old.Size, params)
 	c.use(a.seeds(), ofOld, x, first)
-	if err != nil || len(x.Rows) == 0 || x.Params() != params {
+	if !whole || len(x.Rows) == 0 || x.Params() != params {
 		return nil // what could be read is a seed all the same; it is not kept
 	}
 	x.ImageSHA256 = a.Old.SHA256 // even if it has changed: so it is found again

@@ -3,6 +3,7 @@ package install
 import (
 	"crypto/sha256"
 	"fmt"
+	"io"
 
 	"github.com/candor-ota/candor/client/disk"
 )
@@ -129,6 +130,9 @@ func readAll(f disk.File, b []byte, at int64) error {
 			return nil
 		}
 		if n <= 0 || err != nil {
+			if err == nil {
+				err = io.ErrNoProgress
+			}
 			return fmt.Errorf("%d bytes at %d are missing: %w", len(b)-max(n, 0), at+int64(max(n, 0)), short(err))
 		}
 		b, at = b[n:], at+int64(n)

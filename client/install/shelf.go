@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"path/filepath"
 
 	"github.com/candor-ota/candor/client/disk"
@@ -151,21 +150,4 @@ func (s *Shelf) table(slot string, name manifests.Name) []byte {
 		return nil
 	}
 	return s.read(s.tablePath(slot, name), patch.MaxTableBytes)
-}
-
-// cut makes the index of an image by cutting it: there is none of a factory
-// image, nor of one that a patch made. It says what the chunks are, and nothing
-// of a pack.
-func cut(r io.Reader, p image.Params) (*image.Index, error) {
-	x := &image.Index{}
-	for c := image.NewChunker(r, p); ; {
-		chunk, err := c.Next()
-		if errors.Is(err, io.EOF) {
-			return x, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		x.Add(len(chunk), len(chunk), sha256.Sum256(chunk), [image.PackedSumBytes]byte{})
-	}
 }

@@ -1,0 +1,206 @@
+package install_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/candor-ota/candor/client/disk"
+	"github.com/candor-ota/candor/client/install"
+	"github.com/candor-ota/candor/manifests"
+	"github.com/candor-ota/candor/manifests/image"
+	"github.com/candor-ota/candor/manifests/layout"
+	"github.com/candor-ota/candor/manifests/patch"
+)
+
+// pair is an image that runs, the next one, and a patch between them.
+type pair struct {
+	*built
+	old         []byte
+	table, body []byte
+}
+
+// words gives n bytes that pack to about half.
+func words(seed uint64, n int) []byte {
+	r, out := rand.New(rand.NewPCG(seed, 9)), make([]byte, n)
+	for i := range out {
+		if i%2 == 0 {
+			out[i] = byte(r.Uint32())
+		}
+	}
+	return out
+}
+
+// twoImages makes a pair of size bytes each: some places are edited, a stretch
+// is moved, one is new, one is empty.
+func twoImages(t *testing.T, size int) *pair {
+	t.Helper()
+	old := words(1, size)
+	next := bytes.Clone(old)
+	for i := size / 16; i+8 < size/2; i += size / 8 {
+		copy(next[i:], "EDITED!!")
+	}
+	copy(next[size/2:], old[size/8:size/4])             // moved
+	copy(next[size*5/8:], words(2, size/8))             // new
+	clear(next[size*3/4 : size*3/4+min(size/8, 4<<20)]) // empty
+	p := &pair{built: indexed(t, next), old: old}
+	p.makePatch(t)
+	return p
+}
+
+const patchRow = 256 << 10
+
+// makePatch writes a patch with every kind of row.
+func (p *pair) makePatch(t *testing.T) {
+	t.Helper()
+	table := &patch.Table{
+		FromSize: int64(len(p.old)), FromSHA256: sha256.Sum256(p.old),
+		Size: int64(len(p.plain)), SHA256: sha256.Sum256(p.plain),
+	}
+	for at, part := range slices.Collect(slices.Chunk(p.plain, patchRow)) {
+		from := at * patchRow
+		row := patch.Row{Length: int32(len(part)), SHA256: sha256.Sum256(part), From: int64(from)}
+		var packed []byte
+		switch same := p.old[from:min(from+len(part), len(p.old))]; {
+		case bytes.Equal(part, make([]byte, len(part))):
+			row.Kind, row.SHA256, row.From = patch.Zeros, [32]byte{}, 0
+		case bytes.Contains(p.old, part):
+			row.Kind, row.From = patch.Copy, int64(bytes.Index(p.old, part))
+		default:
+			row.Kind, row.Window = patch.Patched, int32(len(same))
+			if packed = frame(t, part, same); len(packed) > len(part)*2/5 {
+				row.Kind, row.Window, row.From, packed = patch.Plain, 0, 0, frame(t, part, nil)
+			}
+			row.PackedLength, row.PackedSHA256 = int32(len(packed)), image.PackedSum(packed)
+		}
+		table.Rows, p.body = append(table.Rows, row), append(p.body, packed...)
+	}
+	table.BodySize, table.BodySHA256 = int64(len(p.body)), sha256.Sum256(p.body)
+	var err error
+	if p.table, err = table.MarshalBinary(); err != nil {
+		t.Fatal(err)
+	}
+	p.sign(table)
+}
+
+// sign puts the patch into the release.
+func (p *pair) sign(table *patch.Table) {
+	p.image.Patches = []manifests.Patch{{
+		FromSHA256: table.FromSHA256, BodySize: table.BodySize,
+		Table: manifests.Blob{SHA256: manifests.SumSHA256(p.table), Size: int64(len(p.table))},
+	}}
+}
+
+func frame(t *testing.T, part, window []byte) []byte {
+	t.Helper()
+	options := []zstd.EOption{zstd.WithSingleSegment(true), zstd.WithEncoderCRC(false), zstd.WithWindowSize(4 << 20), zstd.WithEncoderConcurrency(1)}
+	if window != nil {
+		options = append(options, zstd.WithEncoderDictRaw(0, window))
+	}
+	e, err := zstd.NewWriter(nil, options...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := e.EncodeAll(part, nil)
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// source serves the patch too.
+func (p *pair) source() *source {
+	s := p.built.source()
+	s.files[layout.BlobFile(manifests.SumSHA256(p.table))] = p.table
+	s.files[layout.BlobFile(manifests.SumSHA256(p.body))] = p.body
+	return s
+}
+
+// phone is where a pair meets: a slot that runs, one to be written, a shelf.
+type phone struct {
+	*pair
+	*testing.T
+	source  *source
+	options install.Options
+	saved   install.Progress
+	asked   []install.Quote
+}
+
+func (p *pair) phone(t *testing.T) *phone {
+	t.Helper()
+	h := &phone{pair: p, T: t, source: p.source()}
+	dir := t.TempDir()
+	h.options = options(p.built, h.source, slot(t, p.image.Size))
+	h.options.Target, h.options.Shelf = "b", &install.Shelf{Disk: disk.OS{}, Dir: dir}
+	h.options.Save = func(at install.Progress) error { h.saved = at; return nil }
+	h.options.Agree = func(q install.Quote) error { h.asked = append(h.asked, q); return nil }
+	old, err := disk.OS{}.Create(filepath.Join(dir, "running.img"), int64(len(p.old)))
+	if err == nil {
+		_, err = old.WriteAt(p.old, 0)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := old.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	h.options.Old = &install.Old{Slot: "a", File: old, Size: int64(len(p.old)), SHA256: manifests.SumSHA256(p.old)}
+	return h
+}
+
+// by takes away what a plan of that kind does not need.
+func (h *phone) by(kind install.Kind) *phone {
+	if kind != install.ByPatch {
+		h.options.Image.Patches = nil
+	}
+	if kind == install.ByPack {
+		h.options.Old = nil
+	}
+	return h
+}
+
+func (h *phone) plan() *install.Plan {
+	h.Helper()
+	h.options.From = h.saved
+	plan, err := install.Prepare(h.Context(), h.options)
+	if err != nil {
+		h.Fatal(err)
+	}
+	return plan
+}
+
+// install makes the image from where it was saved.
+func (h *phone) install() error {
+	h.options.From = h.saved
+	at, err := install.Install(h.Context(), h.options)
+	if at != h.saved {
+		err = errors.Join(err, errors.New("other progress was returned than was saved"))
+	}
+	return err
+}
+
+// done demands that the installation ends, and what it made.
+func (h *phone) done() {
+	h.Helper()
+	if err := h.install(); err != nil {
+		h.Fatal(err)
+	}
+	h.whole()
+}
+
+func (h *phone) whole() {
+	h.Helper()
+	if err := install.Verify(h.Context(), h.options.Slot, h.image); err != nil {
+		h.Fatal(err)
+	}
+}
+
+var kinds = []install.Kind{install.ByPatch, install.ByChunks, install.ByPack}
