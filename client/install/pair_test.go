@@ -2,19 +2,14 @@ package install_test
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"errors"
 	"math/rand/v2"
 	"path/filepath"
-	"slices"
 	"testing"
-
-	"github.com/klauspost/compress/zstd"
 
 	"github.com/candor-ota/candor/client/disk"
 	"github.com/candor-ota/candor/client/install"
 	"github.com/candor-ota/candor/manifests"
-	"github.com/candor-ota/candor/manifests/image"
 	"github.com/candor-ota/candor/manifests/layout"
 	"github.com/candor-ota/candor/manifests/patch"
 )
@@ -41,6 +36,9 @@ func words(seed uint64, n int) []byte {
 // is moved, one is new, one is empty.
 func twoImages(t *testing.T, size int) *pair {
 	t.Helper()
+	if p := pairs[size]; p != nil {
+		return p
+	}
 	old := words(1, size)
 	next := bytes.Clone(old)
 	for i := size / 16; i+8 < size/2; i += size / 8 {
@@ -51,41 +49,26 @@ func twoImages(t *testing.T, size int) *pair {
 	clear(next[size*3/4 : size*3/4+min(size/8, 4<<20)]) // empty
 	p := &pair{built: indexed(t, next), old: old}
 	p.makePatch(t)
+	pairs[size] = p
 	return p
 }
 
-const patchRow = 256 << 10
+// pairs are made once; nothing writes to them.
+var pairs = map[int]*pair{}
 
-// makePatch writes a patch with every kind of row.
 func (p *pair) makePatch(t *testing.T) {
 	t.Helper()
-	table := &patch.Table{
-		FromSize: int64(len(p.old)), FromSHA256: sha256.Sum256(p.old),
-		Size: int64(len(p.plain)), SHA256: sha256.Sum256(p.plain),
+	var body bytes.Buffer
+	table, err := patch.Build(t.Context(), patch.Options{
+		Old: bytes.NewReader(p.old), New: bytes.NewReader(p.plain), OldSize: int64(len(p.old)), NewSize: int64(len(p.plain)), Body: &body,
+	})
+	if err == nil {
+		p.table, err = table.MarshalBinary()
 	}
-	for at, part := range slices.Collect(slices.Chunk(p.plain, patchRow)) {
-		from := at * patchRow
-		row := patch.Row{Length: int32(len(part)), SHA256: sha256.Sum256(part), From: int64(from)}
-		var packed []byte
-		switch same := p.old[from:min(from+len(part), len(p.old))]; {
-		case bytes.Equal(part, make([]byte, len(part))):
-			row.Kind, row.SHA256, row.From = patch.Zeros, [32]byte{}, 0
-		case bytes.Contains(p.old, part):
-			row.Kind, row.From = patch.Copy, int64(bytes.Index(p.old, part))
-		default:
-			row.Kind, row.Window = patch.Patched, int32(len(same))
-			if packed = frame(t, part, same); len(packed) > len(part)*2/5 {
-				row.Kind, row.Window, row.From, packed = patch.Plain, 0, 0, frame(t, part, nil)
-			}
-			row.PackedLength, row.PackedSHA256 = int32(len(packed)), image.PackedSum(packed)
-		}
-		table.Rows, p.body = append(table.Rows, row), append(p.body, packed...)
-	}
-	table.BodySize, table.BodySHA256 = int64(len(p.body)), sha256.Sum256(p.body)
-	var err error
-	if p.table, err = table.MarshalBinary(); err != nil {
+	if err != nil {
 		t.Fatal(err)
 	}
+	p.body = body.Bytes()
 	p.sign(table)
 }
 
@@ -95,23 +78,6 @@ func (p *pair) sign(table *patch.Table) {
 		FromSHA256: table.FromSHA256, BodySize: table.BodySize,
 		Table: manifests.Blob{SHA256: manifests.SumSHA256(p.table), Size: int64(len(p.table))},
 	}}
-}
-
-func frame(t *testing.T, part, window []byte) []byte {
-	t.Helper()
-	options := []zstd.EOption{zstd.WithSingleSegment(true), zstd.WithEncoderCRC(false), zstd.WithWindowSize(4 << 20), zstd.WithEncoderConcurrency(1)}
-	if window != nil {
-		options = append(options, zstd.WithEncoderDictRaw(0, window))
-	}
-	e, err := zstd.NewWriter(nil, options...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	out := e.EncodeAll(part, nil)
-	if err := e.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return out
 }
 
 // source serves the patch too.
@@ -139,7 +105,11 @@ func (p *pair) phone(t *testing.T) *phone {
 	h.options = options(p.built, h.source, slot(t, p.image.Size))
 	h.options.Target, h.options.Shelf = "b", &install.Shelf{Disk: disk.OS{}, Dir: dir}
 	h.options.Save = func(at install.Progress) error { h.saved = at; return nil }
-	h.options.Agree = func(q install.Quote) error { h.asked = append(h.asked, q); return nil }
+	h.options.Agree = func(q install.Quote) error {
+		q.Bytes += h.saved.Downloaded // in all
+		h.asked = append(h.asked, q)
+		return nil
+	}
 	old, err := disk.OS{}.Create(filepath.Join(dir, "running.img"), int64(len(p.old)))
 	if err == nil {
 		_, err = old.WriteAt(p.old, 0)
