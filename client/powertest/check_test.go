@@ -148,24 +148,44 @@ func (h *handset) checkPast() error {
 }
 
 // checkEnd is asked when a chapter has ended: besides the above, the owner's
-// receipt holds from end to end and tells of no failed installation, and the
-// floor is that of the running build.
+// receipt holds, and the floor is that of the running build.
 func (h *handset) checkEnd() error {
 	if err := h.checkMedium(); err != nil {
 		return err
 	}
-	c, err := receipts.Open(h.disk, "state/receipts.log", h.Now).Read()
-	if err != nil {
-		return broken("the receipt does not hold: %v", err)
-	}
-	for i := range c.Entries {
-		if e := &c.Entries[i]; e.Kind == receipts.Failed {
-			return broken("an installation failed: %s", e.Why)
-		}
+	if err := h.checkReceipt(); err != nil {
+		return err
 	}
 	m, _, err := h.running()
 	if err == nil && h.floor() != m.SecurityEpoch {
 		err = broken("build %d of epoch %d runs at the end, and the floor is %d", m.Build, m.SecurityEpoch, h.floor())
 	}
 	return err
+}
+
+// checkReceipt demands a chain that holds from end to end, with all that was
+// acknowledged. It tells of no installation that failed, as the disk keeps its
+// promise, and of no build that was rolled back without having booted.
+func (h *handset) checkReceipt() error {
+	c, err := receipts.Open(h.disk, "state/receipts.log", h.Now).Read()
+	if err != nil {
+		return broken("the receipt does not hold: %v", err)
+	}
+	there := notes{}
+	for i := range c.Entries {
+		e := &c.Entries[i]
+		there[note{e.Kind, e.Build}] = true
+		switch {
+		case e.Kind == receipts.Failed && !h.spoilt:
+			return broken("an installation failed: %s", e.Why)
+		case e.Kind == receipts.RolledBack && h.outside.trials[e.Build] == 0:
+			return broken("build %d was rolled back, and never booted", e.Build)
+		}
+	}
+	for n := range h.outside.noted {
+		if !there[n] {
+			return broken("the receipt had taken that build %d was %s, and does not say it any more", n.build, n.kind)
+		}
+	}
+	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/candor-ota/candor/client/boot/sim"
 	"github.com/candor-ota/candor/client/disk"
 	"github.com/candor-ota/candor/client/disk/disktest"
+	"github.com/candor-ota/candor/client/install"
 	"github.com/candor-ota/candor/client/outbox"
 	"github.com/candor-ota/candor/client/receipts"
 	"github.com/candor-ota/candor/manifests"
@@ -25,6 +26,8 @@ type outside struct {
 	chapter int
 	arms    count // acknowledged by the boot loader
 	trials  count // boots in which a build had to prove itself
+	spoilt  bool  // the medium has changed a byte
+	noted   notes // acknowledged by the owner's receipt
 }
 
 // count is how often something happened to builds.
@@ -37,13 +40,21 @@ func (c *count) add(b manifests.Build) {
 	(*c)[b]++
 }
 
+// notes are entries of a receipt, by what they are about.
+type notes map[note]bool
+
+type note struct {
+	kind  receipts.Kind
+	build manifests.Build
+}
+
 func (o outside) clone() outside {
-	o.arms, o.trials = maps.Clone(o.arms), maps.Clone(o.trials)
+	o.arms, o.trials, o.noted = maps.Clone(o.arms), maps.Clone(o.trials), maps.Clone(o.noted)
 	return o
 }
 
 // digest tells the pasts of equal disks apart.
-func (o outside) digest() string { return fmt.Sprint(o.chapter, o.arms, o.trials) }
+func (o outside) digest() string { return fmt.Sprint(o.chapter, o.arms, o.trials, o.spoilt, o.noted) }
 
 // handset is one handset in a story, from a power-on to the next cut.
 type handset struct {
@@ -109,10 +120,30 @@ func (h *handset) countTrial() error {
 
 // through is the disk as the agent sees it.
 func (h *handset) through() disk.Disk {
+	var d disk.Disk = h.disk
 	if h.story.disk != nil {
-		return h.story.disk(h, h.disk)
+		d = h.story.disk(h, h.disk)
 	}
-	return h.disk
+	if h.spoilt {
+		return &moth{d, h}
+	}
+	return d
+}
+
+// moth is a disk of which a byte changes behind everybody's back.
+type moth struct {
+	disk.Disk
+	h *handset
+}
+
+func (m *moth) Open(path string, mode disk.Mode) (disk.File, error) {
+	if mode == disk.Medium && !m.h.outside.spoilt {
+		if err := m.h.disk.Spoil(path, 1000); err != nil {
+			return nil, err
+		}
+		m.h.happened(func(o *outside) { o.spoilt = true })
+	}
+	return m.Disk.Open(path, mode)
 }
 
 // start is the start of the agent's process.
@@ -123,7 +154,7 @@ func (h *handset) start() error {
 		h.slots = h.story.slots(h, h.loader)
 	}
 	now := func() time.Time { return began }
-	log := receipts.Open(d, "state/receipts.log", h.Now)
+	log := &clerk{receipts.Open(d, "state/receipts.log", h.Now), h}
 	out, err := outbox.Open(outbox.Options{Disk: d, Dir: "state/outbox", Servers: []string{"http://127.0.0.1:1"}, Now: now, Receipts: log})
 	if err != nil {
 		return broken("the outbox does not open: %v", err)
@@ -154,6 +185,9 @@ func (h *handset) Conditions() (rollout.Conditions, error) {
 func (h *handset) poll() (agent.Status, error) {
 	for range 8 {
 		s, err := h.agent.Step(context.Background())
+		if h.spoilt && errors.Is(err, install.ErrSlot) {
+			return s, nil // it says so, and writes the slot again
+		}
 		if err != nil {
 			return s, broken("the poll ends with an error: %v", err)
 		}
@@ -258,6 +292,28 @@ func (w *witness) Arm(slot boot.Slot, tries int) error {
 	}
 	m, err := w.Metadata(slot)
 	w.h.happened(func(o *outside) { o.arms.add(m.Build) })
+	return err
+}
+
+// clerk notes what the receipt has acknowledged.
+type clerk struct {
+	*receipts.Log
+	h *handset
+}
+
+func (c *clerk) Append(e receipts.Entry) error { return c.took(e, c.Log.Append(e)) }
+
+func (c *clerk) AppendOnce(e receipts.Entry) error { return c.took(e, c.Log.AppendOnce(e)) }
+
+func (c *clerk) took(e receipts.Entry, err error) error {
+	if n := (note{e.Kind, e.Build}); err == nil && !c.h.outside.noted[n] {
+		c.h.happened(func(o *outside) {
+			if o.noted == nil {
+				o.noted = notes{}
+			}
+			o.noted[n] = true
+		})
+	}
 	return err
 }
 

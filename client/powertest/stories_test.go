@@ -112,6 +112,7 @@ type end struct {
 type story struct {
 	name     string
 	sick     bool // build 42 fails its health check
+	spoilt   bool // a byte of the slot changes before it is read back, once
 	chapters []chapter
 	deaf     func(kind disktest.Kind, path string) bool // what the disk only says that it does
 	slots    func(h *handset, s *sim.Sim) agent.Storage // swaps steps, in mutations
@@ -143,6 +144,7 @@ func stories() []*story {
 		{name: "full", chapters: []chapter{offering(active(44), runs(44))}},
 		{name: "two", chapters: []chapter{offering(active(42), runs(42)), offering(active(43), runs(43))}},
 		{name: "sick", sick: true, chapters: []chapter{offering(active(42), bad), offering(active(42), bad)}},
+		{name: "spoilt", spoilt: true, chapters: []chapter{offering(active(42), runs(42))}},
 		{name: "halt", chapters: []chapter{ // of an armed build
 			offering(active(42), waits, runs(42)).at(day),
 			offering(standings{42: rollout.Halted}, end{41, agent.Idle, rollout.HaltedCode}, runs(42)),
