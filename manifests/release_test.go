@@ -58,6 +58,25 @@ func TestTheFixOf2014IsAManifest(t *testing.T) {
 	}
 }
 
+var goodPatch = manifests.Patch{FromSHA256: manifests.SHA256{9}, Table: manifests.Blob{Size: 200}, BodySize: 1}
+
+// patched gives the release a patch with something wrong.
+func patched(spoil func(*manifests.Patch)) func(*manifests.Release) {
+	return func(r *manifests.Release) {
+		p := goodPatch
+		spoil(&p)
+		r.Images[0].Patches = []manifests.Patch{p}
+	}
+}
+
+func TestReleaseMayCarryPatches(t *testing.T) {
+	r := example(t)
+	patched(func(*manifests.Patch) {})(r)
+	if err := r.Validate(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestEachRuleOfAReleaseIsRefusedByFieldAndReason(t *testing.T) {
 	cases := map[string]struct {
 		spoil  func(*manifests.Release)
@@ -71,6 +90,13 @@ func TestEachRuleOfAReleaseIsRefusedByFieldAndReason(t *testing.T) {
 		"no image":           {func(r *manifests.Release) { r.Images = nil }, `"images"`},
 		"image size":         {func(r *manifests.Release) { r.Images[0].Size = 0 }, `"images[0].size"`},
 		"pack size":          {func(r *manifests.Release) { r.Images[0].Pack.Size = -1 }, `"images[0].pack.size"`},
+		"patch table empty":  {patched(func(p *manifests.Patch) { p.Table.Size = 0 }), `"images[0].patches[0].table.size"`},
+		"patch table huge":   {patched(func(p *manifests.Patch) { p.Table.Size = 8<<20 + 1 }), `"images[0].patches[0].table.size"`},
+		"patch body empty":   {patched(func(p *manifests.Patch) { p.BodySize = 0 }), `"images[0].patches[0].bodySize"`},
+		"patch body huge":    {patched(func(p *manifests.Patch) { p.BodySize = 1 << 40 }), `"images[0].patches[0].bodySize"`},
+		"patch of itself":    {func(r *manifests.Release) { patched(func(p *manifests.Patch) { p.FromSHA256 = r.Images[0].SHA256 })(r) }, "this image itself"},
+		"patch given twice":  {func(r *manifests.Release) { r.Images[0].Patches = []manifests.Patch{goodPatch, goodPatch} }, `"images[0].patches[1].fromSha256"`},
+		"too many patches":   {func(r *manifests.Release) { r.Images[0].Patches = make([]manifests.Patch, 65) }, `"images[0].patches"`},
 		"offer in the past":  {func(r *manifests.Release) { r.OfferUntil = r.NotBefore }, `"offerUntil"`},
 		"offer past support": {func(r *manifests.Release) { r.SupportUntil = manifests.At(r.NotBefore.Add(time.Hour)) }, `"offerUntil"`},
 		"no pace":            {func(r *manifests.Release) { r.Pace = nil }, `"pace"`},

@@ -15,6 +15,8 @@ import (
 const (
 	MaxImages     = 32      // of one release
 	maxImageBytes = 1 << 40 // 1 TiB
+	maxPatches    = 64
+	maxTableBytes = 8 << 20 // package patch knows the exact limit of its tables
 	maxPaceSteps  = 64
 	maxModels     = 1024
 	maxTextBytes  = 16 << 10
@@ -81,17 +83,31 @@ func (r *Release) checkImages() error {
 				return refuse(path+"."+name, "is %d; 1 to %d bytes are allowed", size, int64(maxImageBytes))
 			}
 		}
-		for j, p := range m.Patches {
-			entry := at(path+".patches", j)
-			if p.BodySize <= 0 || p.Table.Size <= 0 || p.BodySize > maxImageBytes || p.Table.Size > maxImageBytes {
-				return refuse(entry, "has a size out of range")
-			}
-			if slices.ContainsFunc(m.Patches[:j], func(q Patch) bool { return q.FromSHA256 == p.FromSHA256 }) {
-				return refuse(entry+".fromSha256", "is given twice")
-			}
+		if err := m.checkPatches(path); err != nil {
+			return err
 		}
 	}
 	return unique("images", slots)
+}
+
+func (m *Image) checkPatches(path string) error {
+	if len(m.Patches) > maxPatches {
+		return refuse(path+".patches", "has %d entries; at most %d", len(m.Patches), maxPatches)
+	}
+	for i, p := range m.Patches {
+		entry := at(path+".patches", i)
+		switch {
+		case p.Table.Size <= 0 || p.Table.Size > maxTableBytes:
+			return refuse(entry+".table.size", "is %d; 1 to %d bytes are allowed", p.Table.Size, maxTableBytes)
+		case p.BodySize <= 0 || p.BodySize > m.Size:
+			return refuse(entry+".bodySize", "is %d; 1 to the image's %d bytes are allowed", p.BodySize, m.Size)
+		case p.FromSHA256 == m.SHA256:
+			return refuse(entry+".fromSha256", "is this image itself")
+		case slices.ContainsFunc(m.Patches[:i], func(q Patch) bool { return q.FromSHA256 == p.FromSHA256 }):
+			return refuse(entry+".fromSha256", "is given twice")
+		}
+	}
+	return nil
 }
 
 func (r *Release) checkTimes() error {

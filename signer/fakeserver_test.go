@@ -224,8 +224,9 @@ func makePeople(ts *testscript.TestScript, _ bool, names []string) {
 	}
 }
 
-// makeImage writes a raw image of some size: image FILE SIZE SEED. Two images
-// of different seeds share their first half.
+// makeImage writes a raw image of some size: image FILE SIZE SEED [edited].
+// Two images of different seeds share their first half; an edited one has a
+// byte changed here and there.
 func makeImage(ts *testscript.TestScript, _ bool, args []string) {
 	size, err := strconv.Atoi(args[1])
 	ts.Check(err)
@@ -237,6 +238,9 @@ func makeImage(ts *testscript.TestScript, _ bool, args []string) {
 		}
 		state = state*6364136223846793005 + 1442695040888963407
 		data[i] = byte(state >> 56)
+		if len(args) > 3 && i%50_000 == 0 {
+			data[i] ^= 1
+		}
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), data, 0o644))
 }

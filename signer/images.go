@@ -24,20 +24,28 @@ type slotPath struct {
 func slotPaths(args []string) ([]slotPath, error) {
 	var out []slotPath
 	for _, arg := range args {
-		name, path, ok := strings.Cut(arg, "=")
-		slot, err := manifests.ParseName(name)
-		if !ok || err != nil || path == "" {
-			return nil, usagef("--image %q: expected SLOT=PATH, such as system=system.img", arg)
-		}
-		if slices.ContainsFunc(out, func(s slotPath) bool { return s.slot == slot }) {
-			return nil, usagef("--image: slot %s is given twice", slot)
-		}
-		if _, err := os.Stat(path); err != nil {
+		next, err := slotPathOf("--image", arg)
+		if err != nil {
 			return nil, err
 		}
-		out = append(out, slotPath{slot, path})
+		if slices.ContainsFunc(out, func(s slotPath) bool { return s.slot == next.slot }) {
+			return nil, usagef("--image: slot %s is given twice", next.slot)
+		}
+		if _, err := os.Stat(next.path); err != nil {
+			return nil, err
+		}
+		out = append(out, next)
 	}
 	return out, nil
+}
+
+func slotPathOf(flag, arg string) (slotPath, error) {
+	name, path, ok := strings.Cut(arg, "=")
+	slot, err := manifests.ParseName(name)
+	if !ok || err != nil || path == "" {
+		return slotPath{}, usagef("%s %q: expected SLOT=PATH, such as system=system.img", flag, arg)
+	}
+	return slotPath{slot, path}, nil
 }
 
 // bar follows the reading of one image.
@@ -78,6 +86,8 @@ func (a *app) lookAtImages(ctx context.Context, p *ceremony.Proposal, f signFlag
 		}
 	}
 	switch {
+	case len(f.from) > 0 && (release == nil || f.builder || f.withoutImage):
+		return "", usagef("--from goes with --image or --payload: patches are computed again from your own copies")
 	case release == nil && ways > 0:
 		return "", usagef("--image, --payload, --builder and --without-image are for releases; this proposal is of kind %s", p.Kind)
 	case release == nil:
@@ -111,6 +121,10 @@ func (a *app) recompute(ctx context.Context, release *manifests.Release, f signF
 	if err != nil {
 		return err
 	}
+	olderOnes, err := olderPaths(f.from)
+	if err != nil {
+		return err
+	}
 	raws := a.importing("")
 	defer func() { err = errors.Join(err, raws.close()) }()
 	for _, slot := range slotsOf(release) {
@@ -126,13 +140,14 @@ func (a *app) recompute(ctx context.Context, release *manifests.Release, f signF
 			return usagef("--image %s=…: the release has no slot %s", s.slot, s.slot)
 		}
 	}
+	from, err := a.older(ctx, raws, olderOnes, slotsOf(release))
+	if err != nil {
+		return err
+	}
 	for _, want := range release.Images {
 		i := slices.IndexFunc(own, func(s slotPath) bool { return s.slot == want.Slot })
 		if i < 0 {
 			return fmt.Errorf("slot %s: %w", want.Slot, ceremony.ErrNoImage)
-		}
-		if len(want.Patches) > 0 {
-			return fmt.Errorf("slot %s: this version cannot recompute patches, so it does not vouch for them", want.Slot)
 		}
 		progress, finish := a.bar("recomputing", own[i].path)
 		if err := build.Verify(ctx, build.VerifyOptions{Source: own[i].path, Want: want, Progress: progress}); err != nil {
@@ -142,6 +157,9 @@ func (a *app) recompute(ctx context.Context, release *manifests.Release, f signF
 			return err
 		}
 		if err := finish(); err != nil {
+			return err
+		}
+		if err := a.recomputePatches(ctx, own[i].path, want, from); err != nil {
 			return err
 		}
 	}

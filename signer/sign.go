@@ -17,6 +17,7 @@ import (
 type signFlags struct {
 	key          string
 	images       []string // SLOT=PATH
+	from         []string // SLOT=PATH, of older builds
 	payload      payloadFlags
 	builder      bool
 	withoutImage bool
@@ -34,7 +35,11 @@ compared them with the person who made the proposal; --yes skips the typing.
 
 A release is not signed blind. Give your own copy of each image (raw or sparse)
 with --image SLOT=PATH, or the payload with --payload: index and pack are computed again and must come out the same. Whoever built the release on this machine says --builder instead.
---without-image signs nevertheless; the proposal then says so to everybody.`,
+--without-image signs nevertheless; the proposal then says so to everybody.
+
+Patches are computed again from the older images given with --from SLOT=PATH. One
+whose older image you do not have is named to you as not recomputed: it is only a
+way to the image that you did recompute, and can install nothing else.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if f.key == "" {
@@ -53,6 +58,7 @@ with --image SLOT=PATH, or the payload with --payload: index and pack are comput
 	cmd.Flags().StringVar(&f.key, "key", "", "name of the key in your key directory")
 	cmd.Flags().StringArrayVar(&f.images, "image", nil, "your own copy of an image, raw or Android sparse, as SLOT=PATH; once for each slot")
 	cmd.Flags().StringVar(&f.payload.file, "payload", "", "your own copy of the full payload.bin, or the OTA zip that holds it")
+	cmd.Flags().StringArrayVar(&f.from, "from", nil, "your own copy of an older image that the release has a patch from, as SLOT=PATH")
 	cmd.Flags().BoolVar(&f.builder, "builder", false, "you built this release on this machine")
 	cmd.Flags().BoolVar(&f.withoutImage, "without-image", false, "sign without looking at the images; the proposal will say so")
 	cmd.Flags().BoolVar(&f.yes, "yes", false, "do not ask to type the fingerprint")

@@ -10,6 +10,7 @@ import (
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/layout"
 	"github.com/candor-ota/candor/signer/ceremony"
+	"github.com/candor-ota/candor/signer/keyring"
 	"github.com/candor-ota/candor/signer/submit"
 	"github.com/spf13/cobra"
 )
@@ -78,8 +79,14 @@ func (a *app) uploadBlobs(ctx context.Context, client *submit.Client, p *ceremon
 	if dir == "" {
 		return 0, 0, usagef("--blobs: a release needs the directory that release build wrote")
 	}
+	needed, err := ceremony.Blobs(release, func(table manifests.Blob) ([]byte, error) {
+		return keyring.ReadFile(filepath.Join(dir, layout.BlobFile(table.SHA256)), table.Size)
+	})
+	if err != nil {
+		return 0, 0, fmt.Errorf("blob of the release: %w", err)
+	}
 	var blobs []submit.Blob
-	for _, b := range ceremony.Blobs(release) {
+	for _, b := range needed {
 		path := filepath.Join(dir, layout.BlobFile(b.SHA256))
 		info, err := os.Stat(path)
 		if err != nil {

@@ -29,6 +29,7 @@ type Ledger interface {
 type Blobs interface {
 	Stat(ctx context.Context, key string) (store.Info, error)
 	Put(ctx context.Context, o store.Object, body io.Reader) error
+	Open(ctx context.Context, key string) (io.ReadSeekCloser, store.Info, error)
 }
 
 // Tree is where verified submissions go.

@@ -1,6 +1,7 @@
 package release_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/layout"
+	"github.com/candor-ota/candor/manifests/patch"
 	"github.com/candor-ota/candor/manifests/rollout"
 	"github.com/candor-ota/candor/manifests/vote"
 	"github.com/candor-ota/candor/server/publish"
@@ -315,6 +317,71 @@ func TestReleaseWaitsForItsBlobs(t *testing.T) {
 	}
 	w.must(store.PutBytes(ctx, w.blobs, key, releasetest.Blob))
 	w.must(w.submit(s))
+}
+
+// A release with patches is taken once their tables and bodies are there; the
+// body's name stands in the table alone.
+func TestReleaseWaitsForItsPatches(t *testing.T) {
+	w := ready(t)
+	body := []byte("patched!")
+	image := manifests.Image{Size: 8, SHA256: manifests.SumSHA256([]byte(manifests.Build(42).String()))}
+	var out bytes.Buffer
+	table, err := patch.Build(ctx, patch.Options{
+		Old: strings.NewReader("original"), OldSize: 8, New: bytes.NewReader(body), NewSize: 8, Body: &out,
+	})
+	w.must(err)
+	table.SHA256 = image.SHA256
+	file, err := table.MarshalBinary()
+	w.must(err)
+	signed := manifests.Patch{
+		FromSHA256: table.FromSHA256, BodySize: table.BodySize,
+		Table: manifests.Blob{SHA256: manifests.SumSHA256(file), Size: int64(len(file))},
+	}
+	s := w.Add(w.Release(42, func(r *manifests.Release) { r.Images[0].Patches = []manifests.Patch{signed} }))
+	for _, blob := range [][]byte{file, out.Bytes()} {
+		var missing *release.MissingBlob
+		if err := w.submit(s); !errors.As(err, &missing) || missing.Blob.SHA256 != manifests.SumSHA256(blob) {
+			t.Fatalf("got %v", err)
+		}
+		w.must(store.PutBytes(ctx, w.blobs, layout.BlobFile(manifests.SumSHA256(blob)), blob))
+	}
+	w.must(w.submit(s))
+}
+
+func TestPatchThatIsNotWhatWasSignedIsRefused(t *testing.T) {
+	var body bytes.Buffer
+	table, err := patch.Build(ctx, patch.Options{
+		Old: strings.NewReader("original"), OldSize: 8, New: strings.NewReader("patched!"), NewSize: 8, Body: &body,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := table.MarshalBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, c := range map[string]struct {
+		file []byte
+		size int64
+	}{
+		"new image":                 {file, table.BodySize},
+		"not a patch table":         {bytes.Repeat([]byte("x"), 200), 8},
+		"at most 4456584 are read":  {make([]byte, patch.MaxTableBytes+1), 8},
+		"patch table: header: 3 by": {[]byte("abc"), 8},
+	} {
+		w := ready(t)
+		sum := manifests.SumSHA256(c.file)
+		w.must(store.PutBytes(ctx, w.blobs, layout.BlobFile(sum), c.file))
+		s := w.Add(w.Release(42, func(r *manifests.Release) {
+			r.Images[0].Patches = []manifests.Patch{{
+				FromSHA256: table.FromSHA256, BodySize: c.size, Table: manifests.Blob{SHA256: sum, Size: int64(len(c.file))},
+			}}
+		}))
+		var refused *release.Refusal
+		if err := w.submit(s); !errors.As(err, &refused) || !strings.Contains(refused.Reason, want) {
+			t.Errorf("%s: got %v", want, err)
+		}
+	}
 }
 
 func TestConsentCannotBeSkippedBySkippingABuild(t *testing.T) {

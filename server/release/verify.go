@@ -306,24 +306,3 @@ func (v *verifier) checkVoteKeys(path string, r *manifests.Release) error {
 	}
 	return nil
 }
-
-func (v *verifier) checkBlobs(path string, r *manifests.Release) error {
-	for _, image := range r.Images {
-		blobs := []manifests.Blob{image.Index, image.Pack}
-		for _, p := range image.Patches {
-			blobs = append(blobs, p.Table)
-		}
-		for _, b := range blobs {
-			info, err := v.blobs.Stat(v.ctx, layout.BlobFile(b.SHA256))
-			switch {
-			case errors.Is(err, store.ErrNotFound):
-				return &MissingBlob{Path: path, Blob: b}
-			case err != nil:
-				return fmt.Errorf("blob %s: %w", b.SHA256.Short(), err)
-			case info.Size != b.Size:
-				return refuse(path, "blob %s has %d bytes, signed are %d", b.SHA256.Short(), info.Size, b.Size)
-			}
-		}
-	}
-	return nil
-}

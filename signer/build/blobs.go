@@ -1,6 +1,7 @@
 package build
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/candor-ota/candor/manifests"
+	"github.com/candor-ota/candor/manifests/layout"
 )
 
 // tempFile is what a blob is written to before it has its name.
@@ -101,4 +103,17 @@ func full(dir string, err error) error {
 		return fmt.Errorf("the disk is full; free some space at %s and build again: %w", dir, err)
 	}
 	return err
+}
+
+// readBlob reads a small blob whole and checks it against its name.
+func readBlob(dir string, b manifests.Blob) ([]byte, error) {
+	path := filepath.Join(dir, layout.BlobFile(b.SHA256))
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(data)) != b.Size || sha256.Sum256(data) != b.SHA256 {
+		return nil, fmt.Errorf("%s is not what its name says", path)
+	}
+	return data, nil
 }

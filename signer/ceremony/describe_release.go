@@ -56,7 +56,7 @@ func imageLines(m manifests.Image) []string {
 		fmt.Sprintf("    pack %d bytes, sha256 %s", m.Pack.Size, m.Pack.SHA256),
 	}
 	for _, p := range m.Patches {
-		lines = append(lines, fmt.Sprintf("    patch from image %s: table sha256 %s, %d bytes", p.FromSHA256, p.Table.SHA256, p.BodySize))
+		lines = append(lines, fmt.Sprintf("    patch from image %s: %d bytes, table sha256 %s", p.FromSHA256, p.Table.Size+p.BodySize, p.Table.SHA256))
 	}
 	return lines
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/layout"
+	"github.com/candor-ota/candor/manifests/patch"
 	"github.com/candor-ota/candor/manifests/rollout"
 	"github.com/candor-ota/candor/signer/keyring"
 )
@@ -58,13 +59,22 @@ func Verify(ctx context.Context, src Source, anchor keyring.Anchor, o VerifyOpti
 	return r
 }
 
-// Blobs lists the blobs of a release, each once.
-func Blobs(r *manifests.Release) []manifests.Blob {
+// Blobs lists the blobs of a release, each once. The bodies of patches are named
+// by their tables alone, which read gives; what it gives must be as signed.
+func Blobs(r *manifests.Release, read func(table manifests.Blob) ([]byte, error)) ([]manifests.Blob, error) {
 	var all []manifests.Blob
 	for _, m := range r.Images {
 		all = append(all, m.Index, m.Pack)
 		for _, p := range m.Patches {
-			all = append(all, p.Table)
+			file, err := read(p.Table)
+			if err != nil {
+				return nil, fmt.Errorf("patch table %s: %w", p.Table.SHA256.Short(), err)
+			}
+			body, err := bodyOf(m, p, file)
+			if err != nil {
+				return nil, fmt.Errorf("slot %s: patch table %s: %w", m.Slot, p.Table.SHA256.Short(), err)
+			}
+			all = append(all, p.Table, body)
 		}
 	}
 	seen := map[manifests.SHA256]bool{}
@@ -72,11 +82,29 @@ func Blobs(r *manifests.Release) []manifests.Blob {
 		again := seen[b.SHA256]
 		seen[b.SHA256] = true
 		return again
-	})
+	}), nil
+}
+
+// bodyOf reads a table and gives the body that goes with it.
+func bodyOf(m manifests.Image, p manifests.Patch, file []byte) (manifests.Blob, error) {
+	if int64(len(file)) != p.Table.Size || manifests.SumSHA256(file) != p.Table.SHA256 {
+		return manifests.Blob{}, errors.New("its bytes are not those that were signed")
+	}
+	t, err := patch.Parse(file)
+	if err != nil {
+		return manifests.Blob{}, err
+	}
+	return manifests.Blob{SHA256: t.BodySHA256, Size: t.BodySize}, t.CheckSigned(m, p)
 }
 
 func (w *walk) checkBlobs(r *manifests.Release, read func(int)) error {
-	for _, b := range Blobs(r) {
+	blobs, err := Blobs(r, func(b manifests.Blob) ([]byte, error) {
+		return fetch(w.ctx, w.src, layout.BlobFile(b.SHA256), b.Size)
+	})
+	if err != nil {
+		return fmt.Errorf("%s build %d: %w", r.Product, r.Build, err)
+	}
+	for _, b := range blobs {
 		if err := w.checkBlob(b, read); err != nil {
 			return fmt.Errorf("%s build %d: blob %s: %w", r.Product, r.Build, b.SHA256.Short(), err)
 		}
