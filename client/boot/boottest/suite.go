@@ -31,6 +31,10 @@ func Run(t *testing.T, fresh func(*testing.T) Machine, reopen func(*testing.T, M
 		"UnknownSlotsAndTriesAreRefused":  unknownRefused,
 		"UnbootableSlotIsNeverChosen":     unbootableNeverChosen,
 		"GoodSlotSurvivesDisarm":          goodSurvivesDisarm,
+		"EveryTryUpToTheMostIsCounted":    mostTries,
+		"UpdateAfterUpdateAlternates":     alternates,
+		"RefusalsChangeNothing":           refusalsChangeNothing,
+		"RunningSlotIsFirstAfterDisarm":   firstAfterDisarm,
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := fresh(t)
@@ -55,6 +59,16 @@ func (d *durable) Arm(s boot.Slot, tries int) error {
 func (d *durable) MarkGood(s boot.Slot) error {
 	defer d.again()
 	return d.Machine.MarkGood(s)
+}
+
+func (d *durable) MarkUnbootable(s boot.Slot) error {
+	defer d.again()
+	return d.Machine.MarkUnbootable(s)
+}
+
+func (d *durable) Disarm(s boot.Slot) error {
+	defer d.again()
+	return d.Machine.Disarm(s)
 }
 
 func (d *durable) again() { d.Machine = d.reopen(d.t, d.Machine) }
@@ -197,4 +211,71 @@ func goodSurvivesDisarm(t *testing.T, m Machine) {
 	boots(t, m, spare)
 	do(t, m.MarkGood(spare), m.Disarm(spare))
 	boots(t, m, spare)
+}
+
+func mostTries(t *testing.T, m Machine) {
+	running, spare := pair(t, m)
+	do(t, m.MarkUnbootable(spare), m.Arm(spare, boot.MaxTries))
+	for left := boot.MaxTries - 1; left >= 0; left-- {
+		boots(t, m, spare)
+		if s, err := m.State(spare); err != nil || s.TriesLeft != left {
+			t.Fatalf("%+v, %v; want %d tries left", s, err, left)
+		}
+	}
+	boots(t, m, running)
+}
+
+func alternates(t *testing.T, m Machine) {
+	running, spare := pair(t, m)
+	for range 6 {
+		do(t, m.MarkUnbootable(spare), m.Arm(spare, 2))
+		boots(t, m, spare)
+		do(t, m.MarkGood(spare))
+		running, spare = spare, running
+		boots(t, m, running)
+	}
+}
+
+func refusalsChangeNothing(t *testing.T, m Machine) {
+	running, spare := pair(t, m)
+	do(t, m.MarkUnbootable(spare), m.Arm(spare, 2))
+	boots(t, m, spare)
+	look := func() (s [2]boot.State) {
+		for i, slot := range []boot.Slot{running, spare} {
+			state, err := m.State(slot)
+			do(t, err)
+			s[i] = state
+		}
+		return s
+	}
+	before := look()
+	for name, refused := range map[string]error{
+		"giving up the way back": m.MarkUnbootable(running), "arming it": m.Arm(running, 1), "giving up the running slot": m.MarkUnbootable(spare),
+		"marking the other good": m.MarkGood(running), "no tries": m.Arm(spare, 0), "no such slot": m.Disarm("no-such-slot"),
+	} {
+		if refused == nil {
+			t.Errorf("%s is not refused", name)
+		}
+	}
+	if after := look(); after != before {
+		t.Fatalf("slots were %+v, and are %+v", before, after)
+	}
+	boots(t, m, spare)
+	boots(t, m, running)
+}
+
+// A slot that was disarmed and armed again is tried; one that was disarmed last
+// is not, whichever slot the loader was told to try first before.
+func firstAfterDisarm(t *testing.T, m Machine) {
+	running, spare := pair(t, m)
+	do(t, m.MarkUnbootable(spare), m.Arm(spare, 1), m.Disarm(spare), m.Arm(spare, 1))
+	boots(t, m, spare)
+	do(t, m.Disarm(spare))
+	for range 3 {
+		boots(t, m, running)
+	}
+	if s, err := m.State(running); err != nil || !s.Good {
+		t.Fatalf("the way back: %+v, %v", s, err)
+	}
+	do(t, m.MarkUnbootable(spare))
 }
