@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	mathrand "math/rand/v2"
+	"net"
 	"path/filepath"
 	"slices"
 	"time"
@@ -38,8 +39,9 @@ type Options struct {
 	Timeout time.Duration  // of one request; 30 s
 	Retry   time.Duration  // greatest wait after a first failure, doubled for each further; 1 min
 
-	Disk     disk.Disk // of the files; this machine's
-	Receipts Receipts  // the owner's log; none: nothing is noted
+	Dial     func(ctx context.Context, network, address string) (net.Conn, error) // makes connections; the system's
+	Disk     disk.Disk                                                            // of the files; this machine's
+	Receipts Receipts                                                             // the owner's log; none: nothing is noted
 
 	Now    func() time.Time                         // time.Now, also while it gives the zero time (a clock that was never set)
 	Random io.Reader                                // for keys; crypto/rand

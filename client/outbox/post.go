@@ -62,9 +62,13 @@ func newPost(o Options) (*post, error) {
 	if len(p.servers) == 0 {
 		return nil, errors.New("outbox: no server is given")
 	}
+	dial := o.Dial
+	if dial == nil {
+		dial = (&net.Dialer{Timeout: o.Timeout}).DialContext
+	}
 	t := &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            (&net.Dialer{Timeout: o.Timeout}).DialContext,
+		DialContext:            dial,
 		TLSClientConfig:        &tls.Config{RootCAs: o.RootCAs, MinVersion: tls.VersionTLS12, SessionTicketsDisabled: true},
 		DisableKeepAlives:      true,
 		DisableCompression:     true,

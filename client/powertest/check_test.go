@@ -23,7 +23,7 @@ import (
 //   - the security floor is not above the epoch of a slot that is marked good;
 //   - the journal has a record that can be read, and no file was ever set aside
 //     as damaged: the disk keeps its promise, so every file must hold;
-//   - no build was armed twice.
+//   - no build was armed twice; nothing that was reported contradicts itself.
 func (h *handset) checkMedium() error {
 	highest, err := h.checkSlots()
 	if err != nil {
@@ -134,6 +134,9 @@ func (h *handset) checkJournal() error {
 }
 
 func (h *handset) checkPast() error {
+	if h.outside.contradiction != "" {
+		return broken("%s", h.outside.contradiction)
+	}
 	for build, n := range h.outside.arms {
 		if n > 1 {
 			return broken("build %d was armed %d times", build, n)
@@ -155,6 +158,11 @@ func (h *handset) checkEnd() error {
 	}
 	if err := h.checkReceipt(); err != nil {
 		return err
+	}
+	if h.reports {
+		if err := h.checkReports(); err != nil {
+			return err
+		}
 	}
 	m, _, err := h.running()
 	if err == nil && h.floor() != m.SecurityEpoch {

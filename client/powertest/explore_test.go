@@ -155,6 +155,9 @@ func (n *node) after(walk *disktest.Walk, h *handset, o disktest.Outcome) *node 
 // begin tells a story without a cut, on a disk that records.
 func begin(s *story) (*node, *handset, error) {
 	n := &node{story: s, disk: factory().Clone()}
+	if s.reports {
+		n.disk = reporting().Clone()
+	}
 	n.disk.Record()
 	h := newHandset(s, n.disk, outside{})
 	if err := h.powerOn(); err != nil {

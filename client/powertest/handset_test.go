@@ -15,7 +15,6 @@ import (
 	"github.com/candor-ota/candor/client/disk"
 	"github.com/candor-ota/candor/client/disk/disktest"
 	"github.com/candor-ota/candor/client/install"
-	"github.com/candor-ota/candor/client/outbox"
 	"github.com/candor-ota/candor/client/receipts"
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/rollout"
@@ -28,6 +27,9 @@ type outside struct {
 	trials  count // boots in which a build had to prove itself
 	spoilt  bool  // the medium has changed a byte
 	noted   notes // acknowledged by the owner's receipt
+
+	votes         map[ballot]string // to the letter, as the service has them
+	contradiction string            // in what the service was sent
 }
 
 // count is how often something happened to builds.
@@ -50,11 +52,14 @@ type note struct {
 
 func (o outside) clone() outside {
 	o.arms, o.trials, o.noted = maps.Clone(o.arms), maps.Clone(o.trials), maps.Clone(o.noted)
+	o.votes = maps.Clone(o.votes)
 	return o
 }
 
 // digest tells the pasts of equal disks apart.
-func (o outside) digest() string { return fmt.Sprint(o.chapter, o.arms, o.trials, o.spoilt, o.noted) }
+func (o outside) digest() string {
+	return fmt.Sprint(o.chapter, o.arms, o.trials, o.spoilt, o.noted, len(o.votes))
+}
 
 // handset is one handset in a story, from a power-on to the next cut.
 type handset struct {
@@ -66,6 +71,7 @@ type handset struct {
 	slots  agent.Storage
 	loader *sim.Sim
 	agent  *agent.Agent
+	log    *clerk
 }
 
 func newHandset(s *story, d *disktest.Disk, o outside) *handset {
@@ -153,19 +159,19 @@ func (h *handset) start() error {
 	if h.story.slots != nil {
 		h.slots = h.story.slots(h, h.loader)
 	}
-	now := func() time.Time { return began }
-	log := &clerk{receipts.Open(d, "state/receipts.log", h.Now), h}
-	out, err := outbox.Open(outbox.Options{Disk: d, Dir: "state/outbox", Servers: []string{"http://127.0.0.1:1"}, Now: now, Receipts: log})
+	h.log = &clerk{receipts.Open(d, "state/receipts.log", h.Now), h}
+	out, err := h.outbox(d, h.log)
 	if err != nil {
 		return broken("the outbox does not open: %v", err)
 	}
 	config := &agent.Config{Product: phone, Model: "m1", Channel: "stable", State: "state", MinBattery: 30, AbortBattery: 15}
+	config.Report.AttemptWait = manifests.Duration{Duration: time.Hour}
 	if h.sick {
 		config.Health, config.HealthTimeout = [][]string{{"false"}}, manifests.Duration{Duration: time.Minute}
 	}
 	h.agent = &agent.Agent{
 		Config: config, Trust: h.chapter(), Blobs: made().blobs, Slots: h.slots, Device: h, Reports: out,
-		Log: slog.New(slog.DiscardHandler), Disk: d, Receipts: log, Segment: segmentBytes,
+		Log: slog.New(slog.DiscardHandler), Disk: d, Receipts: h.log, Segment: segmentBytes,
 	}
 	if err := h.agent.Start(); err != nil {
 		return broken("the agent does not start: %v", err)

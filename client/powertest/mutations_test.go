@@ -48,6 +48,8 @@ func mutations() []mutation {
 		{"receipt is not synced", "sick", deafTo(disktest.Sync, "state/receipts.log")},
 		{"directory of the slots is not synced after a rename", "two", deafTo(disktest.SyncDir, "slots")},
 		{"directory of the agent is not synced after a rename", "sick", deafTo(disktest.SyncDir, "state")},
+		{"queue of reports is not synced before its rename", "reports", deafTo(disktest.Sync, "state/outbox/queue.json.new")},
+		{"directory of the reports is not synced after a rename", "reports", deafTo(disktest.SyncDir, "state/outbox")},
 		{"journal before slot", "chunks", func(s *story) { s.disk = journalFirst }},
 		{"journal one record late", "halt", func(s *story) { s.disk = journalLate }},
 		{"journal before memory", "sick", func(s *story) { s.disk = memoryLate }},

@@ -66,6 +66,7 @@ func (m *maker) sign(build manifests.Build, images ...*built) {
 		Compatible: manifests.Compatible{Models: []manifests.Name{"m1"}}, NotBefore: manifests.At(began.Add(-time.Hour)),
 		OfferUntil: manifests.At(began.AddDate(0, 3, 0)), Pace: []manifests.PaceStep{{MaxShare: manifests.WholeFleet}},
 		Urgency: manifests.Urgency{MaxKind: manifests.KindNormal}, Risk: manifests.RiskFix,
+		Votes: voteRules(build),
 	}
 	for _, b := range images {
 		r.Images = append(r.Images, b.image)
@@ -79,12 +80,16 @@ func (m *maker) view(c *chapter) *trust.View {
 	v := &trust.View{
 		Document: &rollout.Document{Product: phone, Counter: 1}, Releases: map[manifests.Build]rollout.Signed{}, Expiry: began, Pace: began,
 	}
+	share := manifests.WholeFleet
+	if c.closed {
+		share = 0
+	}
 	for _, b := range slices.Backward(slices.Sorted(maps.Keys(c.offers))) {
 		ref := rollout.Reference{Path: layout.ReleasePath(phone, b), Length: 100, SHA256: manifests.SumSHA256([]byte(b.String()))}
 		v.Releases[b] = rollout.Signed{Reference: ref, Release: m.releases[b]}
 		v.Document.Rollouts = append(v.Document.Rollouts, rollout.Rollout{
 			ID: manifests.Name(fmt.Sprint("r", b)), Release: ref, Build: b, Channel: "stable", State: c.offers[b],
-			Share: manifests.WholeFleet, Kind: manifests.KindNormal, Window: &rollout.Window{From: 120, To: 300},
+			Share: share, Kind: manifests.KindNormal, Window: &rollout.Window{From: 120, To: 300},
 		})
 	}
 	return v
@@ -97,6 +102,7 @@ func (c *chapter) Poll(context.Context) (*trust.View, error) { return made().vie
 type chapter struct {
 	offers map[manifests.Build]rollout.State
 	minute rollout.ClockTime // of the local day; restarts are from 120 to 300
+	closed bool              // what is offered is for no handset yet
 	starts bool              // the agent's process is started anew, without a restart of the handset
 	ends   []end             // the handset must come to one of them
 }
@@ -112,6 +118,7 @@ type end struct {
 type story struct {
 	name     string
 	sick     bool // build 42 fails its health check
+	reports  bool // the owner turned reports on
 	spoilt   bool // a byte of the slot changes before it is read back, once
 	chapters []chapter
 	deaf     func(kind disktest.Kind, path string) bool // what the disk only says that it does
@@ -144,6 +151,8 @@ func stories() []*story {
 		{name: "full", chapters: []chapter{offering(active(44), runs(44))}},
 		{name: "two", chapters: []chapter{offering(active(42), runs(42)), offering(active(43), runs(43))}},
 		{name: "sick", sick: true, chapters: []chapter{offering(active(42), bad), offering(active(42), bad)}},
+		{name: "reports", reports: true, chapters: []chapter{offering(active(42), runs(42))}},
+		{name: "sick-reports", reports: true, sick: true, chapters: []chapter{offering(active(42), bad)}},
 		{name: "spoilt", spoilt: true, chapters: []chapter{offering(active(42), runs(42))}},
 		{name: "halt", chapters: []chapter{ // of an armed build
 			offering(active(42), waits, runs(42)).at(day),
