@@ -57,7 +57,7 @@ func newCommand() *cobra.Command {
 	flags.StringVar(&a.pass.file, "passphrase-file", "", "read the passphrase from the first line of this file")
 	flags.IntVar(&a.pass.fd, "passphrase-fd", -1, "read the passphrase from the first line of this file descriptor")
 	cmd.AddCommand(a.keyCommand(), a.initCommand(), a.productCommand(), a.releaseCommand(), a.imageCommand(), a.signCommand("sign PROPOSAL"),
-		a.withdrawCommand(), a.renewCommand(), a.proposalCommand(), a.submitCommand(), a.verifyCommand(), a.showCommand(), a.rolloutCommand())
+		a.bundleCommand(), a.withdrawCommand(), a.renewCommand(), a.proposalCommand(), a.submitCommand(), a.verifyCommand(), a.showCommand(), a.rolloutCommand())
 	asUsage(cmd)
 	return cmd
 }

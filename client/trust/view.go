@@ -33,14 +33,8 @@ func (c *Client) read(ctx context.Context, w *walk) (*View, error) {
 	if err != nil {
 		return nil, err
 	}
-	if view.Document, err = rollout.Parse(data); err != nil {
-		return nil, refuse(layout.RolloutsRole, ErrMalformed, "%s: %v", path, err)
-	}
-	if view.Document.Product != c.Product {
-		return nil, refuse(layout.RolloutsRole, ErrMismatch, "%s is for product %s", path, view.Document.Product)
-	}
-	view.Head, keep[ref.SHA256] = ref.SHA256, true
-	if err := checkChain(w.state, view); err != nil {
+	keep[ref.SHA256] = true
+	if err := c.addDocument(w, view, ref, data); err != nil {
 		return nil, err
 	}
 	for _, r := range view.Document.Rollouts {
@@ -49,6 +43,19 @@ func (c *Client) read(ctx context.Context, w *walk) (*View, error) {
 		}
 	}
 	return view, c.Store.keepDocuments(keep)
+}
+
+// addDocument parses the rollouts of the product.
+func (c *Client) addDocument(w *walk, view *View, ref rollout.Reference, data []byte) error {
+	var err error
+	if view.Document, err = rollout.Parse(data); err != nil {
+		return refuse(layout.RolloutsRole, ErrMalformed, "%s: %v", ref.Path, err)
+	}
+	if view.Document.Product != c.Product {
+		return refuse(layout.RolloutsRole, ErrMismatch, "%s is for product %s", ref.Path, view.Document.Product)
+	}
+	view.Head = ref.SHA256
+	return checkChain(w.state, view)
 }
 
 // release adds what releases-PRODUCT signs for a build. A build that it does
@@ -66,14 +73,20 @@ func (c *Client) release(ctx context.Context, w *walk, build manifests.Build, vi
 	if err != nil {
 		return err
 	}
+	keep[ref.SHA256] = true
+	return c.addRelease(view, build, ref, data)
+}
+
+// addRelease parses what releases-PRODUCT signs for a build.
+func (c *Client) addRelease(view *View, build manifests.Build, ref rollout.Reference, data []byte) error {
+	role := layout.ReleasesRole(c.Product)
 	release, err := manifests.ParseRelease(data)
 	if err != nil {
-		return refuse(role, ErrMalformed, "%s: %v", path, err)
+		return refuse(role, ErrMalformed, "%s: %v", ref.Path, err)
 	}
 	if release.Product != c.Product || release.Build != build {
-		return refuse(role, ErrMismatch, "%s holds build %d of %s", path, release.Build, release.Product)
+		return refuse(role, ErrMismatch, "%s holds build %d of %s", ref.Path, release.Build, release.Product)
 	}
-	keep[ref.SHA256] = true
 	view.Releases[build] = rollout.Signed{Reference: ref, Release: release}
 	return nil
 }
@@ -98,17 +111,26 @@ func (c *Client) document(ctx context.Context, role string, ref rollout.Referenc
 	if data := c.Store.document(ref.SHA256, limit); data != nil {
 		return data, nil
 	}
+	data, err := document(ctx, c.Fetch, role, ref, limit)
+	if err != nil {
+		return nil, err
+	}
+	return data, c.Store.saveDocument(ref.SHA256, data)
+}
+
+// document fetches what a role signs, and compares it with that.
+func document(ctx context.Context, from Fetcher, role string, ref rollout.Reference, limit int64) ([]byte, error) {
 	if ref.Length > limit {
 		return nil, refuse(role, ErrMalformed, "%s has %d bytes; at most %d are read", ref.Path, ref.Length, limit)
 	}
-	answer, err := c.Fetch.Get(ctx, layout.TargetFile(ref.Path, ref.SHA256), ref.Length, "")
+	answer, err := from.Get(ctx, layout.TargetFile(ref.Path, ref.SHA256), ref.Length, "")
 	if err != nil {
 		return nil, unreachable(role, err)
 	}
 	if int64(len(answer.Body)) != ref.Length || manifests.SumSHA256(answer.Body) != ref.SHA256 {
 		return nil, refuse(role, ErrMismatch, "%s has other bytes than were signed", ref.Path)
 	}
-	return answer.Body, c.Store.saveDocument(ref.SHA256, answer.Body)
+	return answer.Body, nil
 }
 
 // checkChain compares the document with the newest one that was seen. The

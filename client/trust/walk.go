@@ -32,6 +32,7 @@ type walk struct {
 	set   *trustedmetadata.TrustedMetadata
 	// reference is the time by which expiry is judged.
 	reference func() time.Time
+	offline   bool // over a bundle: an older timestamp is no late mirror
 }
 
 // roots starts from the stored root and follows every newer one. Each is
@@ -106,7 +107,7 @@ func (w *walk) timestamp(data []byte) (bool, error) {
 		return err
 	})
 	switch {
-	case errors.Is(err, ErrRollback) && before != nil:
+	case errors.Is(err, ErrRollback) && before != nil && !w.offline:
 		return false, w.older(data, err)
 	case err != nil:
 		return false, err

@@ -34,6 +34,7 @@ const (
 	Metered      Code = "metered"
 	StorageCode  Code = "storage"
 	BeforeWindow Code = "before-window"
+	OnlineOnly   Code = "online-only" // the engineers did not sign it for bundles
 )
 
 // Hold is the answer "not now", with a reason for programs and for people.
@@ -46,7 +47,7 @@ type Hold struct {
 // Offer is the answer "yes", with the demands on the owner already clamped to
 // what the engineers signed.
 type Offer struct {
-	Rollout  *Rollout
+	Rollout  *Rollout // nil: it comes from a bundle
 	Release  *manifests.Release
 	Kind     manifests.Kind
 	Deadline time.Time     // zero: none
@@ -229,8 +230,24 @@ func (in *Input) checkShare(r *Rollout, m *manifests.Release) Decision {
 }
 
 func (in *Input) checkOwner(r *Rollout, m *manifests.Release) Decision {
+	if d := in.checkWord(m, r.Retry); d.Hold != nil {
+		return d
+	}
+	h, offer := in.Handset, in.offer(r, m)
+	switch {
+	case offer.Kind == manifests.KindOptional && !h.Wish.GetItNow:
+		return hold(AskFirst, m.Build, "Build %d is optional and waits to be chosen.", m.Build)
+	case in.postponed(offer):
+		return hold(Postponed, m.Build, "The owner put build %d off until %s.", m.Build, manifests.At(h.Wish.PostponedUntil))
+	}
+	return Decision{}
+}
+
+// checkWord holds what needs the owner's word, however the release got here: a
+// build that failed, and a notice. retry lets it be tried once more.
+func (in *Input) checkWord(m *manifests.Release, retry bool) Decision {
 	h := in.Handset
-	if failed := h.Failures[m.Build]; failed > 0 && h.RetryByHand != m.Build && (failed > 1 || !r.Retry) {
+	if failed := h.Failures[m.Build]; failed > 0 && h.RetryByHand != m.Build && (failed > 1 || !retry) {
 		return hold(BadTarget, m.Build, "Build %d was tried here and did not work; it is not tried again by itself.", m.Build)
 	}
 	if m.Consent.Required || len(h.Label.Widening(m.Privacy)) > 0 {
@@ -241,13 +258,6 @@ func (in *Input) checkOwner(r *Rollout, m *manifests.Release) Decision {
 		default:
 			return hold(NeedsConsent, m.Build, "Build %d needs the owner's consent first.", m.Build)
 		}
-	}
-	offer := in.offer(r, m)
-	switch {
-	case offer.Kind == manifests.KindOptional && !h.Wish.GetItNow:
-		return hold(AskFirst, m.Build, "Build %d is optional and waits to be chosen.", m.Build)
-	case in.postponed(offer):
-		return hold(Postponed, m.Build, "The owner put build %d off until %s.", m.Build, manifests.At(h.Wish.PostponedUntil))
 	}
 	return Decision{}
 }

@@ -30,7 +30,7 @@ func payloadInZip(r io.ReaderAt, size int64) (*io.SectionReader, error) {
 	if found == nil {
 		return nil, errors.New("zip: it holds no payload.bin, so it is no OTA package")
 	}
-	if found.Method != zip.Store || found.CompressedSize64 != found.UncompressedSize64 {
+	if found.Method != zip.Store {
 		return nil, errors.New("zip: payload.bin is compressed, which no OTA package does; unpack it and import payload.bin")
 	}
 	at, err := found.DataOffset()
