@@ -96,6 +96,7 @@ type Agent struct {
 	view    *trust.View
 	offer   *rollout.Offer
 	plans   map[manifests.Name]*install.Plan // of this step
+	bundle  *Offline                         // in a step that goes by a bundle
 	now     time.Time                        // of this step
 	restart bool
 }

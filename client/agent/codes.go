@@ -47,6 +47,7 @@ func Meanings() []Meaning {
 		{HookCode, "a program of the device maker asked to wait, or failed; its words are shown", "that program lets it go on", "see what it says"},
 		{AttemptCode, "installed; the restart waits for the report of the attempt", "the report is acknowledged, after `attemptWait` at the latest", ""},
 		{FailureCode, "the last step failed; the sentence says at what", "a later try succeeds", "see what it says; a network may be missing"},
+		{rollout.OnlineOnly, "the engineers did not sign it for installation from a bundle", "it is offered by the network", ""},
 	}
 }
 

@@ -14,6 +14,9 @@ import (
 
 // poll brings the view up to date.
 func (a *Agent) poll(ctx context.Context) error {
+	if a.bundle != nil {
+		return a.pollBundle(ctx)
+	}
 	up, err := a.Device.Uptime()
 	if err != nil {
 		return err
@@ -38,7 +41,15 @@ func (a *Agent) decide() (rollout.Decision, error) {
 	if err != nil {
 		return rollout.Decision{}, err
 	}
-	return rollout.Decide(in), nil
+	return a.judge(in), nil
+}
+
+// judge decides by the rules of what is at hand: a bundle, or the network.
+func (a *Agent) judge(in rollout.Input) rollout.Decision {
+	if a.bundle != nil {
+		return rollout.DecideOffline(in, a.bundle.Build)
+	}
+	return rollout.Decide(in)
 }
 
 func (a *Agent) input() (rollout.Input, error) {
@@ -207,6 +218,9 @@ func (a *Agent) noteReboot() error {
 // still polls and decides again about the update that is in the slot. What it
 // costs is paid, so the network no longer matters.
 func (a *Agent) still(ctx context.Context) (off, wait *rollout.Hold, err error) {
+	if a.rec.Bundle && a.bundle == nil && a.rec.State == RebootPending {
+		return a.stillChosen(ctx), nil, nil
+	}
 	if err := a.poll(ctx); err != nil {
 		return nil, nil, err
 	}
@@ -222,13 +236,13 @@ func (a *Agent) still(ctx context.Context) (off, wait *rollout.Hold, err error) 
 // stands decides about the update that runs. Anything but an offer of the same
 // release, the owner's "later" or a mere condition of the device calls it off.
 func (a *Agent) stands(in rollout.Input) (off, wait *rollout.Hold) {
-	d := rollout.Decide(in)
+	d := a.judge(in)
 	if d.Offer == nil && d.Hold.Build != a.rec.Build && in.Document != nil {
 		// Why another build waits is no reason for this one.
 		document := *in.Document
 		document.Rollouts = slices.DeleteFunc(slices.Clone(document.Rollouts), func(r rollout.Rollout) bool { return r.Build != a.rec.Build })
 		in.Document = &document
-		d = rollout.Decide(in)
+		d = a.judge(in)
 	}
 	if d.Offer != nil {
 		if d.Offer.Release.Build == a.rec.Build && a.view.Releases[a.rec.Build].Reference.SHA256 == a.rec.Release {

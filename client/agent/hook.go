@@ -77,6 +77,13 @@ func (a *Agent) describe(in *hooks.Input) (names []manifests.Name, err error) {
 		}
 		return names, nil
 	}
+	if a.offer == nil { // armed from a bundle that is no longer at hand
+		target, err := a.Slots.Metadata(boot.Slot(a.rec.Slot))
+		for _, m := range target.Images {
+			names = append(names, m.Name)
+		}
+		return names, err
+	}
 	for i := range a.offer.Release.Images {
 		names = append(names, a.offer.Release.Images[i].Slot)
 	}

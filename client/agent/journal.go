@@ -51,6 +51,7 @@ type record struct {
 	Release   manifests.SHA256 `json:"release,omitzero"`  // hash of the signed document
 	From      manifests.Build  `json:"from,omitempty"`    // the build that ran when it began
 	Slot      string           `json:"slot,omitempty"`    // the target
+	Bundle    bool             `json:"bundle,omitempty"`  // its owner chose it from a bundle
 	Epoch     uint32           `json:"epoch,omitempty"`   // security epoch of the target
 	Written   int              `json:"written,omitempty"` // images of the release, from the first on, that are on the medium
 	Progress  progresses       `json:"progress,omitempty"`

@@ -39,7 +39,7 @@ func (a *Agent) affords(why string) error {
 	if why == "" {
 		why = "what it was planned with is gone"
 	}
-	if c.Metered {
+	if c.Metered && a.bundle == nil {
 		a.rec.Asked = a.rec.Planned
 		return &paused{hold: &rollout.Hold{
 			Code: rollout.Metered, Build: a.rec.Build,

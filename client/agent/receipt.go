@@ -69,11 +69,14 @@ func (a *Agent) noteStart() {
 		return
 	}
 	m := a.offer.Release
-	t := told{Noted: true, SignedBy: a.view.SignedBy, Why: a.offer.Why, AskedBy: receipts.ByRollout, Rollout: a.offer.Rollout.ID}
-	if reason := a.offer.Rollout.Reason; reason != "" {
-		t.Why += " The maker says: " + reason
+	t := told{Noted: true, SignedBy: a.view.SignedBy, Why: a.offer.Why, AskedBy: receipts.ByRollout}
+	if r := a.offer.Rollout; r != nil {
+		t.Rollout = r.ID
+		if r.Reason != "" {
+			t.Why += " The maker says: " + r.Reason
+		}
 	}
-	if a.mem.Wish.GetItNow || a.mem.Wish.Retry == m.Build {
+	if a.rec.Bundle || a.mem.Wish.GetItNow || a.mem.Wish.Retry == m.Build {
 		t.AskedBy = receipts.ByOwner
 	}
 	if answer := h.Consent[m.Build]; answer != rollout.Unasked {

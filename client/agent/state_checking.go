@@ -19,7 +19,8 @@ func (a *Agent) checking(ctx context.Context) (State, error) {
 	if err != nil {
 		return Checking, err
 	}
-	if err := a.prepareTokens(ctx); err != nil {
+	if a.bundle != nil { // a bundle prepares no reports
+	} else if err := a.prepareTokens(ctx); err != nil {
 		a.Log.Warn("no tokens for reports", "reason", err)
 	}
 	if d.Hold != nil {

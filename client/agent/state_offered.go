@@ -31,6 +31,7 @@ func (a *Agent) offered(context.Context) (State, error) {
 		a.rec = record{Build: release.Build, Release: ref.SHA256, From: running.Build, Slot: string(target), Epoch: uint32(release.SecurityEpoch), Began: &began}
 		a.rec.Tries = a.mem.Failures[release.Build.String()] + 1
 	}
+	a.rec.Bundle = a.bundle != nil
 	return a.enter(Planning)
 }
 

@@ -71,6 +71,9 @@ func (a *Agent) restartHold(ctx context.Context) (*rollout.Hold, error) {
 }
 
 func (a *Agent) windowHold() (*rollout.Hold, error) {
+	if a.rec.Bundle {
+		return nil, nil // its owner stands beside it
+	}
 	in, err := a.input()
 	if err != nil {
 		return nil, err

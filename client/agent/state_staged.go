@@ -88,8 +88,11 @@ func (a *Agent) cast(ctx context.Context) (State, error) {
 			return Staged, err
 		}
 	}
-	ref := a.ref()
-	if err := a.Reports.Report(ref, vote.Attempt, vote.Vote{V: 1}, a.Config.Report.AttemptWithin.Duration); err != nil {
+	ref, within := a.ref(), a.Config.Report.AttemptWithin.Duration
+	if a.rec.Bundle {
+		within = 0 // nobody waits: the network may be far, and the owner is near
+	}
+	if err := a.Reports.Report(ref, vote.Attempt, vote.Vote{V: 1}, within); err != nil {
 		a.Log.Warn("the attempt is not reported", "reason", err)
 		return Arming, nil
 	}
@@ -100,7 +103,7 @@ func (a *Agent) cast(ctx context.Context) (State, error) {
 	if err != nil {
 		return Staged, err
 	}
-	if left <= 0 || a.Reports.Acknowledged(ref, vote.Attempt) {
+	if left <= 0 || a.rec.Bundle || a.Reports.Acknowledged(ref, vote.Attempt) {
 		return Arming, nil
 	}
 	a.say(AttemptCode, a.rec.Build, "Build %d is installed; the restart waits for the report of the attempt, at most %s.", a.rec.Build, left.Round(time.Second))

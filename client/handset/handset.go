@@ -37,6 +37,7 @@ type Handset struct {
 	fetch  *fetch.Client
 	device *agent.DeviceFile
 	agent  *agent.Agent
+	trust  *trust.Client
 
 	receipts *receipts.Log
 	down     bool // the system goes down to restart
@@ -84,9 +85,10 @@ func (h *Handset) start() error {
 	if err != nil {
 		return fmt.Errorf("build time: %w", err)
 	}
+	h.trust = &trust.Client{Store: h.store, Fetch: h.fetch, Product: h.Config.Product, Clock: h.device.Now, Built: moment}
 	h.agent = &agent.Agent{
 		Config: h.Config, Blobs: h.fetch, Slots: h.slots, Device: h.device, Reports: h.outbox, Log: h.log, Receipts: h.receipts,
-		Trust: &trust.Client{Store: h.store, Fetch: h.fetch, Product: h.Config.Product, Clock: h.device.Now, Built: moment},
+		Trust: h.trust,
 	}
 	return h.agent.Start()
 }

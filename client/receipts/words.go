@@ -132,10 +132,12 @@ func (e *Entry) details() []string {
 	if e.Why != "" {
 		add("%s", e.Why)
 	}
-	switch e.AskedBy {
-	case ByOwner:
+	switch {
+	case e.AskedBy == ByOwner && e.Rollout == "":
+		add("Now, because you chose it from a bundle.")
+	case e.AskedBy == ByOwner:
 		add("Now, because you asked for it (rollout %s).", e.Rollout)
-	case ByRollout:
+	case e.AskedBy == ByRollout:
 		add("Now, because the maker's rollout %s reached this handset.", e.Rollout)
 	}
 	if len(e.SignedBy) > 0 {
