@@ -57,7 +57,8 @@ func (o *options) install(cmd *cobra.Command, h *handset.Handset, b *bundle.File
 			return err
 		}
 	}
-	if _, err := h.Install(cmd.Context(), b); err != nil {
+	_, down, err := h.Install(cmd.Context(), b)
+	if err != nil {
 		return err
 	}
 	r, err := h.Report()
@@ -67,7 +68,7 @@ func (o *options) install(cmd *cobra.Command, h *handset.Handset, b *bundle.File
 	if err := o.status(cmd, h); err != nil {
 		return err
 	}
-	if r.Build != b.Build {
+	if r.Build != b.Build && !down {
 		return fmt.Errorf("build %d does not run", b.Build)
 	}
 	return nil

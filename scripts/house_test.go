@@ -142,6 +142,7 @@ func TestClientTouchesItsDiskInOnePlace(t *testing.T) {
 		"client/owner.go":         "reads the root that the command line names",
 		"client/tuf.go":           "reads the root that the command line names",
 		"client/agent/config.go":  "reads the integrator's configuration",
+		"client/bundle/bundle.go": "reads the bundle that the owner names",
 		"client/handset/owner.go": "reads credential, label and factory image, which others put there",
 		"client/trust/bare.go":    "writes a target where the command line says",
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/binary"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -37,4 +38,17 @@ func makePayload(ts *testscript.TestScript, _ bool, args []string) {
 	out = binary.BigEndian.AppendUint64(out, uint64(len(manifest)))
 	out = binary.BigEndian.AppendUint32(out, 0)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), append(append(out, manifest...), data...), 0o644))
+}
+
+// spoil changes the first byte of every file of a directory.
+func spoil(ts *testscript.TestScript, _ bool, args []string) {
+	entries, err := os.ReadDir(args[0])
+	ts.Check(err)
+	for _, e := range entries {
+		path := filepath.Join(args[0], e.Name())
+		data, err := os.ReadFile(path)
+		ts.Check(err)
+		data[0] ^= 1
+		ts.Check(os.WriteFile(path, data, 0o644))
+	}
 }

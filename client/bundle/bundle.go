@@ -75,11 +75,6 @@ func (f *File) Get(_ context.Context, path string, most int64, _ string) (fetch.
 	return fetch.Response{Body: body}, nil
 }
 
-// Open reads a blob of that many bytes from an offset to its end.
-func (f *File) Open(ctx context.Context, path string, offset, size int64) (io.ReadCloser, error) {
-	return f.OpenRange(ctx, fetch.Range{Path: path, From: offset, Size: size})
-}
-
 // OpenRange reads a part of a blob.
 func (f *File) OpenRange(ctx context.Context, r fetch.Range) (io.ReadCloser, error) {
 	blob, ok := f.bundle.File(r.Path)

@@ -18,22 +18,18 @@ func (h *Handset) Look(ctx context.Context, b *bundle.File) (agent.Preview, erro
 	return h.agent.Look(ctx, o)
 }
 
-// Install installs from a bundle that the owner chose, restarts included.
-func (h *Handset) Install(ctx context.Context, b *bundle.File) (agent.Status, error) {
-	for range maxRestarts {
+// Install installs from a bundle that the owner chose, restarts included. On a
+// board it ends with the restart (down), and the agent that runs after power-on
+// does the rest.
+func (h *Handset) Install(ctx context.Context, b *bundle.File) (status agent.Status, down bool, err error) {
+	status, err = h.follow(ctx, func() (agent.Status, error) {
 		o, err := h.offline(b)
 		if err != nil {
 			return agent.Status{}, err
 		}
-		status, err := h.agent.StepOffline(ctx, o)
-		if err != nil || !h.agent.RestartWanted() {
-			return status, err
-		}
-		if err := h.restart(); err != nil {
-			return status, err
-		}
-	}
-	return agent.Status{}, fmt.Errorf("the handset restarted %d times after one bundle", maxRestarts)
+		return h.agent.StepOffline(ctx, o)
+	})
+	return status, h.down, err
 }
 
 // offline has the bundle stand in for the network. What its header claims is

@@ -99,8 +99,13 @@ func (h *Handset) Close() error { return h.store.Close() }
 // Once polls and does all that follows, restarts included. On a board it ends
 // with the restart; what follows is done after power-on.
 func (h *Handset) Once(ctx context.Context) (agent.Status, error) {
+	return h.follow(ctx, func() (agent.Status, error) { return h.agent.Step(ctx) })
+}
+
+// follow does a step, and all that follows from it.
+func (h *Handset) follow(ctx context.Context, step func() (agent.Status, error)) (agent.Status, error) {
 	for range maxRestarts {
-		status, err := h.agent.Step(ctx)
+		status, err := step()
 		if err != nil || !h.agent.RestartWanted() {
 			return status, err
 		}

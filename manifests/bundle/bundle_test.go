@@ -19,9 +19,13 @@ const (
 type file struct{ name, data string }
 
 var members = []file{
-	{"metadata/1.root.json", "{root}"}, {"metadata/timestamp.json", "{}"}, {"metadata/12.releases-phone.json", strings.Repeat("r", 512)},
-	{"targets/releases/phone/" + hashA + ".43.json", "{release}"}, {"targets/rollouts/" + hashB + ".phone.json", "{rollouts}"},
-	{"blobs/" + hashA, strings.Repeat("index", 300)}, {"blobs/" + hashB, "pack"},
+	{"metadata/1.root.json", "{root}"},
+	{"metadata/timestamp.json", "{}"},
+	{"metadata/12.releases-phone.json", strings.Repeat("r", 512)},
+	{"targets/releases/phone/" + hashA + ".43.json", "{release}"},
+	{"targets/rollouts/" + hashB + ".phone.json", "{rollouts}"},
+	{"blobs/" + hashA, strings.Repeat("index", 300)},
+	{"blobs/" + hashB, "pack"},
 }
 
 func made(t testing.TB, files ...file) []byte {
@@ -132,8 +136,8 @@ func hostile(t testing.TB) map[string][]byte {
 	return map[string][]byte{
 		"where more must follow":              {},
 		"it is empty":                         end,
-		"ends at byte 1500":                    good[:1500],
-"within member bundle.json":                    good[:700],
+		"ends at byte 1500":                   good[:1500],
+		"within member bundle.json":           good[:700],
 		"ends within member blobs/a":          good[:len(good)-5*block],
 		"something follows its end":           append(bytes.Clone(good), 0),
 		"follows its end":                     append(bytes.Clone(good), good...),

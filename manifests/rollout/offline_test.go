@@ -63,15 +63,17 @@ func TestBundleHoldsForEachReason(t *testing.T) {
 
 func TestBundleWaivesWhatOnlyTheServiceSays(t *testing.T) {
 	for name, free := range map[string]func(*rollout.Input){
-		"share":          func(*rollout.Input) {},
-		"pace":           func(in *rollout.Input) { in.Releases[42].Release.Pace[0].After.Duration = 1 << 50 },
-		"no rollout":     func(in *rollout.Input) { in.Document.Rollouts = nil },
-		"no document":    func(in *rollout.Input) { in.Document = nil },
-		"paused":         func(in *rollout.Input) { in.Document.Rollouts[0].State = rollout.Held },
-		"channel":        func(in *rollout.Input) { in.Handset.Channel = "beta" },
-		"later":          func(in *rollout.Input) { in.Handset.Wish.PostponedUntil = start.AddDate(1, 0, 0) },
-		"metered":        func(in *rollout.Input) { in.Handset.Conditions.Metered = true },
-		"retry by hand":  func(in *rollout.Input) { in.Handset.Failures, in.Handset.RetryByHand = map[manifests.Build]int{42: 3}, 42 },
+		"share":       func(*rollout.Input) {},
+		"pace":        func(in *rollout.Input) { in.Releases[42].Release.Pace[0].After.Duration = 1 << 50 },
+		"no rollout":  func(in *rollout.Input) { in.Document.Rollouts = nil },
+		"no document": func(in *rollout.Input) { in.Document = nil },
+		"paused":      func(in *rollout.Input) { in.Document.Rollouts[0].State = rollout.Held },
+		"channel":     func(in *rollout.Input) { in.Handset.Channel = "beta" },
+		"later":       func(in *rollout.Input) { in.Handset.Wish.PostponedUntil = start.AddDate(1, 0, 0) },
+		"metered":     func(in *rollout.Input) { in.Handset.Conditions.Metered = true },
+		"retry by hand": func(in *rollout.Input) {
+			in.Handset.Failures, in.Handset.RetryByHand = map[manifests.Build]int{42: 3}, 42
+		},
 		"another halted": func(in *rollout.Input) { in.Handset.HaltedSeen = map[manifests.Build]time.Time{41: {}} },
 	} {
 		in := bundled(t)
