@@ -103,6 +103,16 @@ func (p *Phone) Once(ctx context.Context) (Status, error) {
 	return s, json.Unmarshal(out, &s)
 }
 
+// Status asks what runs; it makes no request.
+func (p *Phone) Status(ctx context.Context) (Status, error) {
+	var s Status
+	out, err := p.Exec(ctx, "status", "--json")
+	if err != nil {
+		return s, err
+	}
+	return s, json.Unmarshal(out, &s)
+}
+
 // Accept gives the owner's consent to a build.
 func (p *Phone) Accept(ctx context.Context, b manifests.Build) error {
 	_, err := p.Exec(ctx, "accept", b.String())
