@@ -54,7 +54,7 @@ func TestScripts(t *testing.T) {
 			}
 			return errors.Join(errs...)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"hold": hold, "replace": replace},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"bundle": published.bundle, "hold": hold, "replace": replace},
 	})
 }
 

@@ -143,6 +143,7 @@ func (w *tree) release(role *metadata.Metadata[metadata.TargetsType]) rollout.Re
 	m.Images = []manifests.Image{w.image(bytes.Repeat([]byte("build 42 keeps your contacts to itself\n"), 5000))}
 	m.Pace = []manifests.PaceStep{{MaxShare: manifests.WholeFleet}}
 	m.Start(manifests.At(signed))
+	m.Offline = true
 	data, err := m.Canonical()
 	fatal(w, err)
 	return w.target(role, layout.ReleasePath(product, 42), data)

@@ -46,10 +46,14 @@ func (a *Agent) Look(ctx context.Context, o Offline) (Preview, error) {
 // state does is the same; where a poll would be made, the bundle is verified
 // again. Another update that is past its commit point is not disturbed.
 func (a *Agent) StepOffline(ctx context.Context, o Offline) (Status, error) {
-	switch a.rec.State {
-	case RebootPending, Trying, Committing, Reporting, RolledBack:
-		if a.rec.Build != o.Build {
+	if a.rec.Build != o.Build {
+		switch a.rec.State {
+		case RebootPending, Trying, Committing, Reporting, RolledBack:
 			return a.Status(), fmt.Errorf("build %d is on its way (%s); let it finish first", a.rec.Build, a.rec.State)
+		case Staged, Arming:
+			if _, err := a.callOff(&rollout.Hold{Code: rollout.Withdrawn, Build: a.rec.Build, Sentence: fmt.Sprintf("The owner chose build %d from a bundle instead.", o.Build)}); err != nil {
+				return a.Status(), err
+			}
 		}
 	}
 	blobs := a.Blobs

@@ -205,6 +205,18 @@ func TestUpdateOnItsWayIsNotDisturbedByABundle(t *testing.T) {
 	}
 }
 
+func TestBundleTakesThePlaceOfWhatIsNotArmedYet(t *testing.T) {
+	w := newWorld(t)
+	w.reports.on = true
+	w.offer(43)
+	if s := w.step(); s.State != Staged {
+		t.Fatalf("%+v", s)
+	}
+	w.reports.on = false
+	w.install(w.stick())
+	w.runs(42)
+}
+
 func TestBundlesAttemptIsReportedAndNotWaitedFor(t *testing.T) {
 	w := newWorld(t)
 	w.reports.on = true // never acknowledged
