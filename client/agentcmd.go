@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -16,14 +17,11 @@ func runCommand(o *options) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return o.with(cmd, func(h *handset.Handset) error {
-				return h.Run(cmd.Context(), func(s agent.Status, err error) {
-					if err != nil {
-						fmt.Fprintln(cmd.ErrOrStderr(), "candor-client:", err)
-						return
-					}
-					if perr := o.print(cmd, s, string(s.State)+": "+s.Sentence); perr != nil {
-						fmt.Fprintln(cmd.ErrOrStderr(), "candor-client:", perr)
-					}
+				return o.serving(cmd, h, func(b *bar) error {
+					return h.Run(cmd.Context(), func(s agent.Status, err error) {
+						b.clear()
+						o.polled(cmd, s, err)
+					})
 				})
 			})
 		},
@@ -39,51 +37,40 @@ func onceCommand(o *options) *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return o.with(cmd, func(h *handset.Handset) error {
-				if _, err := h.Once(cmd.Context()); err != nil {
+				if err := o.serving(cmd, h, func(*bar) error {
+					_, err := h.Once(cmd.Context())
+					return err
+				}); err != nil {
 					return err
 				}
-				return o.status(cmd, h)
+				r, err := h.Report()
+				if err != nil {
+					return err
+				}
+				return o.print(cmd, r, reportWords(r))
 			})
 		},
 	}
 }
 
-func statusCommand(o *options) *cobra.Command {
-	return &cobra.Command{
-		Use:   "status",
-		Short: "Say what runs, and why nothing else happens",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return o.with(cmd, func(h *handset.Handset) error { return o.status(cmd, h) })
-		},
+// polled says what came of a poll.
+func (o *options) polled(cmd *cobra.Command, s agent.Status, err error) {
+	if err == nil {
+		err = o.print(cmd, s, stateWords(s))
+	}
+	if err != nil {
+		fmt.Fprintln(cmd.ErrOrStderr(), "candor-client:", err)
 	}
 }
 
-func (o *options) status(cmd *cobra.Command, h *handset.Handset) error {
-	r, err := h.Report()
-	if err != nil {
-		return err
-	}
-	words := fmt.Sprintf("%s runs build %d (%s) from slot %s.\n%s", r.Product, r.Build, r.Version, r.Slot, r.Status.Sentence)
-	if r.Status.Sentence == "" {
-		words += "It has not looked for updates yet."
-	}
-	if r.Head != "" {
-		words += "\nHead of the chain of rollouts: " + r.Head + "."
-	}
-	for _, w := range r.Warnings {
-		words += "\nWARNING: " + w
-	}
-	switch {
-	case r.Reporting && r.Lab:
-		words += "\nThis handset is in lab mode and reports by name; see `lab show`."
-	case r.Reporting:
-		words += "\nOutcomes of updates are reported, as the owner asked; see `consent show`."
-	default:
-		if r.Lab {
-			words += "\nThis handset is in lab mode, but cannot report; see `lab show`."
-		}
-		words += "\nNothing is reported: no request beyond static files leaves this handset."
-	}
-	return o.print(cmd, r, words)
+// serving is the part of a command in which it is an agent: it answers its owner
+// on the socket, and shows its progress on a terminal.
+func (o *options) serving(cmd *cobra.Command, h *handset.Handset, do func(*bar) error) error {
+	b := newBar(cmd.ErrOrStderr())
+	unfollow := b.follow(h)
+	stop := h.Serve()
+	err := do(b)
+	err = errors.Join(err, stop())
+	unfollow()
+	return err
 }

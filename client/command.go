@@ -31,7 +31,7 @@ func newCommand() *cobra.Command {
 	f.StringVar(&o.config, "config", "/etc/candor/client.yaml", "configuration file")
 	f.BoolVar(&o.json, "json", false, "print the result as one JSON object")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "log to standard error what is done")
-	root.AddCommand(runCommand(o), onceCommand(o), statusCommand(o), installCommand(o), receiptsCommand(o), consentCommand(o), labCommand(o), createCommand(o), tufCommand())
+	root.AddCommand(runCommand(o), onceCommand(o), statusCommand(o), watchCommand(o), installCommand(o), receiptsCommand(o), consentCommand(o), labCommand(o), createCommand(o), tufCommand())
 	root.AddCommand(ownerCommands(o)...)
 	return root
 }
@@ -50,6 +50,10 @@ func (o *options) with(cmd *cobra.Command, do func(*handset.Handset) error) erro
 	if err != nil {
 		return err
 	}
+	return o.open(cmd, config, do)
+}
+
+func (o *options) open(cmd *cobra.Command, config *agent.Config, do func(*handset.Handset) error) error {
 	h, err := handset.Open(config, o.log(cmd.ErrOrStderr()))
 	if err != nil {
 		return err

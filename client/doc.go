@@ -5,11 +5,13 @@
 //	run       the agent, for ever
 //	once      one poll and everything that follows from it
 //	status    why nothing happens, or what does
+//	watch     the same, as it happens
 //	receipts  everything that updates did here, what was asked, what was sent
 //	consent   whether outcomes are reported (off until turned on)
 //	accept, decline, later, now, retry    the owner's word on an update
 //	create    makes a simulated handset
 //	tuf       a plain TUF client over any repository
 //
-// It links no web framework, no S3 client and no database.
+// It listens on no network; the agent that runs answers its owner on a socket in
+// the file system. It links no web framework, no S3 client and no database.
 package main

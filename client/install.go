@@ -65,7 +65,7 @@ func (o *options) install(cmd *cobra.Command, h *handset.Handset, b *bundle.File
 	if err != nil {
 		return err
 	}
-	if err := o.status(cmd, h); err != nil {
+	if err := o.print(cmd, r, reportWords(r)); err != nil {
 		return err
 	}
 	if r.Build != b.Build && !down {

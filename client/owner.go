@@ -10,50 +10,54 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/candor-ota/candor/client/handset"
+	"github.com/candor-ota/candor/client/status"
 	"github.com/candor-ota/candor/manifests"
-	"github.com/candor-ota/candor/manifests/rollout"
 )
 
 func consentCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{Use: "consent", Short: "Whether outcomes of updates are reported (off until turned on)"}
-	act := func(use, short string, do func(*cobra.Command, *handset.Handset) error) *cobra.Command {
+	turn := func(on bool, use, short, words string) *cobra.Command {
 		return &cobra.Command{Use: use, Short: short, Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
-			return o.with(cmd, func(h *handset.Handset) error { return do(cmd, h) })
+			r, err := o.ask(cmd, status.Request{Do: status.Consent, On: &on})
+			if err != nil {
+				return err
+			}
+			if on && r.Lab {
+				words += "\nThis handset is in lab mode: it reports by name until `lab off`."
+			}
+			return o.print(cmd, map[string]bool{"reporting": on}, words)
 		}}
 	}
 	cmd.AddCommand(
-		act("on", "Report outcomes from now on, unlinkably and counted once", func(cmd *cobra.Command, h *handset.Handset) error {
-			if err := h.OptIn(cmd.Context()); err != nil {
-				return err
-			}
-			words := "Outcomes of updates are reported from now on. `consent off` ends it and deletes the enrolment."
-			if h.Lab().On {
-				words += "\nThis handset is in lab mode: it reports by name until `lab off`."
-			}
-			return o.print(cmd, map[string]bool{"reporting": true}, words)
-		}),
-		act("off", "Report nothing, delete the enrolment and the keys", func(cmd *cobra.Command, h *handset.Handset) error {
-			if err := h.OptOut(cmd.Context()); err != nil {
-				return err
-			}
-			return o.print(cmd, map[string]bool{"reporting": false}, "Nothing is reported any more; the enrolment and its keys are deleted.")
-		}),
-		act("show", "Show whether reports are on, and every report that was sent, to the letter", func(cmd *cobra.Command, h *handset.Handset) error {
-			sent := h.Sent()
-			words := "Reports are off."
-			if h.Reporting() {
-				words = "Reports are on."
-				if h.Lab().On {
-					words = "Reports are on, by name: this handset is in lab mode."
-				}
-			}
-			for _, s := range sent {
-				words += "\n" + s.String()
-			}
-			return o.print(cmd, map[string]any{"reporting": h.Reporting(), "sent": sent}, words)
-		}),
+		turn(true, "on", "Report outcomes from now on, unlinkably and counted once",
+			"Outcomes of updates are reported from now on. `consent off` ends it and deletes the enrolment."),
+		turn(false, "off", "Report nothing, delete the enrolment and the keys",
+			"Nothing is reported any more; the enrolment and its keys are deleted."),
+		o.consentShow(),
 	)
 	return cmd
+}
+
+func (o *options) consentShow() *cobra.Command {
+	return &cobra.Command{
+		Use: "show", Short: "Show whether reports are on, and every report that was sent, to the letter", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return o.with(cmd, func(h *handset.Handset) error {
+				sent := h.Sent()
+				words := "Reports are off."
+				if h.Reporting() {
+					words = "Reports are on."
+					if h.Lab().On {
+						words = "Reports are on, by name: this handset is in lab mode."
+					}
+				}
+				for _, s := range sent {
+					words += "\n" + s.String()
+				}
+				return o.print(cmd, map[string]any{"reporting": h.Reporting(), "sent": sent}, words)
+			})
+		},
+	}
 }
 
 func ownerCommands(o *options) []*cobra.Command {
@@ -61,15 +65,15 @@ func ownerCommands(o *options) []*cobra.Command {
 	now := &cobra.Command{
 		Use: "now", Short: "Do not wait for this handset's turn", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return o.with(cmd, func(h *handset.Handset) error { return h.GetItNow(pastPace, payForData) })
+			return o.say(cmd, status.Request{Do: status.Now, PastPace: pastPace, PayForData: payForData})
 		},
 	}
 	now.Flags().BoolVar(&pastPace, "past-pace", false, "a second confirmation: earlier than the makers thought wise")
 	now.Flags().BoolVar(&payForData, "pay-for-data", false, "use a metered network")
 	return []*cobra.Command{
 		now,
-		o.answer("accept", "Accept the notice of a build", rollout.Accepted),
-		o.answer("decline", "Decline a build", rollout.Declined),
+		o.answer("accept", "Accept the notice of a build", status.Accept),
+		o.answer("decline", "Decline a build", status.Decline),
 		{
 			Use: "later DURATION", Short: "Put an update off, such as for 3d", Args: cobra.ExactArgs(1),
 			RunE: func(cmd *cobra.Command, args []string) error {
@@ -77,7 +81,7 @@ func ownerCommands(o *options) []*cobra.Command {
 				if err != nil {
 					return err
 				}
-				return o.with(cmd, func(h *handset.Handset) error { return h.Postpone(d.Duration) })
+				return o.say(cmd, status.Request{Do: status.Later, For: &d})
 			},
 		},
 		{
@@ -87,19 +91,25 @@ func ownerCommands(o *options) []*cobra.Command {
 				if err != nil {
 					return err
 				}
-				return o.with(cmd, func(h *handset.Handset) error { return h.Retry(b) })
+				return o.say(cmd, status.Request{Do: status.Retry, Build: b})
 			},
 		},
 	}
 }
 
-func (o *options) answer(use, short string, a rollout.Answer) *cobra.Command {
+// say has the owner's word carried out.
+func (o *options) say(cmd *cobra.Command, r status.Request) error {
+	_, err := o.ask(cmd, r)
+	return err
+}
+
+func (o *options) answer(use, short string, do status.Verb) *cobra.Command {
 	return &cobra.Command{Use: use + " BUILD", Short: short, Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
 		b, err := manifests.ParseBuild(args[0])
 		if err != nil {
 			return err
 		}
-		return o.with(cmd, func(h *handset.Handset) error { return h.Answer(b, a) })
+		return o.say(cmd, status.Request{Do: do, Build: b})
 	}}
 }
 

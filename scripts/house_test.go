@@ -145,6 +145,7 @@ func TestClientTouchesItsDiskInOnePlace(t *testing.T) {
 		"client/bundle/bundle.go": "reads the bundle that the owner names",
 		"client/handset/owner.go": "reads credential, label and factory image, which others put there",
 		"client/trust/bare.go":    "writes a target where the command line says",
+		"client/status/server.go": "makes its socket, which holds nothing",
 	}
 	for _, p := range packages(t) {
 		if !within(p.room(), "client") || within(p.room(), "client/disk") {
@@ -167,11 +168,13 @@ func TestClientTouchesItsDiskInOnePlace(t *testing.T) {
 	}
 }
 
-// The signer holds offline keys; nothing may reach it.
-func TestSignerNeverListens(t *testing.T) {
-	listens := regexp.MustCompile(`\b(net\.Listen|ListenAndServe|http\.Serve|tls\.Listen|ListenConfig|ListenUDP|ListenPacket)`)
+var listens = regexp.MustCompile(`\b(net\.Listen\w*|ListenAndServe|http\.Serve|tls\.Listen|ListenConfig|ListenUDP|ListenPacket|FileListener|(?:unix|syscall)\.(?:Bind|Listen)\b)`)
+
+// listeners names what in the sources of a house listens, as room/file: call.
+func listeners(t *testing.T, house string) (found []string) {
+	t.Helper()
 	for _, p := range packages(t) {
-		if !within(p.room(), "signer") {
+		if !within(p.room(), house) {
 			continue
 		}
 		for _, name := range p.GoFiles {
@@ -179,10 +182,26 @@ func TestSignerNeverListens(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if found := listens.Find(src); found != nil {
-				t.Errorf("%s/%s: %s", p.room(), name, found)
+			for _, call := range listens.FindAll(src, -1) {
+				found = append(found, p.room()+"/"+name+": "+string(call))
 			}
 		}
+	}
+	return found
+}
+
+// The signer holds offline keys; nothing may reach it.
+func TestSignerNeverListens(t *testing.T) {
+	if found := listeners(t, "signer"); found != nil {
+		t.Errorf("the signer listens: %q", found)
+	}
+}
+
+// Nobody can push to a handset: the agent answers its owner on a socket in the
+// file system, and listens on no network.
+func TestClientListensOnNoNetwork(t *testing.T) {
+	if found := listeners(t, "client"); !slices.Equal(found, []string{"client/status/server.go: net.ListenUnix"}) {
+		t.Errorf("the client listens: %q", found)
 	}
 }
 

@@ -78,7 +78,7 @@ type Agent struct {
 	// nothing; nil: nothing is noted.
 	Receipts Receipts
 	// Interrupt ends a step early when something can be read from it, where that
-	// loses nothing: while it looks for news, downloads or reads back. The step
+	// loses nothing: while it looks for news, plans, downloads or reads back. The step
 	// then ends with ErrInterrupted. nil: never.
 	Interrupt <-chan struct{}
 	// Observe is told of each change of state, and of progress, in the midst of a
@@ -194,23 +194,38 @@ func (a *Agent) Step(ctx context.Context) (Status, error) {
 	}
 }
 
-// interruptible gives the context of what may end early.
+// interruptible gives the context of what may end early, until end.
 func (a *Agent) interruptible(ctx context.Context) (early context.Context, end func()) {
 	early, cancel := context.WithCancelCause(ctx)
-	if a.Interrupt != nil {
-		go func() {
-			select {
-			case <-a.Interrupt:
-				cancel(ErrInterrupted)
-			case <-early.Done():
-			}
-		}()
+	heard := make(chan struct{})
+	go func() {
+		defer close(heard)
+		select {
+		case <-a.Interrupt:
+			cancel(ErrInterrupted)
+		case <-early.Done():
+		}
+	}()
+	return early, func() {
+		cancel(nil)
+		<-heard // what comes after the step is not for it
 	}
-	return early, func() { cancel(nil) }
 }
 
 // turn does the work of a state, after the hook that runs before it.
 func (a *Agent) turn(ctx, early context.Context, state State) (State, error) {
+	if kind, hooked := hookBefore[state]; hooked {
+		held, err := a.askHook(ctx, kind)
+		switch {
+		case err != nil:
+			return state, err
+		case held != nil && state == Checking:
+			a.hold(held)
+			return Idle, nil
+		case held != nil:
+			return a.pause(held)
+		}
+	}
 	switch state {
 	case Checking, Planning, Downloading, Verifying:
 		ctx = early
@@ -218,21 +233,7 @@ func (a *Agent) turn(ctx, early context.Context, state State) (State, error) {
 			return state, err
 		}
 	}
-	kind, hooked := hookBefore[state]
-	if !hooked {
-		return handlers[state](a, ctx)
-	}
-	held, err := a.askHook(ctx, kind)
-	switch {
-	case err != nil:
-		return state, err
-	case held == nil:
-		return handlers[state](a, ctx)
-	case state == Checking:
-		a.hold(held)
-		return Idle, nil
-	}
-	return a.pause(held)
+	return handlers[state](a, ctx)
 }
 
 // settle ends a step: what is due is sent, and the status is kept for people. A

@@ -23,14 +23,14 @@ type backoff struct {
 	InARow  int              `json:"inARow,omitempty"`
 	Day     *manifests.Time  `json:"day,omitempty"`   // when counting began
 	Tries   int              `json:"tries,omitempty"` // that failed, since Day
-	Next    *manifests.Time  `json:"next,omitempty"`  // a try before the next ordinary poll
+	Next    *manifests.Time  `json:"next,omitempty"`  // try
 	Busy    *manifests.Time  `json:"busy,omitempty"`  // the server asked to be left alone until then
 }
 
 // NextTry says when a failed step is tried again.
 type NextTry struct {
-	At    time.Time // zero: at the next ordinary poll
-	Busy  time.Time // not before: the server asked for it
+	At    time.Time
+	Busy  time.Time // not before, if it is set: the server asked for it
 	Tries int       // that failed today
 	Why   string    // a sentence
 }
@@ -66,15 +66,16 @@ func (a *Agent) countFailure(failure error) {
 	b.InARow++
 	bound := min(firstRetry<<min(b.InARow-1, 20), max(a.Config.Poll.Every.Duration, firstRetry))
 	wait := time.Duration(a.random(int64(bound) + 1))
-	b.Next, b.Busy = nil, nil
+	b.Busy = nil
 	var busy *fetch.BusyError
 	if errors.As(failure, &busy) && busy.Until.After(time.Now()) {
 		asked := now.Add(time.Until(busy.Until)) // by the machine's clock there, by the handset's here
 		b.Busy, wait = new(manifests.At(asked.Add(time.Second))), wait+asked.Sub(now)
 	}
-	if b.Tries < triesADay {
-		b.Next = new(manifests.At(now.Add(max(wait, time.Second))))
+	if b.Tries >= triesADay {
+		wait = max(wait, a.Config.Poll.Next(a.random))
 	}
+	b.Next = new(manifests.At(now.Add(max(wait, time.Second))))
 }
 
 // countSuccess ends the waits; what the day has cost stays.
@@ -91,13 +92,14 @@ func (a *Agent) NextTry() (NextTry, bool) {
 	if b.InARow == 0 {
 		return NextTry{}, false
 	}
-	longest := a.wallClock().Add(max(a.Config.Poll.Every.Duration, firstRetry) + maxBusy)
-	out := NextTry{Tries: b.Tries}
-	if b.Busy != nil && b.Busy.Before(longest) {
-		out.Busy = b.Busy.Time
-	}
+	now := a.wallClock()
+	longest := now.Add(max(a.Config.Poll.Every.Duration+a.Config.Poll.Jitter.Duration, firstRetry) + maxBusy)
+	out := NextTry{Tries: b.Tries, At: now}
 	if b.Next != nil && b.Next.Before(longest) {
 		out.At = b.Next.Time
+	}
+	if b.Busy != nil && b.Busy.Before(longest) {
+		out.Busy = b.Busy.Time
 	}
 	out.Why = fmt.Sprintf("It failed %d times in a row, %d times today.", b.InARow, b.Tries)
 	switch {

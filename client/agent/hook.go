@@ -99,33 +99,34 @@ func (a *Agent) askHook(ctx context.Context, kind hooks.Kind) (*rollout.Hold, er
 	case ctx.Err() != nil:
 		return nil, err
 	}
-	h := &rollout.Hold{Code: HookCode, Sentence: fmt.Sprintf("It waits, and asks again at the next poll: %v.", err)}
-	if kind != hooks.PreCheck {
-		h.Build = a.rec.Build
+	h := a.hookHold(err)
+	if kind == hooks.PreCheck {
+		h.Build = 0
 	}
 	return h, nil
 }
 
 // postInstall lets the integrator's programs see to the slot that was read back.
 // Failing, they fail the installation.
-func (a *Agent) postInstall(ctx context.Context) (State, error) {
-	err := a.runHook(ctx, hooks.PostInstall)
+func (a *Agent) postInstall(ctx context.Context) (wait *rollout.Hold, err error) {
+	err = a.runHook(ctx, hooks.PostInstall)
 	var notNow *hooks.NotNow
 	switch {
 	case err == nil:
-		a.rec.Reason = ""
-		if a.rec.Staged == nil {
-			a.rec.Staged = new(manifests.At(a.view.Expiry))
-		}
-		return a.enter(Staged)
+		a.rec.Staged = new(manifests.At(a.view.Expiry))
+		return nil, a.saveJournal()
 	case ctx.Err() != nil:
-		return Verifying, err
+		return nil, err
 	case errors.As(err, &notNow):
-		return a.pause(&rollout.Hold{Code: HookCode, Build: a.rec.Build, Sentence: fmt.Sprintf("It waits, and asks again at the next poll: %v.", err)})
+		return a.hookHold(err), nil
 	}
 	a.rec.Reason = string(vote.Other)
 	if _, ferr := a.enter(Failed); ferr != nil {
-		return Verifying, errors.Join(err, ferr)
+		return nil, errors.Join(err, ferr)
 	}
-	return Verifying, fmt.Errorf("install build %d: %w; the next poll tries again", a.rec.Build, err)
+	return nil, fmt.Errorf("install build %d: %w; the next poll tries again", a.rec.Build, err)
+}
+
+func (a *Agent) hookHold(err error) *rollout.Hold {
+	return &rollout.Hold{Code: HookCode, Build: a.rec.Build, Sentence: fmt.Sprintf("It waits, and asks again at the next poll: %v.", err)}
 }

@@ -92,7 +92,8 @@ func (a *Agent) verifying(ctx context.Context) (State, error) {
 			return a.unverified(i, err)
 		}
 	}
-	return a.postInstall(ctx)
+	a.rec.Reason = ""
+	return a.enter(Staged)
 }
 
 func (a *Agent) verify(ctx context.Context, m manifests.Image) error {

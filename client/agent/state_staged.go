@@ -30,20 +30,33 @@ func (a *Agent) staged(ctx context.Context) (State, error) {
 			return Staged, err
 		case off != nil:
 			return a.callOff(off)
-		case wait == nil && a.votes():
-			if wait, err = a.windowFar(); err != nil {
-				return Staged, err
-			}
+		case wait == nil:
+			wait, err = a.ready(ctx)
 		}
 		if wait != nil {
 			a.hold(wait)
-			return Staged, nil
+		}
+		if wait != nil || err != nil {
+			return Staged, err
 		}
 	}
 	if !a.votes() {
 		return Arming, nil
 	}
 	return a.cast(ctx)
+}
+
+// ready tells what the slot waits for when policy lets it go on.
+func (a *Agent) ready(ctx context.Context) (wait *rollout.Hold, err error) {
+	if a.rec.Staged == nil {
+		if wait, err = a.postInstall(ctx); wait != nil || err != nil {
+			return wait, err
+		}
+	}
+	if !a.votes() {
+		return nil, nil
+	}
+	return a.windowFar()
 }
 
 // votes tells whether an attempt is to be reported. In lab mode there is none.

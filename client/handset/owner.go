@@ -19,37 +19,6 @@ import (
 	"github.com/candor-ota/candor/manifests/rollout"
 )
 
-// Report is what `status` shows.
-type Report struct {
-	Product    manifests.Product `json:"product"`
-	Build      manifests.Build   `json:"build"`
-	Version    string            `json:"version"`
-	Slot       boot.Slot         `json:"slot"`
-	Status     agent.Status      `json:"status"`
-	Head       string            `json:"head,omitempty"`     // of the chain of rollouts, to compare with another handset's
-	Warnings   []string          `json:"warnings,omitempty"` // about the maker and the way to him
-	Reporting  bool              `json:"reporting"`
-	Lab        bool              `json:"lab,omitempty"` // in lab mode: reports leave by name
-	Waiting    bool              `json:"waiting"`       // reports are not sent yet
-	Downloaded int64             `json:"downloaded"`    // bytes of images, since the handset was made
-}
-
-// Report tells what runs and why nothing else happens.
-func (h *Handset) Report() (Report, error) {
-	slot, err := h.slots.Booted()
-	if err != nil {
-		return Report{}, err
-	}
-	m, err := h.slots.Metadata(slot)
-	if err != nil {
-		return Report{}, err
-	}
-	return Report{
-		Product: h.Config.Product, Build: m.Build, Version: m.Version, Slot: slot, Status: h.agent.Status(), Head: h.agent.Head(), Warnings: h.agent.Warnings(),
-		Reporting: h.outbox.Enabled(), Lab: h.inLab(), Waiting: !h.outbox.Next().IsZero(), Downloaded: h.agent.Downloaded(),
-	}, nil
-}
-
 // OptIn lets outcomes be reported, on the word of the factory credential. The
 // service is told now, or at a later poll if it cannot be reached.
 func (h *Handset) OptIn(ctx context.Context) error {
