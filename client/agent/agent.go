@@ -99,6 +99,7 @@ type Agent struct {
 	bundle  *Offline                         // in a step that goes by a bundle
 	now     time.Time                        // of this step
 	restart bool
+	proved  bool // the slot was read back in this step
 }
 
 // Start loads what the agent knew, and reconciles it with the slot that the
@@ -167,7 +168,7 @@ var ErrInterrupted = errors.New("interrupted, since the owner asked for somethin
 func (a *Agent) Step(ctx context.Context) (Status, error) {
 	early, end := a.interruptible(ctx)
 	defer end()
-	a.now, a.restart, a.view, a.before = a.clock(), false, nil, a.mem.Last
+	a.now, a.restart, a.proved, a.view, a.before = a.clock(), false, false, nil, a.mem.Last
 	if err := a.Reports.Send(ctx); err != nil {
 		a.Log.Warn("reports wait", "reason", err)
 	}

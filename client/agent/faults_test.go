@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/candor-ota/candor/client/disk"
+	"github.com/candor-ota/candor/client/install"
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/rollout"
 )
@@ -440,4 +441,28 @@ func TestSpentWishDoesNotOutliveAPowerCut(t *testing.T) {
 			w.Fatalf("cut %d: %+v is left for the next build", n, w.agent.mem.Wish)
 		}
 	})
+}
+
+// Between reading back and arming may lie days.
+func TestSlotThatChangedWhileItWaitedIsNotArmed(t *testing.T) {
+	w := newWorld(t)
+	w.reports.on = true // and nobody acknowledges the attempt
+	w.offer(42)
+	if s := w.step(); s.State != Staged {
+		t.Fatalf("status %+v", s)
+	}
+	f, err := os.OpenFile(w.slots.Image("b", "system"), os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.WriteAt([]byte("changed"), 5000)
+	if err = errors.Join(err, f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	w.reports.acknowledged = true
+	if _, err := w.agent.Step(t.Context()); !errors.Is(err, install.ErrSlot) || w.state("b").Bootable {
+		t.Fatalf("a changed slot was armed (%+v): %v", w.state("b"), err)
+	}
+	w.once()
+	w.runs(42)
 }

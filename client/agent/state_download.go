@@ -87,13 +87,23 @@ func explain(err error) error {
 // verifying reads the whole slot back from the medium before anything may boot
 // from it: each image, for they boot together.
 func (a *Agent) verifying(ctx context.Context) (State, error) {
-	for i, m := range a.offer.Release.Images {
-		if err := a.verify(ctx, m); err != nil {
-			return a.unverified(i, err)
-		}
+	if at, err := a.readBack(ctx); err != nil {
+		return a.unverified(at, err)
 	}
 	a.rec.Reason = ""
 	return a.enter(Staged)
+}
+
+// readBack proves all images of the slot. With an error it tells which one does
+// not hold.
+func (a *Agent) readBack(ctx context.Context) (at int, err error) {
+	for at, m := range a.offer.Release.Images {
+		if err := a.verify(ctx, m); err != nil {
+			return at, err
+		}
+	}
+	a.proved = true
+	return 0, nil
 }
 
 func (a *Agent) verify(ctx context.Context, m manifests.Image) error {

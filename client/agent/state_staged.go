@@ -139,8 +139,8 @@ func (a *Agent) attemptWait() (time.Duration, error) {
 
 func (a *Agent) ref() vote.Ref { return vote.Ref{Product: a.Config.Product, Build: a.rec.Build} }
 
-// arming polls once more, and arms the slot only if the offer still stands.
-// Arming is the single commit point.
+// arming polls once more, and arms the slot only if the offer still stands and
+// the slot was read back in this very step. Arming is the single commit point.
 func (a *Agent) arming(ctx context.Context) (State, error) {
 	off, wait, err := a.still(ctx)
 	switch {
@@ -151,6 +151,11 @@ func (a *Agent) arming(ctx context.Context) (State, error) {
 	case wait != nil:
 		a.hold(wait)
 		return Arming, nil
+	}
+	if !a.proved { // it may have waited for days, and changed
+		if at, err := a.readBack(ctx); err != nil {
+			return a.unverified(at, err)
+		}
 	}
 	if _, err := a.enter(Arming); err != nil {
 		return Arming, err
