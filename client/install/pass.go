@@ -30,7 +30,7 @@ const makers = 2 // side by side
 func (a *attempt) pass(ctx context.Context, first int) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	f := &feeder{attempt: a, ring: newRing(), work: make(chan *job, ringPieces), ordered: make(chan *job, ringPieces)}
+	f := &feeder{attempt: a, ring: newRing(a.Image.Size), work: make(chan *job, ringPieces), ordered: make(chan *job, ringPieces)}
 	var (
 		feeding error
 		stages  sync.WaitGroup

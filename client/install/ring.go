@@ -23,8 +23,9 @@ const (
 	ringPacked = 384 << 10 // bytes under way; a piece that takes more goes alone
 )
 
-func newRing() *ring {
-	return &ring{buffer: make([]byte, ringBytes), given: make(chan struct{}, ringPieces)}
+// newRing makes one for an image of so many bytes; small ones need less.
+func newRing(image int64) *ring {
+	return &ring{buffer: make([]byte, min(ringBytes, 2*image+64<<10)), given: make(chan struct{}, ringPieces)}
 }
 
 // take waits for a stretch for packed and plain bytes.

@@ -9,7 +9,7 @@ import (
 
 // Stretches never overlap, whatever their sizes, and all of them come.
 func TestRingGivesEachStretchToOneHolder(t *testing.T) {
-	r, chance := newRing(), rand.New(rand.NewPCG(1, 1))
+	r, chance := newRing(ringBytes), rand.New(rand.NewPCG(1, 1))
 	type held struct {
 		b    []byte
 		mark byte
@@ -55,7 +55,7 @@ func TestRingGivesEachStretchToOneHolder(t *testing.T) {
 }
 
 func TestFullRingEndsWithItsContext(t *testing.T) {
-	r := newRing()
+	r := newRing(ringBytes)
 	if _, _, err := r.take(t.Context(), 0, ringBytes); err != nil {
 		t.Fatal(err)
 	}

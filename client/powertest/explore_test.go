@@ -35,7 +35,7 @@ type explorer struct {
 // states: one cut alone leads to more than a thousand, and most cuts of a
 // recovery to one more.
 func newExplorer(seed uint64, states int64) *explorer {
-	return &explorer{seed: seed, nested: max(1, int(math.Sqrt(float64(states)/650)))}
+	return &explorer{seed: seed, nested: max(1, int(math.Sqrt(float64(states)/400)))}
 }
 
 type shard struct {
@@ -96,7 +96,7 @@ func (n *node) key() uint64 {
 }
 
 // further picks the states from which the story is told to its end.
-func further(key uint64) bool { return key%8 == 0 }
+func further(key uint64) bool { return key%32 == 0 }
 
 // visit runs a state to its end, and then the states that cuts on the way lead
 // to.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/candor-ota/candor/client/agent"
@@ -244,18 +245,34 @@ func (h *handset) atEnd(s agent.Status) bool {
 // tries are those that the agent gives a new build.
 const tries = 3
 
-func (h *handset) running() (m boot.Metadata, good bool, err error) {
+// running is the build that runs, and whether it is marked good.
+func (h *handset) running() (boot.Metadata, bool, error) {
+	print := h.disk.Fingerprint("slots")
+	if r, ok := runs.Load(print); ok {
+		return r.(run).Metadata, r.(run).good, nil
+	}
 	slot, err := h.loader.Booted()
 	if err != nil {
-		return m, false, err
+		return boot.Metadata{}, false, err
 	}
 	state, err := h.loader.State(slot)
 	if err != nil {
-		return m, false, err
+		return boot.Metadata{}, false, err
 	}
-	m, err = h.loader.Metadata(slot)
+	m, err := h.loader.Metadata(slot)
+	if err == nil {
+		runs.Store(print, run{m, state.Good})
+	}
 	return m, state.Good, err
 }
+
+// run is what runs, once for each content of the slots.
+type run struct {
+	boot.Metadata
+	good bool
+}
+
+var runs sync.Map // of a fingerprint
 
 // tell goes through the chapters from the next one on.
 func (h *handset) tell() error {
