@@ -156,6 +156,14 @@ func TestNonsenseInTheEnvironmentIsNeverGuessed(t *testing.T) {
 }
 
 // The fw_setenv that is not libubootenv's takes "name value" and skips the rest.
+func TestVariableOfSeveralLinesPassesForNoOther(t *testing.T) {
+	m := fresh(t)
+	tool(t, m.dir, "fw_setenv", "motd", "hello\nBOOT_ORDER=b a")
+	if _, err := m.State("a"); !errors.Is(err, uboot.ErrEnvironment) || !strings.Contains(err.Error(), "twice") {
+		t.Fatalf("got %v", err)
+	}
+}
+
 func TestToolThatIgnoresItsScriptIsNoticed(t *testing.T) {
 	m := fresh(t)
 	bin := t.TempDir()
