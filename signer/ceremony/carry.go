@@ -73,7 +73,10 @@ func Carry(ctx context.Context, src Source, anchor keyring.Anchor, ref vote.Ref,
 // notHalted refuses what the service has stopped.
 func (w *walk) notHalted(ref vote.Ref) error {
 	role, path := w.roles[layout.RolloutsRole], layout.RolloutsPath(ref.Product)
-	if role == nil || role.Signed.Targets[path] == nil {
+	if role == nil {
+		return errors.New("the service has published no list of rollouts yet, without which no handset takes its metadata")
+	}
+	if role.Signed.Targets[path] == nil {
 		return nil
 	}
 	target := role.Signed.Targets[path]

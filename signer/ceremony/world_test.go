@@ -218,6 +218,12 @@ func (w *world) stamp() {
 		w.files[layout.MetadataFile("rollouts", 1)] = data
 		w.meta["rollouts.json"] = metaFile(1, data)
 	}
+	w.restamp()
+}
+
+// restamp is stamp without a first list of rollouts.
+func (w *world) restamp() {
+	w.t.Helper()
 	snapshot := metadata.Snapshot(w.now.AddDate(0, 0, 7))
 	snapshot.Signed.Version, snapshot.Signed.Meta = w.stamps, w.meta
 	signer, err := signature.LoadED25519Signer(w.online["snapshot"])
