@@ -83,7 +83,10 @@ func (d *DeviceFile) Conditions() (rollout.Conditions, error) {
 	now := time.Now().Add(time.Duration(s.ClockOffset) * time.Second)
 	return rollout.Conditions{
 		BatteryPercent: battery, Charging: s.Charging, MinBattery: d.MinBattery, Metered: s.Metered,
-		FreeBytes:   int64(space.Bavail) * int64(space.Bsize),
+		FreeBytes:   inBytes(space.Bavail, space.Bsize),
 		LocalMinute: rollout.ClockTime(now.Hour()*60 + now.Minute()),
 	}, nil
 }
+
+// inBytes takes a block size that is 32 or 64 bits wide, by processor.
+func inBytes[T int32 | int64](blocks uint64, size T) int64 { return int64(blocks) * int64(size) }

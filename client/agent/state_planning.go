@@ -50,6 +50,7 @@ func (a *Agent) planning(ctx context.Context) (State, error) {
 	}
 	a.say("", a.rec.Build, "%s Installing into slot %s: %s.", a.offer.Why, a.rec.Slot, a.price())
 	a.noteStart()
+	a.Log.Info("planned", "build", a.rec.Build, "bytes", a.rec.Planned, "full", fullBytes(a.offer.Release))
 	return a.enter(Downloading)
 }
 

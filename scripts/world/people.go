@@ -69,9 +69,10 @@ func (w *World) signAndSubmit(ctx context.Context, proposal string, keys ...stri
 	return err
 }
 
-// Release builds a release from its author's YAML and one system image, has
-// two engineers sign it, each from the image, and submits it.
-func (w *World) Release(ctx context.Context, product manifests.Product, build manifests.Build, manifest []byte, image string) error {
+// Release builds a release from its author's YAML and one system image, with
+// patches from older ones, has two engineers sign it, each from the images, and
+// submits it.
+func (w *World) Release(ctx context.Context, product manifests.Product, build manifests.Build, manifest []byte, image string, older ...string) error {
 	if err := os.WriteFile(w.Path("release.yaml"), manifest, 0o644); err != nil {
 		return err
 	}
@@ -84,10 +85,14 @@ func (w *World) Release(ctx context.Context, product manifests.Product, build ma
 	}
 	system := "system=" + image
 	proposal := filepath.Join("out", fmt.Sprintf("%s-%d.proposal.json", product, build))
+	var from []string
+	for _, o := range older {
+		from = append(from, "--from", "system="+o)
+	}
 	for _, args := range [][]string{
-		{"release", "build", "release.yaml", "--image", system, "--vote-keys", "vote-keys.json", "--server", w.Server, "--out", "out"},
+		append([]string{"release", "build", "release.yaml", "--image", system, "--vote-keys", "vote-keys.json", "--server", w.Server, "--out", "out"}, from...),
 		{"release", "sign", proposal, "--key", "dora", "--builder", "--passphrase-file", "pass", "--yes"},
-		{"release", "sign", proposal, "--key", "emil", "--image", system, "--passphrase-file", "pass", "--yes"},
+		append([]string{"release", "sign", proposal, "--key", "emil", "--image", system, "--passphrase-file", "pass", "--yes"}, from...),
 		{"submit", proposal, "--server", w.Server, "--token-file", "token", "--blobs", "out"},
 	} {
 		if _, err := w.Exec(ctx, "signer", args...); err != nil {
@@ -146,12 +151,12 @@ func (w *World) Change(ctx context.Context, id, action, reason string) (Rollout,
 
 // ReleaseForAll publishes the example release with a pace that lets everybody
 // install at once, and opens it to all.
-func (w *World) ReleaseForAll(ctx context.Context, product manifests.Product, build manifests.Build, image string) error {
+func (w *World) ReleaseForAll(ctx context.Context, product manifests.Product, build manifests.Build, image string, older ...string) error {
 	manifest, err := Example(product, build, "pace:\n  - {after: 0s, maxSharePPM: 1000000}\n")
 	if err != nil {
 		return err
 	}
-	if err := w.Release(ctx, product, build, manifest, image); err != nil {
+	if err := w.Release(ctx, product, build, manifest, image, older...); err != nil {
 		return err
 	}
 	_, err = w.Open(ctx, &rollout.Plan{

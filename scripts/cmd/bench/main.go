@@ -26,6 +26,7 @@ var benches = []bench{
 	{"poll", "requests per CPU-second of the real server for timestamp.json, beside a bare net/http handler and nginx", poll},
 	{"refresh", "a handset's cold and warm refresh: time and requests", refresh},
 	{"install", "a 512 MiB image from download to restart, and the client's memory", install},
+	{"apply", "an update by patch, by chunks and in full: speed, memory, bytes, requests, and what kill -9 costs", apply},
 	{"vote", "CPU of a vote, and durable votes a second", votes},
 }
 

@@ -25,7 +25,7 @@ import (
 const phoneProduct = "xiaomi-optin"
 
 // published is a world with one release open to everybody.
-func published(ctx context.Context, dir, image string) (*world.World, error) {
+func published(ctx context.Context, dir, image string, older ...string) (*world.World, error) {
 	w, err := world.New(ctx, dir)
 	if err != nil {
 		return nil, err
@@ -33,7 +33,7 @@ func published(ctx context.Context, dir, image string) (*world.World, error) {
 	if err := w.Ceremony(ctx, phoneProduct); err != nil {
 		return nil, errors.Join(err, w.Close())
 	}
-	if err := w.ReleaseForAll(ctx, phoneProduct, 42, image); err != nil {
+	if err := w.ReleaseForAll(ctx, phoneProduct, 42, image, older...); err != nil {
 		return nil, errors.Join(err, w.Close())
 	}
 	return w, nil
