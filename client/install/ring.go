@@ -18,7 +18,7 @@ type ring struct {
 type stretch struct{ begin, end, packed int }
 
 const (
-	ringBytes  = 4 << 20   // two of the largest pieces of a patch, at least
+	ringBytes  = 3 << 20   // one of the largest pieces of a patch, at least
 	ringPieces = 32        // under way
 	ringPacked = 384 << 10 // bytes under way; a piece that takes more goes alone
 )
