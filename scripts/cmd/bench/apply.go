@@ -244,6 +244,8 @@ func kill(cmd *exec.Cmd, moment <-chan struct{}) (ended bool, err error) {
 	if err := cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return false, err
 	}
-	<-end // killed
+	if err := <-end; err == nil {
+		return true, nil // it was faster
+	}
 	return false, nil
 }

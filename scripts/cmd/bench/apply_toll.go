@@ -85,7 +85,6 @@ func (t *toll) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadGateway)
 		return
 	}
-	defer in.Body.Close()
 	for name, values := range in.Header {
 		w.Header()[name] = values
 	}
@@ -99,21 +98,29 @@ func (t *toll) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			from = 0 // all of it
 		}
 	}
+	failure := t.carry(w, in.Body, r.URL.Path, blob, from)
+	if err := errors.Join(failure, in.Body.Close()); err != nil {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// carry passes a body on. A handset that is gone is no failure.
+func (t *toll) carry(w io.Writer, body io.Reader, path string, count bool, from int64) error {
 	buffer := make([]byte, 16<<10)
 	for {
-		n, err := in.Body.Read(buffer)
+		n, err := body.Read(buffer)
 		if _, werr := w.Write(buffer[:n]); werr != nil {
-			return // the handset is gone
+			return nil
 		}
-		if blob {
-			t.crosses(r.URL.Path, from, int64(n))
+		if count {
+			t.crosses(path, from, int64(n))
 			from += int64(n)
 		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
 		if err != nil {
-			if !errors.Is(err, io.EOF) {
-				panic(http.ErrAbortHandler)
-			}
-			return
+			return err
 		}
 	}
 }
