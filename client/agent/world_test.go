@@ -45,6 +45,12 @@ func build(size int, seed uint64) *built {
 	for i := 0; i < len(plain)-8; i += 8 {
 		copy(plain[i:], fmt.Appendf(nil, "%08x", r.Uint32()))
 	}
+	return index(plain)
+}
+
+// index makes what is published of an image.
+func index(plain []byte) *built {
+	size := len(plain)
 	x, pack, seen := &image.Index{}, []byte(nil), map[[32]byte]int{}
 	packer, err := image.NewPacker(1)
 	if err != nil {
@@ -66,7 +72,7 @@ func build(size int, seed uint64) *built {
 		x.Add(len(chunk), len(pack)-start, sum, image.PackedSum(pack[start:]))
 	}
 	x.ImageSHA256, x.PackSHA256 = sha256.Sum256(plain), sha256.Sum256(pack)
-	index, err := x.MarshalBinary()
+	table, err := x.MarshalBinary()
 	if err = errors.Join(err, packer.Close()); err != nil {
 		panic(err)
 	}
@@ -76,7 +82,7 @@ func build(size int, seed uint64) *built {
 		b.files[layout.BlobFile(ref.SHA256)] = data
 		return ref
 	}
-	b.image = manifests.Image{Slot: "system", Size: int64(size), SHA256: manifests.SumSHA256(plain), Index: blob(index), Pack: blob(pack)}
+	b.image = manifests.Image{Slot: "system", Size: int64(size), SHA256: manifests.SumSHA256(plain), Index: blob(table), Pack: blob(pack)}
 	return b
 }
 
