@@ -197,14 +197,16 @@ func TestHaltEndsALongDownload(t *testing.T) {
 	_, r := w.publish(42, large())
 	w.slots.sync = func() {
 		w.device.up += w.config.Poll.Every.Duration
-		r.State = rollout.Halted
+		halted := *r
+		halted.State = rollout.Halted
+		w.tree.view.Document = &rollout.Document{Product: phone, Counter: 2, Rollouts: []rollout.Rollout{halted}}
 	}
 	s := w.step()
 	w.code(s, rollout.HaltedCode)
 	if s.State != Idle || len(w.cdn.asked) == 0 || w.agent.rec.Progress["system"].At == 0 {
 		t.Fatalf("status %+v, progress %+v", s, w.agent.rec.Progress)
 	}
-	w.slots.sync, r.State = nil, rollout.Active
+	w.slots.sync, w.tree.view.Document.Rollouts[0].State = nil, rollout.Active
 	w.once()
 	w.runs(42)
 }
