@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -20,25 +21,31 @@ import (
 type bench struct {
 	name, what string
 	run        func(context.Context, string) ([]figure.Row, error)
+	// runPair measures two images of the caller's own, where that makes sense.
+	runPair func(ctx context.Context, dir, old, next string) ([]figure.Row, error)
 }
 
 var benches = []bench{
-	{"poll", "requests per CPU-second of the real server for timestamp.json, beside a bare net/http handler and nginx", poll},
-	{"refresh", "a handset's cold and warm refresh: time and requests", refresh},
-	{"install", "a 512 MiB image from download to restart, and the client's memory", install},
-	{"apply", "an update by patch, by chunks and in full: speed, memory, bytes, requests, and what kill -9 costs", apply},
-	{"vote", "CPU of a vote, and durable votes a second", votes},
+	{"poll", "requests per CPU-second of the real server for timestamp.json, beside a bare net/http handler and nginx", poll, nil},
+	{"refresh", "a handset's cold and warm refresh: time and requests", refresh, nil},
+	{"install", "a 512 MiB image from download to restart, and the client's memory", install, nil},
+	{"apply", "an update by patch, by chunks and in full: speed, memory, bytes, requests, and what kill -9 costs", apply, nil},
+	{"vote", "CPU of a vote, and durable votes a second", votes, nil},
+	{"delta", "what an update costs a handset: by patch, by chunks, in full; beside xdelta3, zstd and casync (bench delta OLD NEW: your own images)", delta, deltaOf},
 }
 
 func main() {
 	if len(os.Args) == 3 && os.Args[1] == bareCommand {
 		exit(serveBare(os.Args[2]))
 	}
+	if len(os.Args) > 1 && os.Args[1] == deltaCommand {
+		exit(serveDelta(os.Args[2:]))
+	}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	asJSON := flags.Bool("json", false, "print one JSON object")
 	list := flags.Bool("list", false, "name the benches")
 	flags.Usage = func() {
-		fmt.Fprint(flags.Output(), "Usage: scripts/bench NAME [--json]\n       scripts/bench --list\n\n")
+		fmt.Fprint(flags.Output(), "Usage: scripts/bench NAME [--json]\n       scripts/bench delta OLD NEW [--json]\n       scripts/bench --list\n\n")
 		flags.PrintDefaults()
 	}
 	names, rest := split(os.Args[1:])
@@ -51,12 +58,36 @@ func main() {
 		}
 		return
 	}
-	i := slices.IndexFunc(benches, func(b bench) bool { return len(names) == 1 && b.name == names[0] })
-	if i < 0 {
+	b, ok := chosen(names)
+	if !ok {
 		flags.Usage()
 		os.Exit(2)
 	}
-	exit(run(benches[i], *asJSON))
+	exit(run(b, *asJSON))
+}
+
+// chosen gives the bench of that name; with two images, the one that takes them.
+func chosen(names []string) (bench, bool) {
+	i := slices.IndexFunc(benches, func(b bench) bool { return len(names) > 0 && b.name == names[0] })
+	switch {
+	case i < 0:
+		return bench{}, false
+	case len(names) == 3 && benches[i].runPair != nil:
+		b := benches[i]
+		b.run = func(ctx context.Context, dir string) ([]figure.Row, error) {
+			return b.runPair(ctx, dir, names[1], names[2])
+		}
+		return b, true
+	}
+	return benches[i], len(names) == 1
+}
+
+// fromCaller finds a file that was named from where scripts/bench was started.
+func fromCaller(path string) string {
+	if from := os.Getenv("BENCH_FROM"); from != "" && !filepath.IsAbs(path) {
+		return filepath.Join(from, path)
+	}
+	return path
 }
 
 // split lets the name stand before or after the flags.
