@@ -108,7 +108,7 @@ func makeImage(ctx context.Context, image string, mib int, trees map[string]stri
 	if err := errors.Join(os.WriteFile(image, nil, 0o600), os.Truncate(image, int64(mib)<<20)); err != nil {
 		return err
 	}
-	if err := ext4(ctx, "mke2fs", "-q", "-F", "-t", "ext4", "-b", "4096", "-m", "0", "-I", "256", "-N", "32768", "-L", "root", "-U", imageUUID,
+	if err := e2fs(ctx, "mke2fs", "-q", "-F", "-t", "ext4", "-b", "4096", "-m", "0", "-I", "256", "-N", "32768", "-L", "root", "-U", imageUUID,
 		"-E", "hash_seed="+imageUUID+",root_owner=0:0,lazy_itable_init=0", "-O", "^has_journal,^metadata_csum", "-d", root, image); err != nil {
 		return err
 	}
@@ -164,10 +164,10 @@ func sameInodes(ctx context.Context, image, root string, names []string) error {
 	if err := os.WriteFile(file, []byte(script.String()), 0o600); err != nil {
 		return err
 	}
-	return errors.Join(ext4(ctx, "debugfs", "-w", "-f", file, image), os.Remove(file))
+	return errors.Join(e2fs(ctx, "debugfs", "-w", "-f", file, image), os.Remove(file))
 }
 
-func ext4(ctx context.Context, name string, args ...string) error {
+func e2fs(ctx context.Context, name string, args ...string) error {
 	path, err := system(name)
 	if err != nil {
 		return err
