@@ -19,7 +19,11 @@ func (a *Agent) loadJournal() error {
 	a.journal, a.rec = j, record{State: Idle}
 	if data := j.Record(); data != nil {
 		var r record
-		if err := strict.Decode(data, disk.MaxRecord, &r); err == nil {
+		err := strict.Decode(data, disk.MaxRecord, &r)
+		if err == nil && handlers[r.State] == nil && r.State != "" {
+			err = fmt.Errorf("state %q is not known", r.State)
+		}
+		if err == nil {
 			a.rec = r
 		} else {
 			a.Log.Warn("the journal holds what this program does not read; the update begins anew", "reason", err)

@@ -54,7 +54,8 @@ func (h *handset) checkSlots() (manifests.SecurityEpoch, error) {
 }
 
 func (h *handset) judgeSlots() (highest manifests.SecurityEpoch, err error) {
-	loader, err := sim.OpenOn(h.disk, "slots")
+	there := h.disk.Clone() // has no faults of its own
+	loader, err := sim.OpenOn(there, "slots")
 	if err != nil {
 		return 0, broken("the boot loader cannot read its environment: %v", err)
 	}
@@ -67,7 +68,7 @@ func (h *handset) judgeSlots() (highest manifests.SecurityEpoch, err error) {
 		if err != nil || !state.Bootable || !state.Good && state.TriesLeft == 0 {
 			continue
 		}
-		m, err := h.checkSlot(loader, slot)
+		m, err := checkSlot(there, loader, slot)
 		if err != nil {
 			return 0, err
 		}
@@ -79,7 +80,7 @@ func (h *handset) judgeSlots() (highest manifests.SecurityEpoch, err error) {
 }
 
 // checkSlot demands a whole build in a slot.
-func (h *handset) checkSlot(loader *sim.Sim, slot boot.Slot) (boot.Metadata, error) {
+func checkSlot(d disk.Disk, loader *sim.Sim, slot boot.Slot) (boot.Metadata, error) {
 	m, err := loader.Metadata(slot)
 	if err != nil {
 		return m, broken("slot %s may boot, and its metadata cannot be read: %v", slot, err)
@@ -89,15 +90,15 @@ func (h *handset) checkSlot(loader *sim.Sim, slot boot.Slot) (boot.Metadata, err
 		return m, broken("slot %s may boot, and is said to hold %+v, which nobody signed", slot, m)
 	}
 	for _, want := range m.Images {
-		if got := h.hash(loader.Image(slot, want.Name)); got != want.SHA256 {
+		if got := hash(d, loader.Image(slot, want.Name)); got != want.SHA256 {
 			return m, broken("slot %s may boot build %d, and its image %s has the hash %s instead of %s", slot, m.Build, want.Name, got.Short(), want.SHA256.Short())
 		}
 	}
 	return m, nil
 }
 
-func (h *handset) hash(path string) manifests.SHA256 {
-	data, err := disk.ReadFile(h.disk, path, 1<<30)
+func hash(d disk.Disk, path string) manifests.SHA256 {
+	data, err := disk.ReadFile(d, path, 1<<30)
 	if err != nil {
 		return manifests.SHA256{}
 	}

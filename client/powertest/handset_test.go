@@ -73,7 +73,11 @@ type handset struct {
 	loader *sim.Sim
 	agent  *agent.Agent
 	log    *clerk
+	said   error // by a poll that met a fault
 }
+
+// ctx never ends.
+func (h *handset) ctx() context.Context { return context.Background() }
 
 func newHandset(s *story, d *disktest.Disk, o outside) *handset {
 	if s.deaf != nil {
@@ -191,7 +195,7 @@ func (h *handset) Conditions() (rollout.Conditions, error) {
 // poll is one poll with the restarts that follow.
 func (h *handset) poll() (agent.Status, error) {
 	for range 8 {
-		s, err := h.agent.Step(context.Background())
+		s, err := h.agent.Step(h.ctx())
 		if h.spoilt && errors.Is(err, install.ErrSlot) {
 			return s, nil // it says so, and writes the slot again
 		}

@@ -12,6 +12,9 @@ import (
 func (s *scanner) quoted(path string) (string, error) {
 	s.pos++
 	var b strings.Builder
+	if n := strings.IndexByte(s.src[s.pos:], '"'); n > 0 {
+		b.Grow(n) // most strings have no escapes
+	}
 	for s.pos < len(s.src) {
 		c := s.src[s.pos]
 		switch {
