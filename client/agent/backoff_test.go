@@ -203,8 +203,8 @@ func TestHaltEndsALongDownload(t *testing.T) {
 	}
 	s := w.step()
 	w.code(s, rollout.HaltedCode)
-	if s.State != Idle || len(w.cdn.asked) == 0 || w.agent.rec.Progress["system"].At == 0 {
-		t.Fatalf("status %+v, progress %+v", s, w.agent.rec.Progress)
+	if s.State != Idle || w.agent.rec.Progress["system"].At == 0 || w.agent.rec.Written != 0 {
+		t.Fatalf("status %+v, progress %+v of %d images", s, w.agent.rec.Progress, w.agent.rec.Written)
 	}
 	w.slots.sync, w.tree.view.Document.Rollouts[0].State = nil, rollout.Active
 	w.once()
