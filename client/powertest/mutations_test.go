@@ -148,7 +148,7 @@ func (d *lateNames) Rename(from, to string) error {
 	if !isMemory(to) {
 		return d.Disk.Rename(from, to)
 	}
-	d.held = append(d.held, func() error { return errors.Join(d.Disk.Rename(from, to), d.Disk.SyncDir("state")) })
+	d.held = append(d.held, func() error { return errors.Join(d.Disk.Rename(from, to), d.SyncDir("state")) })
 	return nil
 }
 
@@ -237,7 +237,7 @@ func armedEarly(h *handset, s *sim.Sim) agent.Storage { return &early{witness{s,
 type early struct{ witness }
 
 func (e *early) OpenForWrite(slot boot.Slot, image manifests.Name, size int64) (disk.File, error) {
-	if err := e.Sim.MarkUnbootable(slot); err != nil { // it is armed, and there may be a second image
+	if err := e.MarkUnbootable(slot); err != nil { // it is armed, and there may be a second image
 		return nil, err
 	}
 	f, err := e.Sim.OpenForWrite(slot, image, size)

@@ -153,7 +153,7 @@ func TestWriteIsTornAtSectorsAndNowhereElse(t *testing.T) {
 		}
 		tears++
 	}
-	if tears < 50 {
+	if tears < 20 {
 		t.Errorf("only %d ways to tear", tears)
 	}
 }
