@@ -9,7 +9,7 @@
 //	receipts  everything that updates did here, what was asked, what was sent
 //	consent   whether outcomes are reported (off until turned on)
 //	accept, decline, later, now, retry    the owner's word on an update
-//	create    makes a simulated handset
+//	create    sets a handset up, as the factory does
 //	tuf       a plain TUF client over any repository
 //
 // It listens on no network; the agent that runs answers its owner on a socket in

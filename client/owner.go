@@ -121,7 +121,7 @@ func createCommand(o *options) *cobra.Command {
 	var epoch uint32
 	cmd := &cobra.Command{
 		Use:   "create --factory [NAME=]IMAGE… --build N --root 1.root.json",
-		Short: "Make a simulated handset: slots, boot loader and trusted root, as the factory would",
+		Short: "Set a handset up as the factory does: slots, boot loader and trusted root",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if len(images) == 0 || root == "" || build == 0 {

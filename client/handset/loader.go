@@ -35,7 +35,11 @@ func openLoader(c *agent.Config) (loader, error) {
 		}
 		return simulated{s}, nil
 	}
-	return openBoard(c)
+	b, err := openBoard(c)
+	if err != nil {
+		return nil, err
+	}
+	return b, b.known()
 }
 
 type simulated struct{ *sim.Sim }
@@ -100,13 +104,34 @@ func (b *board) restart(ctx context.Context, log *slog.Logger) (bool, error) {
 	return false, nil
 }
 
+// known demands that the factory, or an update, said what runs. Without, the
+// boot loader would be told to keep what nobody knows.
+func (b *board) known() error {
+	slot, err := b.Booted()
+	if err != nil {
+		return err
+	}
+	m, err := b.Metadata(slot)
+	if err != nil {
+		return err
+	}
+	if m.Build == 0 {
+		return fmt.Errorf("nothing is known of slot %s, which runs; a board is set up with `create`", slot)
+	}
+	return nil
+}
+
 // provision sets up a board whose slot a the factory has flashed with these
 // images. Everything is looked at before anything is written, and the boot
 // loader comes last: until then it can be done again.
 func (b *board) provision(f Factory, trusted func() error) error {
 	for _, slot := range []boot.Slot{"a", "b"} {
-		if state, err := b.State(slot); err == nil && state.Bootable {
-			return fmt.Errorf("the boot loader knows slot %s; this is a handset already", slot)
+		m, err := b.Metadata(slot)
+		if err != nil {
+			return err
+		}
+		if state, err := b.State(slot); err == nil && state.Good && m.Build != 0 {
+			return fmt.Errorf("slot %s is good and holds build %d; this is a handset already", slot, m.Build)
 		}
 	}
 	if err := b.Check(); err != nil {

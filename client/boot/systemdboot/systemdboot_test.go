@@ -138,14 +138,22 @@ func TestEntriesThatAreNotUnderstoodAreNeverGuessed(t *testing.T) {
 	}
 }
 
-func TestHandsetIsProvisionedOnce(t *testing.T) {
+func TestFactorySetsTheLoaderUpWhateverItWas(t *testing.T) {
 	m := open(t, blank(t))
 	if err := m.Provision("c"); !errors.Is(err, boot.ErrNoSlot) {
 		t.Fatalf("got %v", err)
 	}
 	must(t, m.Provision("a"))
-	if err := m.Provision("b"); err == nil || !strings.Contains(err.Error(), "handset already") {
-		t.Fatalf("got %v", err)
-	}
 	boots(t, m, "a")
+	must(t, m.Arm("b", 3))
+	must(t, m.Provision("a")) // once more
+	boots(t, m, "a")
+	if got := files(t, m); !slices.Equal(got, []string{"candor-a.conf"}) {
+		t.Fatalf("the entries are %q", got)
+	}
+	must(t, m.Provision("b"))
+	boots(t, m, "b")
+	if s, err := m.State("a"); err != nil || s.Bootable {
+		t.Fatalf("%+v, %v", s, err)
+	}
 }

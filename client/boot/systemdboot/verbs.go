@@ -7,23 +7,24 @@ import (
 	"github.com/candor-ota/candor/client/boot"
 )
 
-// Provision makes a slot the good one, as the factory does. It refuses a
-// partition that has entries of slots already.
+// Provision makes a slot the good one and the others unbootable, whatever they
+// were: it is for a factory, which knows that the slot is whole. From its first
+// step on, that slot boots.
 func (d *Driver) Provision(s boot.Slot) error {
 	if !slices.Contains(d.o.Slots, s) {
 		return fmt.Errorf("provision slot %q: %w", s, boot.ErrNoSlot)
+	}
+	if err := d.o.Disk.MkdirAll(d.dir); err != nil {
+		return fmt.Errorf("systemd-boot: %w", err)
 	}
 	all, err := d.entries()
 	if err != nil {
 		return err
 	}
-	if len(all) > 0 {
-		return fmt.Errorf("systemd-boot: %s is there; this is a handset already", all[0].file)
+	if err := d.write(goodName(s), s, all); err != nil {
+		return err
 	}
-	if err := d.o.Disk.MkdirAll(d.dir); err != nil {
-		return fmt.Errorf("systemd-boot: %w", err)
-	}
-	return d.write(goodName(s), s, nil)
+	return d.off(slices.DeleteFunc(all, func(e entry) bool { return e.file == goodName(s) }))
 }
 
 // change looks at slot and loader, and applies a verb.

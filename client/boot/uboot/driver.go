@@ -42,16 +42,9 @@ func Open(o Options) (*Driver, error) {
 	return d, nil
 }
 
-// Provision makes a slot the good one and the others unbootable, as the factory
-// does. It refuses an environment that knows slots already.
+// Provision makes a slot the good one and the others unbootable, whatever they
+// were: it is for a factory, which knows that the slot is whole.
 func (d *Driver) Provision(good boot.Slot) error {
-	vars, err := d.print()
-	if err != nil {
-		return err
-	}
-	if vars[d.o.Prefix+"ORDER"] != "" {
-		return fmt.Errorf("U-Boot environment: %sORDER is set; this is a handset already", d.o.Prefix)
-	}
 	if !slices.Contains(d.o.Slots, good) {
 		return fmt.Errorf("provision slot %q: %w", good, boot.ErrNoSlot)
 	}
