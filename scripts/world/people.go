@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/candor-ota/candor/manifests"
+	"github.com/candor-ota/candor/manifests/layout"
 	"github.com/candor-ota/candor/manifests/rollout"
 )
 
@@ -100,6 +102,39 @@ func (w *World) Release(ctx context.Context, product manifests.Product, build ma
 		}
 	}
 	return os.RemoveAll(w.Path("out"))
+}
+
+// Published gives a release as every handset can read it.
+func (w *World) Published(ctx context.Context, product manifests.Product, build manifests.Build) (*manifests.Release, error) {
+	var list struct {
+		Releases []struct {
+			Build  manifests.Build  `json:"build"`
+			SHA256 manifests.SHA256 `json:"sha256"`
+		} `json:"releases"`
+	}
+	if err := w.Call(ctx, http.MethodGet, "/v1/products/"+string(product)+"/releases", nil, &list); err != nil {
+		return nil, err
+	}
+	for _, r := range list.Releases {
+		if r.Build != build {
+			continue
+		}
+		file := w.Server + "/" + layout.TargetFile(layout.ReleasePath(product, build), r.SHA256)
+		get, err := http.NewRequestWithContext(ctx, http.MethodGet, file, nil)
+		if err != nil {
+			return nil, err
+		}
+		answer, err := http.DefaultClient.Do(get)
+		if err != nil {
+			return nil, err
+		}
+		doc, err := io.ReadAll(answer.Body)
+		if err = errors.Join(err, answer.Body.Close()); err != nil {
+			return nil, err
+		}
+		return manifests.ParseRelease(doc)
+	}
+	return nil, fmt.Errorf("build %d of %s is not published", build, product)
 }
 
 // Rollout is what the API says about a rollout.

@@ -30,6 +30,8 @@ type summary struct {
 	Halted              bool          `json:"halted"`
 	Halt                *haltResult   `json:"halt,omitempty"`
 	BytesDownloaded     int64         `json:"bytesDownloaded"`
+	BytesPerHandset     int64         `json:"bytesPerHandset"` // of those that installed
+	FullBytes           int64         `json:"fullBytes"`       // that each would download without patches and chunks
 	ImageBytes          int64         `json:"imageBytes"`
 	Seconds             float64       `json:"seconds"`
 }
@@ -49,6 +51,16 @@ func (d *demo) summary(ctx context.Context, took time.Duration) (*summary, error
 	}
 	for _, p := range d.fleet {
 		s.BytesDownloaded += p.downloaded
+	}
+	if s.Installed > 0 {
+		s.BytesPerHandset = s.BytesDownloaded / int64(s.Installed)
+	}
+	release, err := d.Published(ctx, product, newBuild)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range release.Images {
+		s.FullBytes += m.Index.Size + m.Pack.Size
 	}
 	c := d.cloud.Counts()
 	s.NumbersLeakedBefore, s.NumbersLeakedAfter, s.NumbersSealed = c.LeakedBefore, c.LeakedAfter, c.Sealed
@@ -80,6 +92,9 @@ func (d *demo) judge(s *summary) error {
 	say := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	if s.NumbersLeakedAfter != 0 {
 		say("%d numbers leaked after the fix", s.NumbersLeakedAfter)
+	}
+	if s.Installed > 0 && s.BytesPerHandset >= s.FullBytes {
+		say("each handset downloaded %d bytes; the full image is %d", s.BytesPerHandset, s.FullBytes)
 	}
 	if s.NumbersLeakedBefore == 0 {
 		say("nothing leaked before the fix, so the demo shows nothing")
@@ -183,8 +198,8 @@ func (v *voice) result(s *summary) error {
 		fmt.Printf("%-34s %d handsets on the new build%s\n", fmt.Sprintf("stage open to %g %%", 100*st.Share), st.Handsets, words)
 	}
 	if s.Installed > 0 {
-		each := s.BytesDownloaded / int64(s.Installed)
-		fmt.Printf("%-34s %.1f MiB each; the image has %.1f MiB\n", "downloaded", float64(each)/(1<<20), float64(s.ImageBytes)/(1<<20))
+		fmt.Printf("%-34s %.2f MB each; the full image is %.1f MB (%.1f MB unpacked)\n", "downloaded",
+			float64(s.BytesPerHandset)/1e6, float64(s.FullBytes)/1e6, float64(s.ImageBytes)/1e6)
 	}
 	_, err := fmt.Printf("%-34s %.0f s\n", "took", s.Seconds)
 	return err

@@ -86,5 +86,5 @@ func (d *demo) release(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return d.Release(ctx, product, newBuild, manifest, d.images[fixedOS])
+	return d.Release(ctx, product, newBuild, manifest, d.images[fixedOS], d.images[factoryOS])
 }
