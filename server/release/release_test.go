@@ -366,7 +366,7 @@ func TestPatchThatIsNotWhatWasSignedIsRefused(t *testing.T) {
 	}{
 		"new image":                 {file, table.BodySize},
 		"not a patch table":         {bytes.Repeat([]byte("x"), 200), 8},
-		"at most 4456584 are read":  {make([]byte, patch.MaxTableBytes+1), 8},
+		"has 4456585 bytes; at most": {make([]byte, patch.MaxTableBytes+1), 8},
 		"patch table: header: 3 by": {[]byte("abc"), 8},
 	} {
 		w := ready(t)
