@@ -182,6 +182,31 @@ func TestSegmentThatSavesLittleIsPlain(t *testing.T) {
 	}
 }
 
+// fickle gives other bytes at every read.
+type fickle struct{ reads byte }
+
+func (f *fickle) ReadAt(b []byte, _ int64) (int, error) {
+	f.reads++
+	return copy(b, noise(string(f.reads), len(b))), nil
+}
+
+// Each segment is decoded again before it is sent: an encoder that errs, or an
+// old image that changes meanwhile, does not reach a handset.
+func TestSegmentIsProvedBeforeItIsSent(t *testing.T) {
+	m, err := newMaker(Options{Old: &fickle{}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.content = noise(string(byte(1)), 100_000)
+	_, err = m.smallest(Row{Kind: Plain, Length: 100_000, SHA256: sha256.Sum256(m.content)}, window{0, 100_000})
+	if !errors.Is(err, ErrBase) || !strings.Contains(err.Error(), "does not decode as it was encoded") {
+		t.Errorf("got %v", err)
+	}
+	if err := m.close(); err != nil {
+		t.Error(err)
+	}
+}
+
 // The bytes are frozen: another encoder, or another plan, is another patch, and
 // co-signers with the program of before would not find what they are shown.
 func TestBuiltPatchIsFrozen(t *testing.T) {

@@ -364,10 +364,10 @@ func TestPatchThatIsNotWhatWasSignedIsRefused(t *testing.T) {
 		file []byte
 		size int64
 	}{
-		"new image":                 {file, table.BodySize},
-		"not a patch table":         {bytes.Repeat([]byte("x"), 200), 8},
+		"new image":                  {file, table.BodySize},
+		"not a patch table":          {bytes.Repeat([]byte("x"), 200), 8},
 		"has 4456585 bytes; at most": {make([]byte, patch.MaxTableBytes+1), 8},
-		"patch table: header: 3 by": {[]byte("abc"), 8},
+		"patch table: header: 3 by":  {[]byte("abc"), 8},
 	} {
 		w := ready(t)
 		sum := manifests.SumSHA256(c.file)
