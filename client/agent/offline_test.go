@@ -159,6 +159,32 @@ func TestHaltReachesWhatABundleArmed(t *testing.T) {
 	w.runs(41)
 }
 
+func TestWithdrawalReachesWhatABundleArmed(t *testing.T) {
+	w := newWorld(t)
+	w.plug(w.stick())
+	w.start()
+	w.offer(42)
+	delete(w.tree.view.Releases, 42)
+	w.code(w.step(), rollout.Withdrawn)
+	if w.state("b").Armed() {
+		t.Fatal("a withdrawn build is still armed")
+	}
+	w.runs(41)
+}
+
+// The hook before the restart is told of the update, bundle or not.
+func TestHookRunsForWhatABundleArmed(t *testing.T) {
+	w := newWorld(t)
+	w.config.Hooks.PreReboot = [][]string{{"sh", "-c", "grep -q system && exit 75"}}
+	w.plug(w.stick())
+	w.start()
+	w.tree.err = errNoNetwork
+	w.code(w.step(), HookCode)
+	w.config.Hooks.PreReboot = nil
+	w.once()
+	w.runs(42)
+}
+
 func TestOwnersWordOnABundleOutlivesAPowerCut(t *testing.T) {
 	for name, network := range map[string]func(*world){
 		"no network":   func(w *world) { w.tree.err = errNoNetwork },
@@ -220,7 +246,9 @@ func TestBundleTakesThePlaceOfWhatIsNotArmedYet(t *testing.T) {
 func TestBundlesAttemptIsReportedAndNotWaitedFor(t *testing.T) {
 	w := newWorld(t)
 	w.reports.on = true // never acknowledged
-	w.install(w.stick())
+	s := w.stick()
+	s.tree.view.Document.Rollouts = []rollout.Rollout{{Build: 42, State: rollout.Active}}
+	w.install(s)
 	w.runs(42)
 	got := strings.Join(w.reports.said, "; ")
 	if !strings.HasPrefix(got, "attempt of 42") || !strings.Contains(got, "trial of 42: installed_healthy") || strings.Contains(got, "prepare") {
