@@ -11,9 +11,9 @@
 // in turn, and cut again.
 //
 // What must hold in every state: see check_test.go. What is left out: a view of
-// what is published stands in for the network and, but for one story, for the
-// walk over signed metadata; the clock is set by hand; a poll sees no faults but
-// those of the disk.
+// what is published stands in for the network and for the walk over signed
+// metadata, which client/trust cuts by itself; the clock is set by hand; a poll
+// sees no faults but those of the disk.
 //
 // A failure names its state, and `go test ./client/powertest -state "…"` runs
 // that one alone.
