@@ -39,10 +39,10 @@ func TestRequestIsReadToTheLetter(t *testing.T) {
 		`{"do":"accept","build":42,"on":true}`: "another verb",
 		`{"do":"later"}`:                       `"for"`,
 		`{"do":"later","for":"soon"}`:          "duration",
-		`{"do":"later","for":"3d","pastPace":true}`:               "another verb",
-		`{"do":"consent"}`:                                        `"on"`,
-		`{"do":"now","for":"3d"}`:                                 "another verb",
-		`{"do":"now","x":"` + strings.Repeat("x", MaxLine) + `"}`: "",
+		`{"do":"later","for":"3d","pastPace":true}`:        "another verb",
+		`{"do":"consent"}`:                                 `"on"`,
+		`{"do":"now","for":"3d"}`:                          "another verb",
+		`{"do":"now"` + strings.Repeat(" ", MaxLine) + `}`: "4096",
 	} {
 		if r, err := ParseRequest([]byte(line)); !errors.Is(err, ErrRequest) || !strings.Contains(err.Error(), word) || r != (Request{}) {
 			t.Errorf("%.80s: %+v, %v; want a refusal that speaks of %q", line, r, err, word)
