@@ -5,6 +5,7 @@
 //	run       the agent, for ever
 //	once      one poll and everything that follows from it
 //	status    why nothing happens, or what does
+//	install   from a bundle, without a network: the owner's own act
 //	watch     the same, as it happens
 //	receipts  everything that updates did here, what was asked, what was sent
 //	consent   whether outcomes are reported (off until turned on)

@@ -1,6 +1,7 @@
 // Candor-signer is the release engineer's program. It keeps signing keys,
 // holds the ceremony that starts a system, builds releases out of raw images,
-// collects signatures and hands the result to a server. With a token and no
+// collects signatures and hands the result to a server. It imports Android's
+// images, and makes bundles for handsets without a network. With a token and no
 // key at all it drives rollouts, and verifies the evidence of past ones.
 //
 // Parties. The people who run it hold the offline keys: root and targets, and

@@ -2,9 +2,11 @@ package world_test
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -153,7 +155,14 @@ func tamper(t *testing.T, p *world.Phone, file string) {
 		}
 		refusedBundle(t, p, bad, word, 41)
 	}
-	for _, name := range b.Names() {
+	size := func(name string) int64 {
+		r, _ := b.File(name)
+		return r.Size()
+	}
+	names := b.Names()
+	// The pack, the largest, comes last: once its index has held, the handset keeps it.
+	slices.SortFunc(names, func(x, y string) int { return cmp.Compare(size(x), size(y)) })
+	for _, name := range names {
 		if name == layout.MetadataFile("root", 1) {
 			continue // the handset has it already
 		}
