@@ -19,12 +19,12 @@ import (
 )
 
 // counted counts the requests that a handset's server gets.
-func counted(t *testing.T, h *Handset) *atomic.Int64 {
+func counted(t *testing.T, h *Handset, answer http.HandlerFunc) *atomic.Int64 {
 	t.Helper()
 	var n atomic.Int64
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		n.Add(1)
-		http.NotFound(w, r)
+		answer(w, r)
 	}))
 	t.Cleanup(s.Close)
 	h.Config.Servers = []string{s.URL}
@@ -32,11 +32,17 @@ func counted(t *testing.T, h *Handset) *atomic.Int64 {
 	return &n
 }
 
+// busy is a server that asks to be left alone for longer than any test takes.
+func busy(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Retry-After", "3600")
+	w.WriteHeader(http.StatusServiceUnavailable)
+}
+
 // running is a handset whose agent runs until the test ends; polls are told.
 func running(t *testing.T) (h *Handset, polls chan error) {
 	t.Helper()
 	h = open(t)
-	counted(t, h)
+	counted(t, h, busy)
 	h.Config.Poll.Every.Duration = 100 * time.Hour
 	h.Config.Poll.Jitter.Duration = time.Second
 	polls = make(chan error, 16)
@@ -54,7 +60,7 @@ func running(t *testing.T) (h *Handset, polls chan error) {
 	return h, polls
 }
 
-// polled waits for a poll of a server that has no files.
+// polled waits for a poll of a server that gives no files.
 func polled(t *testing.T, polls chan error) {
 	t.Helper()
 	if err := <-polls; err == nil {
@@ -132,7 +138,7 @@ func TestWatcherSeesAPoll(t *testing.T) {
 // What a process was told about waits binds the next one.
 func TestProcessThatIsStartedAgainKeepsToTheWaits(t *testing.T) {
 	h := open(t)
-	n := counted(t, h)
+	n := counted(t, h, http.NotFound)
 	if _, err := h.Once(t.Context()); err == nil {
 		t.Fatal("a server without files was believed")
 	}
