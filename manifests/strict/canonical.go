@@ -18,7 +18,7 @@ func Canonical(v any) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("canonical form: %w", err)
 	}
-	return appendNode(nil, n), nil
+	return appendNode(make([]byte, 0, len(raw)), n), nil
 }
 
 func appendNode(b []byte, n node) []byte {
