@@ -168,6 +168,16 @@ func metaOf(version int64, data []byte) *metadata.MetaFiles {
 
 func (s *fakeServer) stamp() error {
 	s.stamps++
+	if s.meta["rollouts.json"] == nil {
+		data, err := signed(metadata.Targets(time.Now().Add(time.Hour).UTC()), s.keys["rollouts"])
+		if err != nil {
+			return err
+		}
+		if err := s.write(layout.MetadataFile("rollouts", 1), data); err != nil {
+			return err
+		}
+		s.meta["rollouts.json"] = metaOf(1, data)
+	}
 	snapshot := metadata.Snapshot(time.Now().Add(time.Hour).UTC())
 	snapshot.Signed.Version, snapshot.Signed.Meta = s.stamps, s.meta
 	data, err := signed(snapshot, s.keys["snapshot"])
