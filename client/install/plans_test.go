@@ -17,6 +17,7 @@ import (
 	"github.com/candor-ota/candor/client/fetch"
 	"github.com/candor-ota/candor/client/install"
 	"github.com/candor-ota/candor/manifests"
+	"github.com/candor-ota/candor/manifests/image"
 	"github.com/candor-ota/candor/manifests/layout"
 )
 
@@ -386,8 +387,12 @@ func TestImpossibleImagesAreRefusedBeforeAByteIsWritten(t *testing.T) {
 			change(&h.options)
 			f := &faulty{File: h.options.Slot}
 			h.options.Slot = f
-			if err := h.install(); err == nil || !strings.Contains(err.Error(), "system") {
+			err := h.install()
+			if err == nil || !strings.Contains(err.Error(), "system") {
 				t.Errorf("got %v", err)
+			}
+			if size := h.options.Image.Size; (size < 1 || size > image.MaxImageBytes) && (len(h.source.asked) > 0 || !strings.Contains(err.Error(), "must have from 1")) {
+				t.Errorf("asked for %v, then %v", h.source.asked, err)
 			}
 			if len(f.written) > 0 {
 				t.Error("something was written")
@@ -468,4 +473,33 @@ func TestServerOfWholeFilesCostsTheWholeOnce(t *testing.T) {
 	if err := h.install(); !errors.Is(err, fetch.ErrRangeIgnored) {
 		t.Fatalf("nobody agreed: %v", err)
 	}
+}
+
+// An index that was cut here has no pack: it is a seed, never the recipe.
+func TestIndexThatWasCutHereIsNoRecipe(t *testing.T) {
+	p := twoImages(t, pairBytes)
+	h := p.phone(t).by(install.ByChunks)
+	// The target slot ran the new image once, and was cut then.
+	cutting := h.options
+	cutting.Old = &install.Old{Slot: "b", File: slot(t, p.image.Size), Size: p.image.Size, SHA256: p.image.SHA256}
+	cutting.Target = "a"
+	if _, err := install.Prepare(t.Context(), cutting); err != nil {
+		t.Fatal(err)
+	}
+	h.done()
+}
+
+// The table of an earlier update does not stand in for that of this one.
+func TestTableOfAnEarlierUpdateIsNotUsed(t *testing.T) {
+	h := twoImages(t, 1<<20).phone(t)
+	shelf := h.options.Shelf
+	if plan := h.plan(); plan.Kind != install.ByPatch {
+		t.Fatalf("plan %+v", plan.Quote)
+	}
+	h = twoImages(t, 2<<20).phone(t)
+	h.options.Shelf = shelf
+	if plan := h.plan(); plan.Kind != install.ByPatch {
+		t.Fatalf("plan %+v", plan.Quote)
+	}
+	h.done()
 }

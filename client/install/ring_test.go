@@ -65,3 +65,12 @@ func TestFullRingEndsWithItsContext(t *testing.T) {
 		t.Fatalf("got %v", err)
 	}
 }
+
+// What is under way in the stages, in the kernel and in the readers of all
+// connections is what a process that dies downloads twice.
+func TestLessThanAMiBIsUnderWay(t *testing.T) {
+	const reader = 32 << 10 // of each connection, in client/fetch
+	if lost := ringPacked + windowBytes + rangesAtATime*reader; lost > 1<<20 {
+		t.Errorf("%d bytes", lost)
+	}
+}
