@@ -31,11 +31,14 @@ type Config struct {
 	Hooks Hooks `json:"hooks,omitzero"`
 	// Socket is where a running agent answers its owner; see SocketPath.
 	Socket string `json:"socket,omitempty"`
-	// Device is a file that stands in for the battery, network and clock of a
-	// simulated handset; see DeviceFile.
+	// Device is a file that stands in for battery, network and clock; see
+	// device.File. A board without it asks the kernel.
 	Device string `json:"device,omitempty"`
-	Poll   Poll   `json:"poll,omitzero"`
-	Report Report `json:"report,omitzero"`
+	// Metered is the program of a board that exits with 0 if the network costs
+	// money, and with 1 if it does not; see device.Board.
+	Metered []string `json:"metered,omitempty"`
+	Poll    Poll     `json:"poll,omitzero"`
+	Report  Report   `json:"report,omitzero"`
 	// MinBattery is the least charge, in percent, at which an update starts
 	// without a charger. Default 30.
 	MinBattery int `json:"minBattery,omitempty"`
@@ -160,6 +163,9 @@ func (c *Config) check() error {
 	}
 	if len(c.Socket) > MaxSocketPath {
 		errs = append(errs, fmt.Errorf(`field "socket": %s has %d bytes, and the kernel takes %d; name a shorter path`, c.Socket, len(c.Socket), MaxSocketPath))
+	}
+	if len(c.Metered) > 0 && (c.Metered[0] == "" || c.Device != "" || c.Boot.Simulated()) {
+		errs = append(errs, errors.New(`field "metered": name a program, on a board without "device", which says it itself`))
 	}
 	for _, list := range []struct {
 		name     string

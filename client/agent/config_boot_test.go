@@ -64,3 +64,20 @@ func TestEverythingWrongWithABootLoaderIsSaidAtOnce(t *testing.T) {
 		}
 	}
 }
+
+func TestMeteredProgramIsOfABoardWithoutADeviceFile(t *testing.T) {
+	const board = "product: phone\nmodel: m1\nservers: [http://h]\nstate: s\nboot: {driver: uboot, images: {system: '/dev/system_{slot}'}}\n"
+	c, err := LoadConfig(writeConfig(t, board+"metered: [/bin/metered, -q]\n"))
+	if err != nil || len(c.Metered) != 2 {
+		t.Fatal(c, err)
+	}
+	for _, wrong := range []string{
+		board + "metered: ['']\n",
+		board + "metered: [m]\ndevice: d\n",
+		"product: phone\nmodel: m1\nservers: [http://h]\nstate: s\nslots: l\nmetered: [m]\n",
+	} {
+		if _, err := LoadConfig(writeConfig(t, wrong)); err == nil || !strings.Contains(err.Error(), `"metered"`) {
+			t.Errorf("%s: %v", wrong, err)
+		}
+	}
+}

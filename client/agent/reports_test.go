@@ -164,23 +164,3 @@ func TestConfigurationIsRelativeToItsFileAndHasTheDefaultsItDocuments(t *testing
 		t.Fatalf("defaults %+v", c)
 	}
 }
-
-func TestDeviceFileStandsInForHardware(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "device.json")
-	d := &DeviceFile{Path: path, MinBattery: 30, State: t.TempDir()}
-	if c, err := d.Conditions(); err != nil || c.FreeBytes <= 0 || c.BatteryPercent != 100 || c.Metered || c.MinBattery != 30 {
-		t.Fatalf("%+v, %v", c, err)
-	}
-	if err := os.WriteFile(path, []byte(`{"batteryPercent":7,"charging":true,"metered":true,"noClock":true}`), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if c, err := d.Conditions(); err != nil || c.BatteryPercent != 7 || !c.Metered || !c.Charging {
-		t.Fatalf("%+v, %v", c, err)
-	}
-	if _, set := d.Now(); set {
-		t.Fatal("a clock that was never set tells the time")
-	}
-	if up, err := d.Uptime(); err != nil || up <= 0 {
-		t.Fatalf("uptime %s, %v", up, err)
-	}
-}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/candor-ota/candor/client/agent"
+	"github.com/candor-ota/candor/client/device"
 	"github.com/candor-ota/candor/client/disk"
 	"github.com/candor-ota/candor/client/fetch"
 	"github.com/candor-ota/candor/client/outbox"
@@ -33,7 +34,7 @@ type Handset struct {
 	slots  loader
 	outbox *outbox.Outbox
 	fetch  *fetch.Client
-	device *agent.DeviceFile
+	device agent.Device
 	agent  *agent.Agent
 	trust  *trust.Client
 
@@ -45,8 +46,7 @@ type Handset struct {
 
 // Open opens the handset that Create made.
 func Open(c *agent.Config, log *slog.Logger) (*Handset, error) {
-	device := &agent.DeviceFile{Path: c.Device, MinBattery: c.MinBattery, State: c.State}
-	h := &Handset{Config: c, log: log, desk: newDesk(), device: device}
+	h := &Handset{Config: c, log: log, desk: newDesk(), device: openDevice(c)}
 	var err error
 	if h.store, err = trust.OpenStore(filepath.Join(c.State, "trust")); err != nil {
 		return nil, err
@@ -55,6 +55,14 @@ func Open(c *agent.Config, log *slog.Logger) (*Handset, error) {
 		return nil, errors.Join(err, h.Close())
 	}
 	return h, nil
+}
+
+// openDevice is the hardware, or the file that stands in for it.
+func openDevice(c *agent.Config) agent.Device {
+	if c.Device != "" || c.Boot.Simulated() {
+		return &device.File{Path: c.Device, MinBattery: c.MinBattery, State: c.State}
+	}
+	return &device.Board{Metered: c.Metered, MinBattery: c.MinBattery, State: c.State}
 }
 
 func (h *Handset) open() error {
