@@ -26,7 +26,8 @@ func (b *builder) findWindows(ctx context.Context, segments []segment, known *po
 	for i := range finders {
 		finders[i] = &finder{builder: b, known: known, content: make([]byte, MaxRowBytes), old: make([]byte, MaxWindowBytes)}
 	}
-	return inOrder(ctx, b.Workers, len(segments), func(worker, i int) (window, error) {
+	found := make([]window, len(segments)) // nobody writes a segment while others look at it
+	err := inOrder(ctx, b.Workers, len(segments), func(worker, i int) (window, error) {
 		if segments[i].kind != Plain {
 			return window{}, nil
 		}
@@ -35,9 +36,13 @@ func (b *builder) findWindows(ctx context.Context, segments []segment, known *po
 		}
 		return finders[worker].find(&segments[i], neighbours(segments, i))
 	}, func(i int, w window) error {
-		segments[i].window = w
+		found[i] = w
 		return nil
 	})
+	for i := range found {
+		segments[i].window = found[i]
+	}
+	return err
 }
 
 // finder looks for windows. It is for one goroutine.
