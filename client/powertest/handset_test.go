@@ -316,7 +316,7 @@ type witness struct {
 // read asks the loader once for each content of its files, as it is asked very
 // often.
 func read[T any](w *witness, what string, slot boot.Slot, ask func() (T, error)) (T, error) {
-	if w.h.story.deaf != nil || w.h.story.disk != nil || w.h.story.slots != nil {
+	if w.h.deaf != nil || w.h.story.disk != nil || w.h.story.slots != nil {
 		return ask()
 	}
 	type question struct {
