@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime"
+	"runtime/debug"
 
 	"github.com/candor-ota/candor/manifests/image"
 )
@@ -14,8 +14,8 @@ import (
 // worthPercent is what a patched segment has to save over a plain one.
 const worthPercent = 5
 
-// maxMakers bounds the goroutines that encode, each of which takes 90 MiB.
-const maxMakers = 4
+// maxMakers bounds the goroutines that encode, each of which takes 150 MiB.
+const maxMakers = 3
 
 // encoded is a row and its packed bytes.
 type encoded struct {
@@ -41,7 +41,7 @@ func (b *builder) encode(ctx context.Context, segments []segment, t *Table) (err
 	}
 	whole := sha256.New()
 	body := io.MultiWriter(b.Body, whole)
-	runtime.GC() // what the passes before have left would stand beside the tables of the encoders
+	debug.FreeOSMemory() // what the passes before have left would stand beside the tables of the encoders
 	err = inOrder(ctx, len(makers), len(segments), func(worker, i int) (encoded, error) {
 		return makers[worker].row(ctx, segments[i])
 	}, func(_ int, e encoded) error {
