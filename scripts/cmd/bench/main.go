@@ -75,7 +75,7 @@ func chosen(names []string) (bench, bool) {
 	case len(names) == 3 && benches[i].runPair != nil:
 		b := benches[i]
 		b.run = func(ctx context.Context, dir string) ([]figure.Row, error) {
-			return b.runPair(ctx, dir, names[1], names[2])
+			return b.runPair(ctx, dir, fromCaller(names[1]), fromCaller(names[2]))
 		}
 		return b, true
 	}
