@@ -110,6 +110,8 @@ func (j *Journal) Save(record []byte) error {
 	return nil
 }
 
+var blank [halfBytes]byte
+
 func encodeHalf(sequence uint64, record []byte) []byte {
 	half := make([]byte, halfBytes)
 	copy(half, journalMagic)
@@ -131,7 +133,7 @@ func decodeHalf(half []byte) (sequence uint64, record []byte, ok bool) {
 		return 0, nil, false
 	}
 	record = half[frontBytes : frontBytes+length]
-	if rest := body[frontBytes+length:]; !bytes.Equal(rest, make([]byte, len(rest))) {
+	if rest := body[frontBytes+length:]; !bytes.Equal(rest, blank[:len(rest)]) {
 		return 0, nil, false
 	}
 	if length == 0 {

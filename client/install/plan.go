@@ -179,7 +179,7 @@ func (a *attempt) byChunks(ctx context.Context, why string) (*Plan, error) {
 func (a *attempt) planOf(r recipe) *Plan {
 	p := &Plan{recipe: r, Quote: Quote{Full: a.full()}, progress: *a.at}
 	most := a.segmentLength() + ringBytes
-	p.first = found(r, a.Slot, pieceAt(r, a.at.At), most, make([]byte, patch.MaxRowBytes))
+	p.first = found(r, a.Slot, pieceAt(r, a.at.At), most, make([]byte, min(patch.MaxRowBytes, a.Image.Size)))
 	p.price()
 	return p
 }

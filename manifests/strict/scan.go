@@ -2,6 +2,7 @@ package strict
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -162,7 +163,7 @@ func (s *scanner) object(path string) (node, error) {
 		s.leave()
 		return n, nil
 	}
-	seen := map[string]bool{}
+	var seen names
 	for {
 		if s.peek() != '"' {
 			return n, Refuse(path, "expected a quoted name at byte %d", s.pos)
@@ -172,10 +173,9 @@ func (s *scanner) object(path string) (node, error) {
 			return n, err
 		}
 		child := join(path, name)
-		if seen[name] {
+		if !seen.add(name, n.names) {
 			return n, Refuse(child, "given twice")
 		}
-		seen[name] = true
 		s.space()
 		if s.peek() != ':' {
 			return n, Refuse(child, "expected ':' at byte %d", s.pos)
@@ -191,6 +191,29 @@ func (s *scanner) object(path string) (node, error) {
 			return n, err
 		}
 	}
+}
+
+// names tells names that were given before. The few of an ordinary object are
+// compared one by one, which costs no memory.
+type names map[string]bool
+
+const fewNames = 16
+
+func (n *names) add(name string, before []string) bool {
+	if len(before) < fewNames {
+		return !slices.Contains(before, name)
+	}
+	if *n == nil {
+		*n = make(names, 2*fewNames)
+		for _, b := range before {
+			(*n)[b] = true
+		}
+	}
+	if (*n)[name] {
+		return false
+	}
+	(*n)[name] = true
+	return true
 }
 
 func (s *scanner) array(path string) (node, error) {

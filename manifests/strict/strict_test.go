@@ -3,6 +3,7 @@ package strict_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -22,6 +23,15 @@ type doc struct {
 	Notes map[string]string `json:"notes,omitempty"`
 }
 
+// manyNotes is a document with n notes and one of them once more.
+func manyNotes(n, twice int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, `"k%d":"x",`, i)
+	}
+	return fmt.Sprintf(`{"name":"a","count":1,"notes":{%s"k%d":"y"}}`, b.String(), twice)
+}
+
 func TestEveryLooseFormIsRefusedByFieldAndReason(t *testing.T) {
 	cases := map[string]struct{ text, field, reason string }{
 		"unknown":          {`{"name":"a","count":1,"x":1}`, "x", "unknown field"},
@@ -30,6 +40,8 @@ func TestEveryLooseFormIsRefusedByFieldAndReason(t *testing.T) {
 		"missing":          {`{"name":"a"}`, "count", "missing"},
 		"twice":            {`{"name":"a","count":1,"count":1}`, "count", "given twice"},
 		"twice by escape":  {`{"name":"a","count":1,"coun\u0074":1}`, "count", "given twice"},
+		"twice among many": {manyNotes(40, 3), "notes.k3", "given twice"},
+		"twice at the end": {manyNotes(40, 39), "notes.k39", "given twice"},
 		"null":             {`{"name":null,"count":1}`, "name", "null is not allowed"},
 		"float":            {`{"name":"a","count":1.0}`, "count", "fractions"},
 		"exponent":         {`{"name":"a","count":1e3}`, "count", "fractions"},
