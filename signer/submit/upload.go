@@ -40,7 +40,7 @@ func (c *Client) Upload(ctx context.Context, b Blob, done func(total int64)) err
 }
 
 func (c *Client) upload(ctx context.Context, b Blob, file io.ReadSeeker, done func(int64)) error {
-	u := upload{client: c, blob: b, file: file, buf: make([]byte, min(chunk, max(b.Size, 1)))}
+	u := upload{client: c, blob: b, file: file}
 	return c.Again(ctx, func() (bool, error) {
 		if err := u.begin(ctx); err != nil {
 			return false, err
@@ -62,7 +62,6 @@ type upload struct {
 	client *Client
 	blob   Blob
 	file   io.ReadSeeker
-	buf    []byte
 	id     string
 	offset int64
 }
@@ -83,14 +82,17 @@ func (u *upload) step(ctx context.Context) error {
 	if _, err := u.file.Seek(u.offset, io.SeekStart); err != nil {
 		return err
 	}
-	n, err := io.ReadFull(u.file, u.buf[:min(int64(len(u.buf)), u.blob.Size-u.offset)])
+	// Memory of its own: a server that answers early leaves the transport reading
+	// from the chunk before.
+	buf := make([]byte, min(chunk, u.blob.Size-u.offset))
+	_, err := io.ReadFull(u.file, buf)
 	if err != nil {
 		return fmt.Errorf("the file is shorter than the %d bytes that were signed: %w", u.blob.Size, err)
 	}
 	var state api.Upload
 	err = operate.Exchange(ctx, func(ctx context.Context) (*http.Response, error) {
 		return u.client.API.AppendUploadWithBody(ctx, u.id, &api.AppendUploadParams{UploadOffset: u.offset},
-			"application/octet-stream", bytes.NewReader(u.buf[:n]))
+			"application/octet-stream", bytes.NewReader(buf))
 	}, &state)
 	var refused *operate.Refusal
 	if errors.As(err, &refused) && refused.Code == api.CodeWrongOffset {
