@@ -150,7 +150,7 @@ func (w *tree) release(role *metadata.Metadata[metadata.TargetsType]) rollout.Re
 }
 
 func (w *tree) image(plain []byte) manifests.Image {
-	x, pack, seen := &image.Index{}, []byte(nil), map[[32]byte]int{}
+	x, pack, seen := &image.Index{}, []byte(nil), map[[image.SumBytes]byte]int{}
 	packer, err := image.NewPacker(1)
 	fatal(w, err)
 	for c := image.NewChunker(bytes.NewReader(plain), image.ParamsFor(int64(len(plain)))); ; {
@@ -159,7 +159,7 @@ func (w *tree) image(plain []byte) manifests.Image {
 			break
 		}
 		fatal(w, err)
-		sum := sha256.Sum256(chunk)
+		sum := image.Sum(chunk)
 		if first, ok := seen[sum]; ok {
 			x.Repeat(first)
 			continue
@@ -167,7 +167,7 @@ func (w *tree) image(plain []byte) manifests.Image {
 		seen[sum] = len(x.Rows)
 		start := len(pack)
 		pack = packer.Pack(pack, chunk)
-		x.Add(len(chunk), len(pack)-start, sum, image.PackedSum(pack[start:]))
+		x.Add(len(chunk), len(pack)-start, sum, image.Sum(pack[start:]))
 	}
 	fatal(w, packer.Close())
 	x.ImageSHA256, x.PackSHA256 = sha256.Sum256(plain), sha256.Sum256(pack)

@@ -51,7 +51,7 @@ func build(size int, seed uint64) *built {
 // index makes what is published of an image.
 func index(plain []byte) *built {
 	size := len(plain)
-	x, pack, seen := &image.Index{}, []byte(nil), map[[32]byte]int{}
+	x, pack, seen := &image.Index{}, []byte(nil), map[[image.SumBytes]byte]int{}
 	packer, err := image.NewPacker(1)
 	if err != nil {
 		panic(err)
@@ -61,7 +61,7 @@ func index(plain []byte) *built {
 		if errors.Is(err, io.EOF) {
 			break
 		}
-		sum := sha256.Sum256(chunk)
+		sum := image.Sum(chunk)
 		if first, ok := seen[sum]; ok {
 			x.Repeat(first)
 			continue
@@ -69,7 +69,7 @@ func index(plain []byte) *built {
 		seen[sum] = len(x.Rows)
 		start := len(pack)
 		pack = packer.Pack(pack, chunk)
-		x.Add(len(chunk), len(pack)-start, sum, image.PackedSum(pack[start:]))
+		x.Add(len(chunk), len(pack)-start, sum, image.Sum(pack[start:]))
 	}
 	x.ImageSHA256, x.PackSHA256 = sha256.Sum256(plain), sha256.Sum256(pack)
 	table, err := x.MarshalBinary()

@@ -2,7 +2,6 @@ package install
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -49,7 +48,7 @@ func (c *chunks) piece(i int) piece {
 	return p
 }
 
-func (c *chunks) holds(i int, b []byte) bool { return holds(b, c.index.Rows[i].SHA256) }
+func (c *chunks) holds(i int, b []byte) bool { return image.Sum(b) == c.index.Rows[i].SHA256 }
 
 func (c *chunks) blob() blob {
 	return blob{"pack of slot " + string(c.image.Slot), layout.BlobFile(c.image.Pack.SHA256), c.index.PackSize}
@@ -69,7 +68,7 @@ func (c *chunks) use(all seeds, seed int, has *image.Index, first int) {
 		if seed == ofOld && !has.Unique(i) {
 			continue
 		}
-		at, ok := slices.BinarySearchFunc(missing, have.SHA256, func(row int32, sum [sha256.Size]byte) int {
+		at, ok := slices.BinarySearchFunc(missing, have.SHA256, func(row int32, sum [image.SumBytes]byte) int {
 			return bytes.Compare(c.index.Rows[row].SHA256[:], sum[:])
 		})
 		if !ok || c.from[missing[at]] != fromPack {
@@ -148,7 +147,7 @@ func readChunk(f disk.File, dst []byte, offset int64, row *image.Row) error {
 	if err := readAll(f, dst, offset); err != nil {
 		return err
 	}
-	if !holds(dst, row.SHA256) {
+	if image.Sum(dst) != row.SHA256 {
 		return fmt.Errorf("%d bytes at %d: %w", len(dst), offset, errSeed)
 	}
 	return nil

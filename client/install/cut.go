@@ -1,7 +1,6 @@
 package install
 
 import (
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -22,7 +21,7 @@ func cut(f disk.File, size int64, p image.Params) (x *image.Index, whole bool) {
 		if err != nil {
 			return x, in.bad == 0 && errors.Is(err, io.EOF)
 		}
-		x.Add(len(chunk), len(chunk), sha256.Sum256(chunk), [image.PackedSumBytes]byte{})
+		x.Add(len(chunk), len(chunk), image.Sum(chunk), [image.SumBytes]byte{})
 	}
 }
 

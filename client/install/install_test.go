@@ -53,7 +53,7 @@ func indexed(t *testing.T, plain []byte) *built {
 		t.Fatal(err)
 	}
 	b := &built{plain: plain}
-	seen := map[[32]byte]int{}
+	seen := map[[image.SumBytes]byte]int{}
 	chunks := image.NewChunker(bytes.NewReader(plain), image.ParamsFor(int64(size)))
 	for {
 		chunk, err := chunks.Next()
@@ -63,7 +63,7 @@ func indexed(t *testing.T, plain []byte) *built {
 		if err != nil {
 			t.Fatal(err)
 		}
-		sum := sha256.Sum256(chunk)
+		sum := image.Sum(chunk)
 		if first, ok := seen[sum]; ok {
 			x.Repeat(first)
 			continue
@@ -71,7 +71,7 @@ func indexed(t *testing.T, plain []byte) *built {
 		seen[sum] = len(x.Rows)
 		packed := packer.Pack(nil, chunk)
 		b.pack = append(b.pack, packed...)
-		x.Add(len(chunk), len(packed), sum, image.PackedSum(packed))
+		x.Add(len(chunk), len(packed), sum, image.Sum(packed))
 	}
 	if err := packer.Close(); err != nil {
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 package install
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -29,7 +30,7 @@ func (p *patched) holds(i int, b []byte) bool {
 	if row.Kind == patch.Zeros {
 		return !slices.ContainsFunc(b, func(c byte) bool { return c != 0 })
 	}
-	return holds(b, row.SHA256)
+	return sha256.Sum256(b) == row.SHA256
 }
 
 func (p *patched) blob() blob {

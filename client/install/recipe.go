@@ -1,7 +1,6 @@
 package install
 
 import (
-	"crypto/sha256"
 	"fmt"
 	"io"
 
@@ -139,5 +138,3 @@ func readAll(f disk.File, b []byte, at int64) error {
 	}
 	return nil
 }
-
-func holds(b []byte, sum [sha256.Size]byte) bool { return sha256.Sum256(b) == sum }

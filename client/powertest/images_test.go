@@ -34,7 +34,7 @@ func text(size int, seed uint64) []byte {
 
 // build publishes an image in chunks, with the parameters of real ones.
 func build(name manifests.Name, plain []byte) *built {
-	x, pack, seen := &image.Index{}, []byte(nil), map[[32]byte]int{}
+	x, pack, seen := &image.Index{}, []byte(nil), map[[image.SumBytes]byte]int{}
 	packer, err := image.NewPacker(1)
 	must(err)
 	for c := image.NewChunker(bytes.NewReader(plain), image.ParamsFor(int64(len(plain)))); ; {
@@ -42,7 +42,7 @@ func build(name manifests.Name, plain []byte) *built {
 		if errors.Is(err, io.EOF) {
 			break
 		}
-		sum := sha256.Sum256(chunk)
+		sum := image.Sum(chunk)
 		if first, ok := seen[sum]; ok {
 			x.Repeat(first)
 			continue
@@ -50,7 +50,7 @@ func build(name manifests.Name, plain []byte) *built {
 		seen[sum] = len(x.Rows)
 		start := len(pack)
 		pack = packer.Pack(pack, chunk)
-		x.Add(len(chunk), len(pack)-start, sum, image.PackedSum(pack[start:]))
+		x.Add(len(chunk), len(pack)-start, sum, image.Sum(pack[start:]))
 	}
 	x.ImageSHA256, x.PackSHA256 = sha256.Sum256(plain), sha256.Sum256(pack)
 	index, err := x.MarshalBinary()

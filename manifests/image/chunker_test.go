@@ -34,8 +34,8 @@ func TestChunkBoundariesAreFrozen(t *testing.T) {
 }
 
 func TestChunkSizesFollowFromImageSize(t *testing.T) {
-	if ParamsFor(256<<20) != smallChunks || ParamsFor(256<<20+1) != largeChunks {
-		t.Error("the sizes change elsewhere than at 256 MiB")
+	if ParamsFor(1<<30) != smallChunks || ParamsFor(1<<30+1) != largeChunks {
+		t.Error("the sizes change elsewhere than at 1 GiB")
 	}
 }
 

@@ -17,14 +17,14 @@ import (
 //	104 uint32    rows
 //	108 uint32    rows that are unique
 //	112 rows, each one of
-//	    unique: uint32 length, uint32 packed length, 32 bytes SHA-256,
+//	    unique: uint32 length, uint32 packed length, 16 bytes of the SHA-256,
 //	            16 bytes of the SHA-256 of the packed bytes
 //	    repeat: uint32 0x80000000 | number of the row that it repeats
 const (
 	magic       = "CANDORIX"
 	version     = 1
 	headerBytes = 112
-	uniqueBytes = 4 + 4 + 32 + PackedSumBytes
+	uniqueBytes = 4 + 4 + 2*SumBytes
 	repeatBytes = 4
 	repeatFlag  = 1 << 31
 )

@@ -4,8 +4,8 @@ package image
 // version of it that packs differently is a new pack of every image.
 const (
 	goldenGear  = "9cc6493216d9ddd97aaa07134dea210e1dc6071f55fcb86a0af9982d8316cb44"
-	goldenIndex = "01da7b25a045f414f2b085e930d4fd574eadde8569f10d670e4829ce8157f1bb"
-	goldenPack  = "7fc5e24b97f7ad9c8ddc84f56601ecb346f595d40267f93986aa07c7a9df2f85"
+	goldenIndex = "330157ef0b3c57e3d71bd6dbef4e67842780feea452bc6627c41f12dd5858fef"
+	goldenPack  = "a88d1edff3ea2bc274fd8b7f0f07b9b26cda1ea34f86993a430b5a9316af6933"
 )
 
 var goldenCuts = []struct {

@@ -16,17 +16,20 @@ type Index struct {
 
 // Row is one chunk. Offsets follow from the rows before and are not written.
 type Row struct {
-	Offset       int64 // in the image
-	PackOffset   int64 // in the pack; of a repeated chunk, where its first occurrence stands
-	SHA256       [sha256.Size]byte
-	PackedSHA256 [PackedSumBytes]byte
-	Length       int32 // bytes in the image
-	PackedLength int32 // bytes in the pack; equal to Length for a chunk that is stored raw
-	First        int32 // the row in which these bytes occurred first; its own number if here
+	Offset       int64          // in the image
+	PackOffset   int64          // in the pack; of a repeated chunk, where its first occurrence stands
+	SHA256       [SumBytes]byte // of the bytes in the image, its first half
+	PackedSHA256 [SumBytes]byte // of the bytes in the pack, its first half
+	Length       int32          // bytes in the image
+	PackedLength int32          // bytes in the pack; equal to Length for a chunk that is stored raw
+	First        int32          // the row in which these bytes occurred first; its own number if here
 }
 
-// PackedSumBytes is how much of the SHA-256 of a packed chunk the index keeps.
-const PackedSumBytes = 16
+// SumBytes is how much of each SHA-256 of a chunk the index keeps: the first 16
+// bytes. Other bytes with the same ones take 2^128 trials to find, and the whole
+// image has a full hash, so who makes two such chunks (2^64 trials) has made an
+// image that no handset can install.
+const SumBytes = 16
 
 // Unique tells whether row i has bytes of its own in the pack.
 func (x *Index) Unique(i int) bool { return int(x.Rows[i].First) == i }
@@ -35,7 +38,7 @@ func (x *Index) Unique(i int) bool { return int(x.Rows[i].First) == i }
 func (x *Index) Params() Params { return ParamsFor(x.ImageSize) }
 
 // Add appends a chunk that occurs for the first time.
-func (x *Index) Add(length, packedLength int, sum [sha256.Size]byte, packedSum [PackedSumBytes]byte) {
+func (x *Index) Add(length, packedLength int, sum, packedSum [SumBytes]byte) {
 	x.Rows = append(x.Rows, Row{
 		Offset: x.ImageSize, PackOffset: x.PackSize, SHA256: sum, PackedSHA256: packedSum,
 		Length: int32(length), PackedLength: int32(packedLength), First: int32(len(x.Rows)),

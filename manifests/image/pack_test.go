@@ -2,7 +2,6 @@ package image
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"errors"
 	"math/rand/v2"
 	"strings"
@@ -70,7 +69,7 @@ func TestPackingIsTheSameFromManyGoroutines(t *testing.T) {
 // left to refuse it is the frame's own form.
 func packed(frame, chunk []byte) *Row {
 	return &Row{
-		SHA256: sha256.Sum256(chunk), PackedSHA256: PackedSum(frame),
+		SHA256: Sum(chunk), PackedSHA256: Sum(frame),
 		Length: int32(len(chunk)), PackedLength: int32(len(frame)),
 	}
 }
@@ -173,7 +172,7 @@ func FuzzUnpack(f *testing.F) {
 		if length == 0 || length > MaxChunkBytes || uint32(len(frame)) >= length {
 			return
 		}
-		row := &Row{Length: int32(length), PackedLength: int32(len(frame)), PackedSHA256: PackedSum(frame)}
+		row := &Row{Length: int32(length), PackedLength: int32(len(frame)), PackedSHA256: Sum(frame)}
 		out, err := u.decode(make([]byte, 0, length), row, frame)
 		if err == nil && len(out) != int(length) {
 			t.Errorf("%d bytes came out of a row of %d", len(out), length)

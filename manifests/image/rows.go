@@ -62,6 +62,6 @@ func (x *Index) parseUnique(i int, b []byte, p Params, last bool) error {
 	if packed == 0 || packed > length {
 		return refuse(i, "packed length", "%d bytes; it must be from 1 to the chunk's %d", packed, length)
 	}
-	x.Add(int(length), int(packed), [32]byte(b[8:40]), [PackedSumBytes]byte(b[40:56]))
+	x.Add(int(length), int(packed), [SumBytes]byte(b[8:24]), [SumBytes]byte(b[24:40]))
 	return nil
 }

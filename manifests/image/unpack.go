@@ -1,7 +1,6 @@
 package image
 
 import (
-	"crypto/sha256"
 	"errors"
 	"fmt"
 )
@@ -33,7 +32,7 @@ func (u *Unpacker) Close() { u.frames.Close() }
 // Nothing is decoded before the hash of the packed bytes holds. Errors are
 // ErrMismatch or ErrFrame.
 func (u *Unpacker) Unpack(dst []byte, row *Row, packed []byte) ([]byte, error) {
-	if len(packed) != int(row.PackedLength) || PackedSum(packed) != row.PackedSHA256 {
+	if len(packed) != int(row.PackedLength) || Sum(packed) != row.PackedSHA256 {
 		return dst, fmt.Errorf("packed chunk at %d: %w", row.PackOffset, ErrMismatch)
 	}
 	start := len(dst)
@@ -41,7 +40,7 @@ func (u *Unpacker) Unpack(dst []byte, row *Row, packed []byte) ([]byte, error) {
 	if err != nil {
 		return dst[:start], fmt.Errorf("packed chunk at %d: %w: %w", row.PackOffset, ErrFrame, err)
 	}
-	if sha256.Sum256(dst[start:]) != row.SHA256 {
+	if Sum(dst[start:]) != row.SHA256 {
 		return dst[:start], fmt.Errorf("packed chunk at %d: %w: it unpacks to other bytes than were hashed", row.PackOffset, ErrFrame)
 	}
 	return dst, nil

@@ -59,9 +59,9 @@ func build(t testing.TB, image []byte) (*Index, []byte) {
 		t.Fatal(err)
 	}
 	defer packer.Close()
-	x, pack, seen := &Index{}, []byte(nil), map[[32]byte]int{}
+	x, pack, seen := &Index{}, []byte(nil), map[[SumBytes]byte]int{}
 	for _, chunk := range chunks(t, bytes.NewReader(image), ParamsFor(int64(len(image)))) {
-		sum := sha256.Sum256(chunk)
+		sum := Sum(chunk)
 		if first, ok := seen[sum]; ok {
 			x.Repeat(first)
 			continue
@@ -69,7 +69,7 @@ func build(t testing.TB, image []byte) (*Index, []byte) {
 		seen[sum] = len(x.Rows)
 		start := len(pack)
 		pack = packer.Pack(pack, chunk)
-		x.Add(len(chunk), len(pack)-start, sum, PackedSum(pack[start:]))
+		x.Add(len(chunk), len(pack)-start, sum, Sum(pack[start:]))
 	}
 	x.ImageSHA256, x.PackSHA256 = sha256.Sum256(image), sha256.Sum256(pack)
 	return x, pack

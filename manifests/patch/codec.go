@@ -37,8 +37,8 @@ const (
 	wordBytes    = 4
 	copyBytes    = wordBytes + 8 + sha256.Size
 	zerosBytes   = wordBytes
-	plainBytes   = wordBytes + 4 + sha256.Size + image.PackedSumBytes
-	patchedBytes = wordBytes + 4 + 8 + 4 + sha256.Size + image.PackedSumBytes
+	plainBytes   = wordBytes + 4 + sha256.Size + image.SumBytes
+	patchedBytes = wordBytes + 4 + 8 + 4 + sha256.Size + image.SumBytes
 	kindShift    = 30
 )
 

@@ -47,7 +47,7 @@ func (d *Decoder) Decode(dst []byte, row *Row, old, packed []byte) ([]byte, erro
 	if len(old) != row.Needs() {
 		return dst, fmt.Errorf("row at %d: %w: %d bytes given, %d needed", row.Offset, ErrBase, len(old), row.Needs())
 	}
-	if len(packed) != int(row.PackedLength) || (row.PackedLength > 0 && image.PackedSum(packed) != row.PackedSHA256) {
+	if len(packed) != int(row.PackedLength) || (row.PackedLength > 0 && image.Sum(packed) != row.PackedSHA256) {
 		return dst, fmt.Errorf("segment at %d of the body: %w", row.BodyOffset, ErrMismatch)
 	}
 	out, err := d.decode(dst, row, old, packed)

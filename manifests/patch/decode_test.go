@@ -142,7 +142,7 @@ func TestHostileSegmentRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			row := Row{
 				Kind: Patched, Length: int32(len(segment)), Window: int32(len(window)), SHA256: sha256.Sum256(segment),
-				PackedLength: int32(len(c.frame)), PackedSHA256: image.PackedSum(c.frame),
+				PackedLength: int32(len(c.frame)), PackedSHA256: image.Sum(c.frame),
 			}
 			out, err := decoder(t).Decode(nil, &row, window, c.frame)
 			if !errors.Is(err, ErrFrame) || !strings.Contains(err.Error(), c.want) || len(out) != 0 {
@@ -174,7 +174,7 @@ func FuzzDecode(f *testing.F) {
 		if length == 0 || length > MaxRowBytes || uint32(len(packed)) >= length || len(packed) == 0 || len(window) == 0 {
 			return
 		}
-		row := Row{Kind: Patched, Length: int32(length), Window: int32(len(window)), PackedLength: int32(len(packed)), PackedSHA256: image.PackedSum(packed)}
+		row := Row{Kind: Patched, Length: int32(length), Window: int32(len(window)), PackedLength: int32(len(packed)), PackedSHA256: image.Sum(packed)}
 		dst := make([]byte, 1, 1+length)
 		out, err := d.decode(dst, &row, window, packed)
 		if err == nil && len(out) != 1+int(length) {

@@ -137,7 +137,7 @@ func (m *maker) smallest(row Row, w window) (encoded, error) {
 			row.Kind, row.From, row.Window = Patched, w.from, w.length
 		}
 	}
-	row.PackedLength, row.PackedSHA256 = int32(len(best)), image.PackedSum(best)
+	row.PackedLength, row.PackedSHA256 = int32(len(best)), image.Sum(best)
 	return encoded{row, best}, m.prove(row, best)
 }
 

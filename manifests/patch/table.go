@@ -46,7 +46,7 @@ type Row struct {
 	From         int64 // in the old image: where the copy, or the window, begins
 	BodyOffset   int64 // in the body: where the packed bytes of this row, or of the next that has some, begin
 	SHA256       [sha256.Size]byte
-	PackedSHA256 [image.PackedSumBytes]byte
+	PackedSHA256 [image.SumBytes]byte
 	Length       int32 // bytes in the new image
 	PackedLength int32 // bytes in the body; equal to Length where Plain is raw
 	Window       int32 // bytes of the old image that a patched segment refers to

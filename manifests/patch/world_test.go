@@ -60,7 +60,7 @@ func one(t testing.TB) (table *Table, old, body []byte) {
 			r.SHA256 = sha256.Sum256(out)
 		}
 		if len(packed) > 0 {
-			r.PackedSHA256 = image.PackedSum(packed)
+			r.PackedSHA256 = image.Sum(packed)
 		}
 		table.add(r)
 		made, body = append(made, out...), append(body, packed...)

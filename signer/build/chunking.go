@@ -13,9 +13,9 @@ import (
 	"github.com/candor-ota/candor/manifests/image"
 )
 
-// maxWorkers keeps the memory of the encoders, about 5 MiB each, within bounds
-// on machines with very many cores.
-const maxWorkers = 24
+// maxWorkers keeps the memory of the encoders, about 34 MiB each, within bounds
+// on machines with many cores.
+const maxWorkers = 5
 
 // cutting is the work on one image. One goroutine reads, cuts and hashes; many
 // compress; one writes in image order, so that their number shows nowhere.
@@ -143,7 +143,7 @@ func (c *cutting) write(ctx context.Context) error {
 		if _, err := c.out.Write(p.packed); err != nil {
 			return err
 		}
-		c.index.Add(len(p.plain), len(p.packed), p.sum, image.PackedSum(p.packed))
+		c.index.Add(len(p.plain), len(p.packed), [image.SumBytes]byte(p.sum[:]), image.Sum(p.packed))
 		c.unique++
 		c.free <- p
 	}

@@ -133,8 +133,8 @@ func (o PatchOptions) chunks(ctx context.Context) (int64, error) {
 }
 
 // chunkSums are the hashes of the chunks that a handset finds in an image.
-func chunkSums(ctx context.Context, in *source) (map[[sha256.Size]byte]bool, error) {
-	out, cutter := map[[sha256.Size]byte]bool{}, image.NewChunker(in, image.ParamsFor(in.size))
+func chunkSums(ctx context.Context, in *source) (map[[image.SumBytes]byte]bool, error) {
+	out, cutter := map[[image.SumBytes]byte]bool{}, image.NewChunker(in, image.ParamsFor(in.size))
 	for {
 		chunk, err := cutter.Next()
 		if errors.Is(err, io.EOF) {
@@ -146,6 +146,6 @@ func chunkSums(ctx context.Context, in *source) (map[[sha256.Size]byte]bool, err
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		out[sha256.Sum256(chunk)] = true
+		out[image.Sum(chunk)] = true
 	}
 }

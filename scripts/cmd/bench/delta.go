@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -142,7 +141,7 @@ func chunksPlan(dir string, made deltaMade) (size int64, requests int, err error
 	if err != nil {
 		return 0, 0, err
 	}
-	has := map[[sha256.Size]byte]bool{}
+	has := map[[image.SumBytes]byte]bool{}
 	for _, r := range old.Rows {
 		has[r.SHA256] = true
 	}
