@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/candor-ota/candor/server/store"
@@ -38,6 +39,7 @@ type group struct {
 	closing  chan struct{}
 	finished chan struct{}
 	once     sync.Once
+	told     atomic.Pointer[func(store.Commit)] // after each group
 }
 
 func newGroup(ctx context.Context, db *sql.DB) (*group, error) {
@@ -90,6 +92,12 @@ func (g *group) submit(ctx context.Context, do func(context.Context, *ballotTx) 
 	}
 }
 
+// OnCommit has f called after each group.
+func (l *Ledger) OnCommit(f func(store.Commit)) { l.group.told.Store(&f) }
+
+// Queued is how many votes and issue records wait.
+func (l *Ledger) Queued() int { return len(l.group.queue) }
+
 func (g *group) run() {
 	defer close(g.finished)
 	timer := time.NewTimer(lingerStep)
@@ -137,7 +145,11 @@ func (g *group) gather(first *job, timer *time.Timer) []*job {
 // commit writes a group and tells each caller. The context is not that of any
 // caller: one who goes away must not take the others along.
 func (g *group) commit(jobs []*job) {
+	began := time.Now()
 	err := g.transact(context.Background(), jobs)
+	if told := g.told.Load(); told != nil {
+		(*told)(store.Commit{Writes: len(jobs), Took: time.Since(began), Err: err})
+	}
 	for _, j := range jobs {
 		switch {
 		case err != nil:

@@ -45,7 +45,10 @@ type Ledger struct {
 	hot    hot
 }
 
-var _ store.Ledger = (*Ledger)(nil)
+var (
+	_ store.Ledger = (*Ledger)(nil)
+	_ store.Groups = (*Ledger)(nil)
+)
 
 // Create makes the file of a new ledger, which must not exist yet, and opens it.
 func Create(ctx context.Context, file string) (*Ledger, error) {

@@ -42,6 +42,7 @@ func Ledger(t *testing.T, open func(t *testing.T) store.Ledger, reopen func(t *t
 		{"SameElementSameAnswer", sameElement},
 		{"VoteIsCountedOnce", voteCountedOnce},
 		{"ConcurrentVotesAllCount", concurrentVotes},
+		{"GroupsAreTold", groupsAreTold},
 		{"RetiredKeySetTakesNoVotes", retiredSet},
 		{"ClosedVotesKeepOnlyCounts", closedVotes},
 		{"LabHandsetsAreHeardByName", labHandsets},
