@@ -47,6 +47,8 @@ type Options struct {
 	Log      *slog.Logger // nil is slog.Default
 	// After runs in Run, after each look; nil is nothing.
 	After func(context.Context) error
+	// Observe is told of each try; nil is nobody.
+	Observe Observe
 }
 
 // Publisher keeps the tree. It is safe for concurrent use.
@@ -58,6 +60,7 @@ type Publisher struct {
 	now      func() time.Time
 	log      *slog.Logger
 	after    func(context.Context) error
+	observe  Observe
 	holder   string
 	kick     chan struct{}
 	tree     atomic.Pointer[Tree]
@@ -80,7 +83,7 @@ const leaseLife = 15 * time.Second
 func Open(ctx context.Context, o Options) (*Publisher, error) {
 	p := &Publisher{
 		ledger: o.Ledger, blobs: o.Blobs, keys: o.Keys, rollouts: o.Rollouts, now: o.Now, log: o.Log, after: o.After,
-		holder: rand.Text(), kick: make(chan struct{}, 1),
+		observe: o.Observe, holder: rand.Text(), kick: make(chan struct{}, 1),
 	}
 	if p.log == nil {
 		p.log = slog.Default()
@@ -135,7 +138,7 @@ func (p *Publisher) Submit(ctx context.Context, verify func(State) (Submission, 
 		}
 		s, err := verify(state)
 		if err != nil {
-			return err
+			return refusal{err}
 		}
 		if s = s.without(p.current); len(s.Metadata) == 0 {
 			return nil
@@ -217,6 +220,12 @@ func (p *Publisher) Run(ctx context.Context) {
 func (p *Publisher) exclusively(ctx context.Context, f func(store.Lease) error) (err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	var before *Tree
+	if p.observe != nil {
+		var ended func(Outcome, error)
+		ctx, ended = p.observe(ctx)
+		defer func() { ended(outcome(before, p.Tree(), err)) }()
+	}
 	lease, err := p.ledger.Acquire(ctx, store.LeaseRequest{Name: LeaseName, Holder: p.holder, Now: p.now(), For: leaseLife})
 	if err != nil {
 		return fmt.Errorf("publish: %w", err)
@@ -229,6 +238,7 @@ func (p *Publisher) exclusively(ctx context.Context, f func(store.Lease) error) 
 	if err := p.follow(ctx); err != nil {
 		return err
 	}
+	before = p.Tree()
 	if err := p.finish(ctx, lease); err != nil {
 		return err
 	}

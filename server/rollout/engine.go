@@ -44,7 +44,7 @@ type Votes interface {
 // parts per million.
 const DefaultApprovalShare manifests.SharePPM = 100_000
 
-// Options of an Engine. All but the last two are needed.
+// Options of an Engine. All but the last three are needed.
 type Options struct {
 	Ledger Ledger
 	Now    func() time.Time
@@ -60,6 +60,9 @@ type Options struct {
 	// DefaultApprovalShare if 0.
 	ApprovalShare manifests.SharePPM
 	Log           *slog.Logger // nil is slog.Default
+	// Observe is told when a look at all rollouts begins, and by its function
+	// how it ended; nil is nobody. The context that it gives is that of the look.
+	Observe func(ctx context.Context) (context.Context, func(error))
 }
 
 // Engine keeps the rollouts. It is safe for concurrent use.

@@ -27,7 +27,12 @@ var engine = Person{ID: "engine", Name: "engine"}
 // Tick looks at every rollout once and takes the steps that are due. One that
 // fails does not keep the others waiting. It does nothing while another
 // process holds the lease.
-func (e *Engine) Tick(ctx context.Context) error {
+func (e *Engine) Tick(ctx context.Context) (err error) {
+	if e.Observe != nil {
+		var ended func(error)
+		ctx, ended = e.Observe(ctx)
+		defer func() { ended(err) }()
+	}
 	lease, err := e.Ledger.Acquire(ctx, store.LeaseRequest{Name: LeaseName, Holder: e.holder, Now: e.Now(), For: leaseLife})
 	if errors.Is(err, store.ErrConflict) {
 		return nil
