@@ -91,6 +91,16 @@ func MetadataFile(role string, version int64) string {
 	return fmt.Sprintf("%s/%d.%s.json", MetadataDir, version, role)
 }
 
+// IsRootFile tells whether a path of the tree is that of a root. The next one is
+// asked for before it exists; all else that is asked for was named by a file.
+func IsRootFile(path string) bool {
+	version, isRoot := strings.CutSuffix(strings.TrimPrefix(path, MetadataDir+"/"), ".root.json")
+	if !isRoot || !strings.HasPrefix(path, MetadataDir+"/") || version == "" || len(version) > 10 {
+		return false
+	}
+	return strings.Trim(version, "0123456789") == ""
+}
+
 // ETag is the entity tag of a file of the tree: half its hash. A handset sends
 // back no other, since a tag that a server may choose is a cookie.
 func ETag(body []byte) string { return `"` + manifests.SumSHA256(body).String()[:32] + `"` }

@@ -43,3 +43,15 @@ func must(p manifests.Product, ok bool) manifests.Product {
 	}
 	return p
 }
+
+func TestOnlyRootsAreAskedForBeforeTheyExist(t *testing.T) {
+	for path, want := range map[string]bool{
+		"metadata/1.root.json": true, "metadata/4294967296.root.json": true, "metadata/99999999999.root.json": false, "metadata/.root.json": false,
+		"metadata/a.root.json": false, "metadata/1.snapshot.json": false, "metadata/1.root.json.x": false, "targets/1.root.json": false, "1.root.json": false,
+		"metadata/-1.root.json": false, "metadata/timestamp.json": false, "": false,
+	} {
+		if layout.IsRootFile(path) != want {
+			t.Errorf("%q: %v", path, !want)
+		}
+	}
+}

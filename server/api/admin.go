@@ -13,19 +13,15 @@ import (
 // metrics has a fixed number of series: routes of the contract and classes of
 // status, nothing that a request can choose.
 type metrics struct {
-	registry                          *prometheus.Registry
-	served, unchanged, missing, blobs prometheus.Counter
-	requests                          *prometheus.CounterVec
+	registry *prometheus.Registry
+	static   *staticCounts
+	requests *prometheus.CounterVec
 }
 
 func newMetrics(tree *publish.Publisher) *metrics {
-	static := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "candor_static_responses_total", Help: "Answers of the static plane.",
-	}, []string{"kind"})
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
-		served:   static.WithLabelValues("served"), unchanged: static.WithLabelValues("not_modified"),
-		missing: static.WithLabelValues("not_found"), blobs: static.WithLabelValues("blob"),
+		static:   new(staticCounts),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "candor_api_responses_total", Help: "Answers under /v1.",
 		}, []string{"method", "route", "status"}),
@@ -39,7 +35,7 @@ func newMetrics(tree *publish.Publisher) *metrics {
 		})
 	}
 	m.registry.MustRegister(
-		static, m.requests, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		m.static, m.requests, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		gauge("candor_snapshot_version", "Version of the published snapshot.", func(t *publish.Tree) float64 { return float64(t.Snapshot) }),
 	)
 	return m

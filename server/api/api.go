@@ -94,7 +94,7 @@ func New(d Deps) (*API, error) {
 	}
 	a := &API{Deps: d, metrics: newMetrics(d.Tree), logins: auth.NewLimiter(loginsEach, loginsAll)}
 	a.bearers = &auth.Bearers{Tokens: d.Ledger, Now: d.Now, Limit: auth.NewLimiter(triesEach, triesAll)}
-	a.static = &static{tree: d.Tree.Tree, blobs: d.Blobs, log: d.Log, metrics: a.metrics}
+	a.static = &static{tree: d.Tree.Tree, blobs: d.Blobs, log: d.Log, counts: a.metrics.static}
 	a.static.presign, _ = d.Blobs.(presigner)
 	validate, err := newValidator(contract.Spec)
 	if err != nil {

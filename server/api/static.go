@@ -21,7 +21,7 @@ type static struct {
 	blobs   Blobs
 	presign presigner // nil: bytes are served from here
 	log     *slog.Logger
-	metrics *metrics
+	counts  *staticCounts
 }
 
 type presigner interface {
@@ -32,22 +32,22 @@ type presigner interface {
 var (
 	revalidate = []string{"max-age=60, must-revalidate"}
 	immutable  = []string{"public, max-age=31536000, immutable"}
+	unstored   = []string{"no-store"}
 	jsonType   = []string{"application/json"}
 	nosniff    = []string{"nosniff"}
+	byEncoding = []string{"Accept-Encoding"}
 )
 
-// file serves metadata and documents from memory: the poll path. A file that
-// is not there is a plain 404, as handsets ask for the next root that way.
+// file serves metadata and documents from memory: the poll path. Header keys
+// are written in their canonical form, as Get and Set would make them so at
+// each request. There is no Last-Modified, and dates in requests mean nothing.
 func (s *static) file(w http.ResponseWriter, r *http.Request) {
-	tree := s.tree()
-	if tree == nil || len(r.URL.Path) < 2 {
-		http.NotFound(w, r)
-		return
+	var f *publish.File
+	if tree := s.tree(); tree != nil && len(r.URL.Path) > 1 {
+		f = tree.File(r.URL.Path[1:])
 	}
-	f := tree.File(r.URL.Path[1:])
 	if f == nil {
-		s.metrics.missing.Inc()
-		http.NotFound(w, r)
+		s.absent(w, r)
 		return
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
@@ -55,37 +55,53 @@ func (s *static) file(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
 		return
 	}
-	h := w.Header()
-	h["Etag"] = f.ETags
+	form, h := f.Accepting(r.Header["Accept-Encoding"]), w.Header()
+	h["Etag"], h["Vary"] = form.ETags, byEncoding
 	if f.Immutable {
 		h["Cache-Control"] = immutable
 	} else {
 		h["Cache-Control"] = revalidate
 	}
-	// The canonical key, looked up as it is: Get would make it so each time.
-	if match := r.Header["If-None-Match"]; len(match) > 0 && matches(match[0], f.ETag) {
-		s.metrics.unchanged.Inc()
+	if asked := r.Header["If-None-Match"]; len(asked) > 0 && matches(asked, form.ETag) {
+		s.counts.unchanged.add()
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
-	s.metrics.served.Inc()
-	h["Content-Type"], h["X-Content-Type-Options"], h["Content-Length"] = jsonType, nosniff, f.Length
+	s.counts.served.add()
+	h["Content-Type"], h["X-Content-Type-Options"], h["Content-Length"] = jsonType, nosniff, form.Length
+	if form.Encoding != nil {
+		h["Content-Encoding"] = form.Encoding
+	}
 	if r.Method == http.MethodHead {
 		return
 	}
-	if _, err := w.Write(f.Body); err != nil {
+	if _, err := w.Write(form.Body); err != nil {
 		return // the reader went away
 	}
 }
 
-// matches compares an If-None-Match list, weakly (RFC 9110, section 13.1.2).
-func matches(list, etag string) bool {
-	if list == etag || list == "*" {
-		return true
+// absent answers for what is not there. Handsets ask for the next root that
+// way at each walk, so that may be kept as long as a timestamp may; anything
+// else could be there in a moment, and is not to be missed for longer.
+func (s *static) absent(w http.ResponseWriter, r *http.Request) {
+	s.counts.missing.add()
+	w.Header()["Cache-Control"] = unstored
+	if layout.IsRootFile(strings.TrimPrefix(r.URL.Path, "/")) {
+		w.Header()["Cache-Control"] = revalidate
 	}
-	for one := range strings.SplitSeq(list, ",") {
-		if strings.TrimPrefix(strings.TrimSpace(one), "W/") == etag {
+	http.NotFound(w, r)
+}
+
+// matches compares If-None-Match weakly (RFC 9110, section 13.1.2).
+func matches(asked []string, etag string) bool {
+	for _, list := range asked {
+		if list == etag || list == "*" {
 			return true
+		}
+		for one := range strings.SplitSeq(list, ",") {
+			if strings.TrimPrefix(strings.TrimSpace(one), "W/") == etag {
+				return true
+			}
 		}
 	}
 	return false
@@ -97,7 +113,7 @@ const redirectLife = time.Hour
 func (s *static) blob(w http.ResponseWriter, r *http.Request) {
 	hash, err := manifests.ParseSHA256(strings.TrimPrefix(r.URL.Path, "/"+layout.BlobsDir+"/"))
 	if err != nil || r.Method != http.MethodGet && r.Method != http.MethodHead {
-		http.NotFound(w, r)
+		s.absent(w, r)
 		return
 	}
 	key := layout.BlobFile(hash)
@@ -107,7 +123,7 @@ func (s *static) blob(w http.ResponseWriter, r *http.Request) {
 	}
 	body, info, err := s.blobs.Open(r.Context(), key)
 	if errors.Is(err, store.ErrNotFound) {
-		http.NotFound(w, r)
+		s.absent(w, r)
 		return
 	}
 	if err != nil {
@@ -120,7 +136,7 @@ func (s *static) blob(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h["Etag"], h["Cache-Control"] = []string{`"` + hash.String() + `"`}, immutable
 	h["Content-Type"], h["X-Content-Type-Options"] = []string{"application/octet-stream"}, nosniff
-	s.metrics.blobs.Inc()
+	s.counts.blobs.add()
 	http.ServeContent(w, r, "", time.Time{}, body)
 	if err := body.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
 		s.log.Warn("close blob", "error", err)
@@ -133,12 +149,13 @@ func (s *static) redirect(w http.ResponseWriter, r *http.Request, key string) {
 		s.fault(w, key, err)
 		return
 	}
-	s.metrics.blobs.Inc()
+	s.counts.blobs.add()
 	w.Header().Set("Cache-Control", "private, max-age=60")
 	http.Redirect(w, r, url, http.StatusTemporaryRedirect)
 }
 
 func (s *static) fault(w http.ResponseWriter, key string, err error) {
+	w.Header()["Cache-Control"] = unstored
 	s.log.Error("blob cannot be served", "blob", key, "error", err)
 	http.Error(w, "the store cannot be read; try again", http.StatusServiceUnavailable)
 }

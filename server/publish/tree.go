@@ -3,21 +3,11 @@ package publish
 import (
 	"bytes"
 	"maps"
-	"strconv"
 	"time"
 
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/layout"
 )
-
-// File is one file of the tree as it is served.
-type File struct {
-	Body []byte
-	ETag string // strong, with its quotes
-	// ETags and Length are header values, made once for all answers.
-	ETags, Length []string
-	Immutable     bool // never replaced under this name
-}
 
 // Tree is a consistent state of everything small: metadata and documents. It
 // is read without locks and never changes.
@@ -32,22 +22,31 @@ type Tree struct {
 // there is none.
 func (t *Tree) File(path string) *File { return t.files[path] }
 
-func newTree(g *generation, issued time.Time) *Tree {
+// newTree takes over from the tree before what has not changed, with its
+// compressed forms: a publish costs what is new in it, however much is there.
+func newTree(g *generation, issued time.Time, before *Tree) *Tree {
 	t := &Tree{
 		files: make(map[string]*File, len(g.bodies)+1), Snapshot: g.Versions["snapshot"],
 		Issued: issued, Expires: issued.Add(TimestampLife),
 	}
 	for path, body := range g.bodies {
-		t.files[path] = newFile(body, true)
+		t.files[path] = before.kept(path, body)
 	}
 	t.files[layout.TimestampFile] = newFile(g.Timestamp, false)
 	return t
 }
 
-func newFile(body []byte, immutable bool) *File {
-	tag := layout.ETag(body)
-	return &File{Body: body, ETag: tag, ETags: []string{tag}, Length: []string{strconv.Itoa(len(body))}, Immutable: immutable}
+func (t *Tree) kept(path string, body []byte) *File {
+	if t != nil {
+		if f := t.files[path]; f != nil && f.Immutable && sameBytes(f.Body, body) {
+			return f
+		}
+	}
+	return newFile(body, true)
 }
+
+// sameBytes tells whether two slices are one and the same memory.
+func sameBytes(a, b []byte) bool { return len(a) == len(b) && len(a) > 0 && &a[0] == &b[0] }
 
 // State is what the engineers have signed and the server has published: what a
 // submission is judged against. Its bytes must not be changed.
