@@ -155,6 +155,7 @@ func (a *app) serve(ctx context.Context, service *api.API, f config.File) error 
 	cancel()
 	last, done := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
 	defer done()
+	service.EndStreams()
 	err = errors.Join(err, front.Shutdown(last), back.Shutdown(last))
 	<-renewal
 	return err

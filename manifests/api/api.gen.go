@@ -1189,6 +1189,13 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/products/{product}/releases/{build}/vote-keys (the `GetVoteKeys` operationId).
 	GetVoteKeys(ctx context.Context, product ProductName, build BuildNumber, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// Watch Be woken when the rollouts of a product move. Carries no trust and no identity.
+	//
+	// Server-sent events, without an end. `event: head` with `data: N` says where the product's rollouts stand: once when the stream begins, and whenever N rises. Lines that begin with a colon are heartbeats. Whoever is woken waits a random part of the rollouts' signed `spread` and polls as always. `retry` says, in milliseconds, when to come back after the stream has ended. HTTP/1.1 only; beyond the streams that the server takes, 503 with Retry-After.
+	//
+	// Corresponds with GET /v1/products/{product}/watch (the `Watch` operationId).
+	Watch(ctx context.Context, product ProductName, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListRollouts Rollouts, newest first.
 	//
 	// Corresponds with GET /v1/rollouts (the `ListRollouts` operationId).
@@ -1796,6 +1803,23 @@ func (c *Client) ListLabReports(ctx context.Context, product ProductName, build 
 // Corresponds with GET /v1/products/{product}/releases/{build}/vote-keys (the `GetVoteKeys` operationId).
 func (c *Client) GetVoteKeys(ctx context.Context, product ProductName, build BuildNumber, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetVoteKeysRequest(c.Server, product, build)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// Watch Be woken when the rollouts of a product move. Carries no trust and no identity.
+//
+// Server-sent events, without an end. `event: head` with `data: N` says where the product's rollouts stand: once when the stream begins, and whenever N rises. Lines that begin with a colon are heartbeats. Whoever is woken waits a random part of the rollouts' signed `spread` and polls as always. `retry` says, in milliseconds, when to come back after the stream has ended. HTTP/1.1 only; beyond the streams that the server takes, 503 with Retry-After.
+//
+// Corresponds with GET /v1/products/{product}/watch (the `Watch` operationId).
+func (c *Client) Watch(ctx context.Context, product ProductName, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewWatchRequest(c.Server, product)
 	if err != nil {
 		return nil, err
 	}
@@ -3248,6 +3272,40 @@ func NewGetVoteKeysRequest(server string, product ProductName, build BuildNumber
 	return req, nil
 }
 
+// NewWatchRequest constructs an http.Request for the Watch method
+func NewWatchRequest(server string, product ProductName) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "product", product, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/products/%s/watch", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListRolloutsRequest constructs an http.Request for the ListRollouts method
 func NewListRolloutsRequest(server string, params *ListRolloutsParams) (*http.Request, error) {
 	var err error
@@ -4342,6 +4400,15 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/products/{product}/releases/{build}/vote-keys (the `GetVoteKeys` operationId).
 	GetVoteKeysWithResponse(ctx context.Context, product ProductName, build BuildNumber, reqEditors ...RequestEditorFn) (*GetVoteKeysResponse, error)
+
+	// WatchWithResponse Be woken when the rollouts of a product move. Carries no trust and no identity.
+	//
+	// Server-sent events, without an end. `event: head` with `data: N` says where the product's rollouts stand: once when the stream begins, and whenever N rises. Lines that begin with a colon are heartbeats. Whoever is woken waits a random part of the rollouts' signed `spread` and polls as always. `retry` says, in milliseconds, when to come back after the stream has ended. HTTP/1.1 only; beyond the streams that the server takes, 503 with Retry-After.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/products/{product}/watch (the `Watch` operationId).
+	WatchWithResponse(ctx context.Context, product ProductName, reqEditors ...RequestEditorFn) (*WatchResponse, error)
 
 	// ListRolloutsWithResponse Rollouts, newest first.
 	//
@@ -5451,6 +5518,47 @@ func (r GetVoteKeysResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetVoteKeysResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type WatchResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r WatchResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r WatchResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r WatchResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r WatchResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r WatchResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -6630,6 +6738,21 @@ func (c *ClientWithResponses) GetVoteKeysWithResponse(ctx context.Context, produ
 	return ParseGetVoteKeysResponse(rsp)
 }
 
+// WatchWithResponse Be woken when the rollouts of a product move. Carries no trust and no identity.
+//
+// Server-sent events, without an end. `event: head` with `data: N` says where the product's rollouts stand: once when the stream begins, and whenever N rises. Lines that begin with a colon are heartbeats. Whoever is woken waits a random part of the rollouts' signed `spread` and polls as always. `retry` says, in milliseconds, when to come back after the stream has ended. HTTP/1.1 only; beyond the streams that the server takes, 503 with Retry-After.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/products/{product}/watch (the `Watch` operationId).
+func (c *ClientWithResponses) WatchWithResponse(ctx context.Context, product ProductName, reqEditors ...RequestEditorFn) (*WatchResponse, error) {
+	rsp, err := c.Watch(ctx, product, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseWatchResponse(rsp)
+}
+
 // ListRolloutsWithResponse Rollouts, newest first.
 //
 // Returns a wrapper object for the known response body format(s).
@@ -7608,6 +7731,32 @@ func ParseGetVoteKeysResponse(rsp *http.Response) (*GetVoteKeysResponse, error) 
 		}
 		response.JSON200 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseWatchResponse parses an HTTP response from a WatchWithResponse call
+func ParseWatchResponse(rsp *http.Response) (*WatchResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &WatchResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {

@@ -44,5 +44,7 @@ const (
 	CodeSignInFailed        = "sign-in-failed"       // begin again
 	CodeInProgress          = "in-progress"          // the same change is being made under this Idempotency-Key; again after Retry-After
 	CodeIdempotencyMismatch = "idempotency-mismatch" // the Idempotency-Key belongs to another request
+	CodeTooSlow             = "too-slow"             // the body did not arrive in time
+	CodeHTTPVersion         = "http-version"         // a watch stream needs HTTP/1.1
 	CodeForeignRequest      = "foreign-request"      // a cookie, but not from our own page: Origin or CSRF token
 )

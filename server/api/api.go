@@ -22,6 +22,7 @@ import (
 	"github.com/candor-ota/candor/server/rollout"
 	"github.com/candor-ota/candor/server/store"
 	"github.com/candor-ota/candor/server/votes"
+	"github.com/candor-ota/candor/server/watch"
 )
 
 // Ledger is the part of the ledger that the front reads by itself.
@@ -55,6 +56,7 @@ type Deps struct {
 	Rollouts *rollout.Engine
 	Votes    *votes.Service
 	Hooks    *hooks.Dispatcher // nil: none
+	Watch    *watch.Hub
 	Now      func() time.Time
 	Log      *slog.Logger
 	// CloseAfter is how long after the end of its rollouts a release still
@@ -111,7 +113,7 @@ func New(d Deps) (*API, error) {
 	e.NoRoute(func(c *gin.Context) { a.fail(c, errNoRoute) })
 	e.NoMethod(func(c *gin.Context) { a.fail(c, errNoRoute) })
 	g := newGauges(a)
-	a.metrics.registry.MustRegister(g, g.errors)
+	a.metrics.registry.MustRegister(g, g.errors, watchGauges{d.Watch})
 	a.gin = e
 	a.routes(e, validate)
 	return a, nil
@@ -142,6 +144,7 @@ func (a *API) routes(e *gin.Engine, v *validator) {
 	device.POST("/votes", a.cast)
 	device.POST("/lab-reports", a.labReport)
 
+	e.GET("/v1/products/:product/watch", a.watch)
 	a.peopleRoutes(e, v)
 	operator := func(need auth.Permission, limit int64) gin.IRoutes {
 		return e.Group("/v1", a.identified, a.may(need), limited(limit), a.whole, a.ours, a.idempotent, a.validated(v))

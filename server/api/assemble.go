@@ -20,6 +20,7 @@ import (
 	"github.com/candor-ota/candor/server/rollout"
 	"github.com/candor-ota/candor/server/store"
 	"github.com/candor-ota/candor/server/votes"
+	"github.com/candor-ota/candor/server/watch"
 )
 
 // Parts are what differs from one service to another: stores, secrets, rules
@@ -49,6 +50,9 @@ type Parts struct {
 	// Deps.
 	People         *auth.People
 	TrustedProxies []string
+
+	// Watch bounds the streams by which handsets are woken.
+	Watch watch.Options
 
 	// Webhooks are told of every change.
 	Webhooks []hooks.Config
@@ -81,7 +85,16 @@ func (j judged) LabFailures(ctx context.Context, ref vote.Ref) ([]verdict.LabFai
 // that runs; Run goes on trying. The caller serves the API, keeps Run running,
 // and closes it before the stores.
 func Assemble(ctx context.Context, p Parts) (*API, error) {
-	var d Deps
+	hub := watch.New(p.Watch)
+	a, err := assemble(ctx, p, hub)
+	if err != nil {
+		hub.Close()
+	}
+	return a, err
+}
+
+func assemble(ctx context.Context, p Parts, hub *watch.Hub) (*API, error) {
+	d := Deps{Watch: hub}
 	var err error
 	if p.Log == nil {
 		p.Log = slog.Default()
@@ -121,6 +134,7 @@ func Assemble(ctx context.Context, p Parts) (*API, error) {
 	}
 	if d.Tree, err = publish.Open(ctx, publish.Options{
 		Ledger: p.Ledger, Blobs: p.Blobs, Keys: p.Keys, Rollouts: d.Rollouts, Now: p.Now, Log: p.Log, After: settle,
+		Moved: func(t *publish.Tree) { hub.Moved(t.Counters) },
 	}); err != nil {
 		return nil, err
 	}
@@ -196,4 +210,7 @@ func (a *API) closeVotes(ctx context.Context) {
 }
 
 // Close releases what Assemble opened; the stores are the caller's.
-func (a *API) Close() error { return a.Uploads.Close() }
+func (a *API) Close() error {
+	a.Watch.Close()
+	return a.Uploads.Close()
+}

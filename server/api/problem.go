@@ -18,6 +18,7 @@ import (
 	"github.com/candor-ota/candor/server/rollout"
 	"github.com/candor-ota/candor/server/store"
 	"github.com/candor-ota/candor/server/votes"
+	"github.com/candor-ota/candor/server/watch"
 )
 
 // refusal is an answer decided in this package.
@@ -50,6 +51,8 @@ var statuses = map[string]int{
 	contract.CodeManual: http.StatusConflict, contract.CodeApprovalNeeded: http.StatusConflict,
 	contract.CodeOwnRequest: http.StatusForbidden, contract.CodeBreakGlass: http.StatusForbidden,
 	contract.CodeClock:         http.StatusConflict,
+	contract.CodeTooSlow:       http.StatusRequestTimeout,
+	contract.CodeHTTPVersion:   http.StatusHTTPVersionNotSupported,
 	contract.CodeInProgress:    http.StatusConflict,
 	contract.CodeNotConfigured: http.StatusServiceUnavailable, contract.CodeKeyRetired: http.StatusConflict,
 }
@@ -108,6 +111,11 @@ var sentinels = []struct {
 	{release.ErrWrongHash, contract.CodeWrongHash, release.ErrWrongHash.Error()},
 	{release.ErrTooMany, contract.CodeBusy, release.ErrTooMany.Error()},
 	{release.ErrTooLarge, contract.CodeTooLarge, release.ErrTooLarge.Error()},
+	{watch.ErrNoProduct, contract.CodeNotFound, watch.ErrNoProduct.Error()},
+	{watch.ErrFull, contract.CodeBusy, watch.ErrFull.Error()},
+	{watch.ErrAddressFull, contract.CodeBusy, watch.ErrAddressFull.Error()},
+	{watch.ErrClosed, contract.CodeBusy, watch.ErrClosed.Error()},
+	{watch.ErrVersion, contract.CodeHTTPVersion, watch.ErrVersion.Error()},
 	{publish.ErrNotConfigured, contract.CodeNotConfigured, publish.ErrNotConfigured.Error()},
 	{store.ErrNotFound, contract.CodeNotFound, "there is no such thing"},
 	{store.ErrBusy, contract.CodeBusy, "too much is waiting to be written; try again"},

@@ -301,7 +301,9 @@ func (p *Publisher) serve(ctx context.Context, g *generation) error {
 		return fmt.Errorf("publish timestamp: %w", err)
 	}
 	p.current = g
-	p.tree.Store(newTree(g, issuedOf(g.Timestamp), p.tree.Load()))
+	t := newTree(g, issuedOf(g.Timestamp), p.tree.Load())
+	t.Counters = counters(g, p.log)
+	p.show(t)
 	return nil
 }
 

@@ -49,6 +49,9 @@ type Options struct {
 	After func(context.Context) error
 	// Observe is told of each try; nil is nobody.
 	Observe Observe
+	// Moved is told of each tree as readers begin to see it, the first one
+	// included. It must neither wait nor call the publisher; nil is nobody.
+	Moved func(*Tree)
 }
 
 // Publisher keeps the tree. It is safe for concurrent use.
@@ -61,6 +64,7 @@ type Publisher struct {
 	log      *slog.Logger
 	after    func(context.Context) error
 	observe  Observe
+	moved    func(*Tree)
 	holder   string
 	kick     chan struct{}
 	tree     atomic.Pointer[Tree]
@@ -83,7 +87,7 @@ const leaseLife = 15 * time.Second
 func Open(ctx context.Context, o Options) (*Publisher, error) {
 	p := &Publisher{
 		ledger: o.Ledger, blobs: o.Blobs, keys: o.Keys, rollouts: o.Rollouts, now: o.Now, log: o.Log, after: o.After,
-		observe: o.Observe, holder: rand.Text(), kick: make(chan struct{}, 1),
+		observe: o.Observe, moved: o.Moved, holder: rand.Text(), kick: make(chan struct{}, 1),
 	}
 	if p.log == nil {
 		p.log = slog.Default()

@@ -16,6 +16,9 @@ type Tree struct {
 	Snapshot int64 // version
 	Issued   time.Time
 	Expires  time.Time // of the timestamp
+	// Counters are those of the products' rollouts documents. It is not to be
+	// changed.
+	Counters map[manifests.Product]uint64
 }
 
 // File gives a file by its path, such as "metadata/timestamp.json"; nil if

@@ -1,0 +1,35 @@
+package publish
+
+import (
+	"encoding/json"
+	"log/slog"
+
+	"github.com/candor-ota/candor/manifests"
+	"github.com/candor-ota/candor/manifests/layout"
+)
+
+// show makes a tree the one that readers see, and then has Options.Moved told.
+// Every way to a newer tree, our own or another process's, ends here.
+func (p *Publisher) show(t *Tree) {
+	p.tree.Store(t)
+	if p.moved != nil {
+		p.moved(t)
+	}
+}
+
+// counters gives the counter of each product's rollouts document: it rises
+// with each change of its rollouts, and with nothing else.
+func counters(g *generation, log *slog.Logger) map[manifests.Product]uint64 {
+	out := make(map[manifests.Product]uint64, len(g.Rollouts))
+	for product, hash := range g.Rollouts {
+		var doc struct {
+			Counter uint64 `json:"counter"`
+		}
+		if err := json.Unmarshal(g.bodies[layout.TargetFile(layout.RolloutsPath(product), hash)], &doc); err != nil {
+			log.Error("nobody is woken for a document that cannot be read", "product", product, "error", err)
+			continue
+		}
+		out[product] = doc.Counter
+	}
+	return out
+}
