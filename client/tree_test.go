@@ -6,8 +6,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/sha256"
-	"errors"
-	"io"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -20,7 +19,7 @@ import (
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 
 	"github.com/candor-ota/candor/manifests"
-	"github.com/candor-ota/candor/manifests/image"
+	"github.com/candor-ota/candor/manifests/image/imagetest"
 	"github.com/candor-ota/candor/manifests/layout"
 	"github.com/candor-ota/candor/manifests/rollout"
 )
@@ -140,45 +139,15 @@ func (w *tree) release(role *metadata.Metadata[metadata.TargetsType]) rollout.Re
 	fatal(w, err)
 	m, err := manifests.DraftRelease(draft)
 	fatal(w, err)
-	m.Images = []manifests.Image{w.image(bytes.Repeat([]byte("build 42 keeps your contacts to itself\n"), 5000))}
+	system := imagetest.Build("system", bytes.Repeat([]byte("build 42 keeps your contacts to itself\n"), 5000))
+	maps.Copy(w.files, system.Files)
+	m.Images = []manifests.Image{system.Image}
 	m.Pace = []manifests.PaceStep{{MaxShare: manifests.WholeFleet}}
 	m.Start(manifests.At(signed))
 	m.Offline = true
 	data, err := m.Canonical()
 	fatal(w, err)
 	return w.target(role, layout.ReleasePath(product, 42), data)
-}
-
-func (w *tree) image(plain []byte) manifests.Image {
-	x, pack, seen := &image.Index{}, []byte(nil), map[[image.SumBytes]byte]int{}
-	packer, err := image.NewPacker(1)
-	fatal(w, err)
-	for c := image.NewChunker(bytes.NewReader(plain), image.ParamsFor(int64(len(plain)))); ; {
-		chunk, err := c.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		fatal(w, err)
-		sum := image.Sum(chunk)
-		if first, ok := seen[sum]; ok {
-			x.Repeat(first)
-			continue
-		}
-		seen[sum] = len(x.Rows)
-		start := len(pack)
-		pack = packer.Pack(pack, chunk)
-		x.Add(len(chunk), len(pack)-start, sum, image.Sum(pack[start:]))
-	}
-	fatal(w, packer.Close())
-	x.ImageSHA256, x.PackSHA256 = sha256.Sum256(plain), sha256.Sum256(pack)
-	index, err := x.MarshalBinary()
-	fatal(w, err)
-	blob := func(data []byte) manifests.Blob {
-		sum := manifests.SumSHA256(data)
-		w.files[layout.BlobFile(sum)] = data
-		return manifests.Blob{SHA256: sum, Size: int64(len(data))}
-	}
-	return manifests.Image{Slot: "system", Size: int64(len(plain)), SHA256: manifests.SumSHA256(plain), Index: blob(index), Pack: blob(pack)}
 }
 
 func (w *tree) ServeHTTP(rw http.ResponseWriter, r *http.Request) {

@@ -164,7 +164,7 @@ func TestPostInstallHookFailsTheInstallation(t *testing.T) {
 	w.once()
 	w.runs(42)
 	for _, path := range w.cdn.asked[asked:] {
-		if strings.HasSuffix(path, " from 0") && strings.Contains(path, small().image.Pack.SHA256.String()) {
+		if strings.HasSuffix(path, " from 0") && strings.Contains(path, small().Image.Pack.SHA256.String()) {
 			t.Fatalf("fetched again: %v", w.cdn.asked[asked:])
 		}
 	}

@@ -11,20 +11,17 @@ import (
 
 	"github.com/candor-ota/candor/client/boot"
 	"github.com/candor-ota/candor/manifests"
+	"github.com/candor-ota/candor/manifests/image/imagetest"
 	"github.com/candor-ota/candor/manifests/rollout"
 )
 
-var bootImage = sync.OnceValue(func() *built {
-	b := *build(100<<10, 3)
-	b.image.Slot = "boot"
-	return &b
-})
+var bootImage = sync.OnceValue(func() *imagetest.Built { return imagetest.Build("boot", imagetest.Text(100<<10, 3)) })
 
 // offerTwo publishes a build of two images, system and boot.
 func (w *world) offerTwo(b manifests.Build) *manifests.Release {
 	m, _ := w.publish(b, small())
-	m.Images = append(m.Images, bootImage().image)
-	for path, data := range bootImage().files {
+	m.Images = append(m.Images, bootImage().Image)
+	for path, data := range bootImage().Files {
 		w.cdn.files[path] = data
 	}
 	return m
@@ -36,8 +33,8 @@ func (w *world) whole(slot boot.Slot) {
 	if !w.state(slot).Bootable {
 		return
 	}
-	for name, b := range map[manifests.Name]*built{"system": small(), "boot": bootImage()} {
-		if got, err := os.ReadFile(w.slots.Image(slot, name)); err != nil || !bytes.Equal(got, b.plain) {
+	for name, b := range map[manifests.Name]*imagetest.Built{"system": small(), "boot": bootImage()} {
+		if got, err := os.ReadFile(w.slots.Image(slot, name)); err != nil || !bytes.Equal(got, b.Plain) {
 			w.Fatalf("slot %s may boot without its %s image: %v", slot, name, err)
 		}
 	}
@@ -50,8 +47,8 @@ func TestAllImagesOfAReleaseAreInPlaceBeforeTheOneCommitPoint(t *testing.T) {
 	w.slots.verb = func(name string) {
 		if name == "arm" {
 			armed++
-			for image, b := range map[manifests.Name]*built{"system": small(), "boot": bootImage()} {
-				if got, err := os.ReadFile(w.slots.Image("b", image)); err != nil || !bytes.Equal(got, b.plain) {
+			for image, b := range map[manifests.Name]*imagetest.Built{"system": small(), "boot": bootImage()} {
+				if got, err := os.ReadFile(w.slots.Image("b", image)); err != nil || !bytes.Equal(got, b.Plain) {
 					t.Errorf("armed without the %s image: %v", image, err)
 				}
 			}
@@ -109,7 +106,7 @@ func TestSpoiledImageAmongSeveralIsFoundAndWrittenAgain(t *testing.T) {
 	w.runs(42)
 	w.whole("b")
 	for _, path := range w.cdn.asked[asked:] {
-		if strings.Contains(path, small().image.Pack.SHA256.String()) {
+		if strings.Contains(path, small().Image.Pack.SHA256.String()) {
 			t.Errorf("the image that holds was fetched again: %s", path)
 		}
 	}

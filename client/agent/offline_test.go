@@ -22,7 +22,7 @@ type stick struct {
 }
 
 func (w *world) stick() *stick {
-	s := &stick{blobs: &cdn{files: maps.Clone(small().files)}, tree: &published{view: trust.View{
+	s := &stick{blobs: &cdn{files: maps.Clone(small().Files)}, tree: &published{view: trust.View{
 		Document: &rollout.Document{Product: phone}, Releases: map[manifests.Build]rollout.Signed{}, Expiry: began, Pace: began, SignedBy: []string{"dora", "emil"},
 	}}}
 	m, _ := s.tree.offer(42, small())

@@ -12,17 +12,18 @@ import (
 	"github.com/candor-ota/candor/client/install"
 	"github.com/candor-ota/candor/client/receipts"
 	"github.com/candor-ota/candor/manifests"
+	"github.com/candor-ota/candor/manifests/image/imagetest"
 	"github.com/candor-ota/candor/manifests/rollout"
 )
 
 // next is the large image with some places changed: what a handset that runs the
 // large one needs little of.
-var next = sync.OnceValue(func() *built {
-	plain := slices.Clone(large().plain)
+var next = sync.OnceValue(func() *imagetest.Built {
+	plain := slices.Clone(large().Plain)
 	for at := 1 << 20; at < len(plain); at += 6 << 20 {
 		copy(plain[at:], "changed in the next build")
 	}
-	return index(plain)
+	return imagetest.Build("system", plain)
 })
 
 // updated gives a handset that runs build 42 with the large image, and is offered
@@ -53,7 +54,7 @@ func TestPlanIsSaidJournalledAndKept(t *testing.T) {
 	}
 	w.once()
 	w.runs(43)
-	full := next().image
+	full := next().Image
 	spent := w.agent.Downloaded() - before
 	if spent > (full.Pack.Size+full.Index.Size)/8 {
 		t.Errorf("%d bytes of %d", spent, full.Pack.Size)
@@ -73,7 +74,7 @@ func (w *world) spoilRunning() {
 	w.Helper()
 	slot, err := w.slots.Booted()
 	if err == nil {
-		err = os.WriteFile(w.slots.Image(slot, "system"), make([]byte, len(large().plain)), 0o600)
+		err = os.WriteFile(w.slots.Image(slot, "system"), make([]byte, len(large().Plain)), 0o600)
 	}
 	if err != nil {
 		w.Fatal(err)
@@ -103,7 +104,7 @@ func TestDearerPlanAsksAgainOnAMeteredNetwork(t *testing.T) {
 				before := w.agent.Downloaded()
 				s = w.step()
 				w.code(s, rollout.Metered)
-				full := next().image
+				full := next().Image
 				if !strings.Contains(s.Sentence, " now, not ") || w.agent.Downloaded()-before > full.Pack.Size/8 {
 					t.Fatalf("said %q, %d bytes", s.Sentence, w.agent.Downloaded()-before)
 				}
@@ -123,7 +124,7 @@ func TestDearerPlanAsksAgainOnAMeteredNetwork(t *testing.T) {
 func TestPriceOfAPatchIsKnownBeforeAnythingIsFetched(t *testing.T) {
 	w := updated(t)
 	m := w.tree.view.Releases[43].Release
-	m.Images[0].Patches = append(m.Images[0].Patches, manifests.Patch{FromSHA256: large().image.SHA256, Table: manifests.Blob{Size: 300_000}, BodySize: 2_000_000})
+	m.Images[0].Patches = append(m.Images[0].Patches, manifests.Patch{FromSHA256: large().Image.SHA256, Table: manifests.Blob{Size: 300_000}, BodySize: 2_000_000})
 	w.device.that.Metered = true
 	asked := len(w.cdn.asked)
 	s := w.step()

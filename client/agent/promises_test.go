@@ -21,11 +21,11 @@ func TestUpdateGoesAllTheWayToHealthy(t *testing.T) {
 		t.Fatalf("status %+v", s)
 	}
 	installed, err := os.ReadFile(w.slots.Image("b", "system"))
-	if err != nil || !bytes.Equal(installed, small().plain) {
+	if err != nil || !bytes.Equal(installed, small().Plain) {
 		t.Fatalf("slot b does not hold the image: %v", err)
 	}
 	described, err := w.slots.Metadata("b")
-	if err != nil || len(described.Images) != 1 || described.Images[0].SHA256 != m.Images[0].SHA256 || described.SecurityEpoch != 2 || described.Version != "next" {
+	if err != nil || len(described.Images) != 1 || described.Images[0].SHA256 != m.Images[0].SHA256 || described.SecurityEpoch != 2 || described.Version != m.Version {
 		t.Fatalf("slot b is described as %+v, %v", described, err)
 	}
 	if got := w.agent.Downloaded(); got != fullBytes(m) {

@@ -4,12 +4,9 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"sync"
@@ -23,7 +20,7 @@ import (
 	"github.com/candor-ota/candor/client/receipts"
 	"github.com/candor-ota/candor/client/trust"
 	"github.com/candor-ota/candor/manifests"
-	"github.com/candor-ota/candor/manifests/image"
+	"github.com/candor-ota/candor/manifests/image/imagetest"
 	"github.com/candor-ota/candor/manifests/layout"
 	"github.com/candor-ota/candor/manifests/rollout"
 	"github.com/candor-ota/candor/manifests/vote"
@@ -33,63 +30,10 @@ const phone = manifests.Product("phone")
 
 var began = time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC)
 
-// built is an image with the files that are published of it.
-type built struct {
-	image manifests.Image
-	plain []byte
-	files map[string][]byte
-}
-
-func build(size int, seed uint64) *built {
-	r, plain := rand.New(rand.NewPCG(seed, 1)), make([]byte, size)
-	for i := 0; i < len(plain)-8; i += 8 {
-		copy(plain[i:], fmt.Appendf(nil, "%08x", r.Uint32()))
-	}
-	return index(plain)
-}
-
-// index makes what is published of an image.
-func index(plain []byte) *built {
-	size := len(plain)
-	x, pack, seen := &image.Index{}, []byte(nil), map[[image.SumBytes]byte]int{}
-	packer, err := image.NewPacker(1)
-	if err != nil {
-		panic(err)
-	}
-	for c := image.NewChunker(bytes.NewReader(plain), image.ParamsFor(int64(size))); ; {
-		chunk, err := c.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		sum := image.Sum(chunk)
-		if first, ok := seen[sum]; ok {
-			x.Repeat(first)
-			continue
-		}
-		seen[sum] = len(x.Rows)
-		start := len(pack)
-		pack = packer.Pack(pack, chunk)
-		x.Add(len(chunk), len(pack)-start, sum, image.Sum(pack[start:]))
-	}
-	x.ImageSHA256, x.PackSHA256 = sha256.Sum256(plain), sha256.Sum256(pack)
-	table, err := x.MarshalBinary()
-	if err = errors.Join(err, packer.Close()); err != nil {
-		panic(err)
-	}
-	b := &built{plain: plain, files: map[string][]byte{}}
-	blob := func(data []byte) manifests.Blob {
-		ref := manifests.Blob{SHA256: manifests.SumSHA256(data), Size: int64(len(data))}
-		b.files[layout.BlobFile(ref.SHA256)] = data
-		return ref
-	}
-	b.image = manifests.Image{Slot: "system", Size: int64(size), SHA256: manifests.SumSHA256(plain), Index: blob(table), Pack: blob(pack)}
-	return b
-}
-
 // The images are made once; nothing writes to them.
 var (
-	small = sync.OnceValue(func() *built { return build(300<<10, 1) })
-	large = sync.OnceValue(func() *built { return build(36<<20, 2) }) // three segments
+	small = sync.OnceValue(func() *imagetest.Built { return imagetest.Build("system", imagetest.Text(300<<10, 1)) })
+	large = sync.OnceValue(func() *imagetest.Built { return imagetest.Build("system", imagetest.Text(36<<20, 2)) }) // three segments
 )
 
 // published is the tree as the maker sets it; it is the agent's Trust.
@@ -104,14 +48,10 @@ func (p *published) Poll(context.Context) (*trust.View, error) {
 }
 
 // offer signs a release of an image and opens it to the whole fleet.
-func (p *published) offer(build manifests.Build, b *built) (*manifests.Release, *rollout.Rollout) {
+func (p *published) offer(build manifests.Build, b *imagetest.Built) (*manifests.Release, *rollout.Rollout) {
 	ref := rollout.Reference{Path: layout.ReleasePath(phone, build), Length: 100, SHA256: manifests.SumSHA256([]byte(build.String()))}
-	m := &manifests.Release{
-		Product: phone, Build: build, Version: "next", SecurityEpoch: 2, Images: []manifests.Image{b.image},
-		Compatible: manifests.Compatible{Models: []manifests.Name{"m1"}}, NotBefore: manifests.At(began.Add(-time.Hour)),
-		OfferUntil: manifests.At(began.AddDate(0, 3, 0)), Pace: []manifests.PaceStep{{MaxShare: manifests.WholeFleet}},
-		Urgency: manifests.Urgency{MaxKind: manifests.KindNormal}, Risk: manifests.RiskFix,
-	}
+	m := imagetest.Release(phone, build, began.Add(-time.Hour), b.Image)
+	m.SecurityEpoch, m.OfferUntil = 2, manifests.At(began.AddDate(0, 3, 0))
 	p.view.Releases[build] = rollout.Signed{Reference: ref, Release: m}
 	p.view.Document.Rollouts = append([]rollout.Rollout{{
 		ID: manifests.Name(fmt.Sprint("r", build)), Release: ref, Build: build, Channel: "stable",
@@ -229,8 +169,8 @@ func (w *world) offer(build manifests.Build) (*manifests.Release, *rollout.Rollo
 	return w.publish(build, small())
 }
 
-func (w *world) publish(build manifests.Build, b *built) (*manifests.Release, *rollout.Rollout) {
-	for path, data := range b.files {
+func (w *world) publish(build manifests.Build, b *imagetest.Built) (*manifests.Release, *rollout.Rollout) {
+	for path, data := range b.Files {
 		w.cdn.files[path] = data
 	}
 	return w.tree.offer(build, b)

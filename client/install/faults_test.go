@@ -10,6 +10,7 @@ import (
 	"github.com/candor-ota/candor/client/fetch"
 	"github.com/candor-ota/candor/client/install"
 	"github.com/candor-ota/candor/manifests/image"
+	"github.com/candor-ota/candor/manifests/image/imagetest"
 	"github.com/candor-ota/candor/manifests/layout"
 )
 
@@ -46,7 +47,7 @@ func (b body) Close() error { return b.close() }
 // that are through already may be written still, so it is done a few times.
 func TestCancelAfterTheLastByteIsNoSuccess(t *testing.T) {
 	b := build(t, 2<<20)
-	index, err := image.Parse(b.index)
+	index, err := image.Parse(b.Index)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,20 +58,20 @@ func TestCancelAfterTheLastByteIsNoSuccess(t *testing.T) {
 		t.Fatalf("row %d of %d is no repeat", near, len(index.Rows))
 	}
 	for range 10 {
-		f := slot(t, b.image.Size)
+		f := slot(t, b.Image.Size)
 		p, err := cancelAt(t, b, f, index.Rows[index.Rows[near].First].Offset)
-		if p.At == b.image.Size {
+		if p.At == b.Image.Size {
 			continue
 		}
 		if !errors.Is(err, context.Canceled) {
-			t.Fatalf("byte %d of %d: %v", p.At, b.image.Size, err)
+			t.Fatalf("byte %d of %d: %v", p.At, b.Image.Size, err)
 		}
-		o := options(b, b.source(), f)
+		o := options(b, sourceOf(b), f)
 		o.From = p
 		if _, err := install.Install(t.Context(), o); err != nil {
 			t.Fatal(err)
 		}
-		if err := install.Verify(t.Context(), f, b.image); err != nil {
+		if err := install.Verify(t.Context(), f, b.Image); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -78,14 +79,14 @@ func TestCancelAfterTheLastByteIsNoSuccess(t *testing.T) {
 
 // cancelAt installs, and cancels once everything is downloaded and the slot is
 // asked for what it has at offset at.
-func cancelAt(t *testing.T, b *built, slot disk.File, at int64) (install.Progress, error) {
+func cancelAt(t *testing.T, b *imagetest.Built, slot disk.File, at int64) (install.Progress, error) {
 	t.Helper()
 	f := &stuck{File: slot, at: at, asked: make(chan struct{}), letGo: make(chan struct{})}
 	downloaded := make(chan struct{})
 	s := opener(func(r fetch.Range) (io.ReadCloser, error) {
-		in, err := b.source().OpenRange(t.Context(), r)
+		in, err := sourceOf(b).OpenRange(t.Context(), r)
 		return body{in, func() error {
-			if r.Path == layout.BlobFile(b.image.Pack.SHA256) {
+			if r.Path == layout.BlobFile(b.Image.Pack.SHA256) {
 				close(downloaded)
 			}
 			return in.Close()
@@ -104,16 +105,16 @@ func cancelAt(t *testing.T, b *built, slot disk.File, at int64) (install.Progres
 
 func TestTruncatedBlobIsAnErrorAndWhatCameIsKept(t *testing.T) {
 	b := build(t, 2<<20)
-	for name, ref := range map[string]int{"index": len(b.index), "pack": len(b.pack)} {
+	for name, ref := range map[string]int{"index": len(b.Index), "pack": len(b.Pack)} {
 		for _, missing := range []int{1, ref / 2, ref} {
 			s := opener(func(r fetch.Range) (io.ReadCloser, error) {
-				in, err := b.source().OpenRange(t.Context(), r)
+				in, err := sourceOf(b).OpenRange(t.Context(), r)
 				if r.Size == int64(ref) {
 					return body{io.LimitReader(in, r.Size-r.From-int64(missing)), in.Close}, err
 				}
 				return in, err
 			})
-			f := slot(t, b.image.Size)
+			f := slot(t, b.Image.Size)
 			o := options(b, s, f)
 			p, err := install.Install(t.Context(), o)
 			if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
@@ -122,11 +123,11 @@ func TestTruncatedBlobIsAnErrorAndWhatCameIsKept(t *testing.T) {
 			if name == "pack" && missing == 1 && p.At == 0 {
 				t.Error("what came before the end is forgotten")
 			}
-			o.Source, o.From = b.source(), p
+			o.Source, o.From = sourceOf(b), p
 			if _, err := install.Install(t.Context(), o); err != nil {
 				t.Fatal(err)
 			}
-			if err := install.Verify(t.Context(), f, b.image); err != nil {
+			if err := install.Verify(t.Context(), f, b.Image); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -147,17 +148,17 @@ func TestEndlessBodyIsReadNoFurtherThanWasSigned(t *testing.T) {
 	for name, whole := range map[string]bool{"instead": false, "behind": true} {
 		z := &zeros{}
 		s := opener(func(r fetch.Range) (io.ReadCloser, error) {
-			in, err := b.source().OpenRange(t.Context(), r)
+			in, err := sourceOf(b).OpenRange(t.Context(), r)
 			if whole {
 				return body{io.MultiReader(in, z), in.Close}, err
 			}
 			return body{z, in.Close}, err
 		})
-		_, err := install.Install(t.Context(), options(b, s, slot(t, b.image.Size)))
+		_, err := install.Install(t.Context(), options(b, s, slot(t, b.Image.Size)))
 		if whole && (err != nil || z.read != 0) {
 			t.Errorf("%s what was signed: %v, %d bytes too many", name, err, z.read)
 		}
-		if limit := 3 * int64(len(b.index)); !whole && (!errors.Is(err, install.ErrSource) || z.read > limit) {
+		if limit := 3 * int64(len(b.Index)); !whole && (!errors.Is(err, install.ErrSource) || z.read > limit) {
 			t.Errorf("%s of what was signed: %v, after %d bytes", name, err, z.read)
 		}
 	}

@@ -3,10 +3,10 @@ package install_test
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"path/filepath"
 	"strings"
@@ -18,21 +18,13 @@ import (
 	"github.com/candor-ota/candor/client/disk"
 	"github.com/candor-ota/candor/client/fetch"
 	"github.com/candor-ota/candor/client/install"
-	"github.com/candor-ota/candor/manifests"
-	"github.com/candor-ota/candor/manifests/image"
+	"github.com/candor-ota/candor/manifests/image/imagetest"
 	"github.com/candor-ota/candor/manifests/layout"
 )
 
-// built is an image with its index and pack.
-type built struct {
-	image       manifests.Image
-	plain       []byte
-	index, pack []byte
-}
-
 // build makes an image in which some chunks repeat, some compress and some do
 // neither.
-func build(t *testing.T, size int) *built {
+func build(t *testing.T, size int) *imagetest.Built {
 	t.Helper()
 	r := rand.New(rand.NewPCG(1, uint64(size)))
 	plain := make([]byte, size)
@@ -40,51 +32,7 @@ func build(t *testing.T, size int) *built {
 		plain[i] = byte(r.Uint32())
 	}
 	copy(plain[size*3/4:], plain[:size/4]) // repeats
-	return indexed(t, plain)
-}
-
-// indexed makes index and pack of an image.
-func indexed(t *testing.T, plain []byte) *built {
-	t.Helper()
-	size := len(plain)
-	x := &image.Index{}
-	packer, err := image.NewPacker(1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b := &built{plain: plain}
-	seen := map[[image.SumBytes]byte]int{}
-	chunks := image.NewChunker(bytes.NewReader(plain), image.ParamsFor(int64(size)))
-	for {
-		chunk, err := chunks.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		sum := image.Sum(chunk)
-		if first, ok := seen[sum]; ok {
-			x.Repeat(first)
-			continue
-		}
-		seen[sum] = len(x.Rows)
-		packed := packer.Pack(nil, chunk)
-		b.pack = append(b.pack, packed...)
-		x.Add(len(chunk), len(packed), sum, image.Sum(packed))
-	}
-	if err := packer.Close(); err != nil {
-		t.Fatal(err)
-	}
-	x.ImageSHA256, x.PackSHA256 = sha256.Sum256(plain), sha256.Sum256(b.pack)
-	if b.index, err = x.MarshalBinary(); err != nil {
-		t.Fatal(err)
-	}
-	blob := func(data []byte) manifests.Blob {
-		return manifests.Blob{SHA256: manifests.SumSHA256(data), Size: int64(len(data))}
-	}
-	b.image = manifests.Image{Slot: "system", Size: int64(size), SHA256: manifests.SumSHA256(plain), Index: blob(b.index), Pack: blob(b.pack)}
-	return b
+	return imagetest.Build("system", plain)
 }
 
 // source serves index and pack from memory, and spoils them on request.
@@ -97,9 +45,7 @@ type source struct {
 	flip   func(path string) bool
 }
 
-func (b *built) source() *source {
-	return &source{files: map[string][]byte{layout.BlobFile(b.image.Index.SHA256): b.index, layout.BlobFile(b.image.Pack.SHA256): b.pack}}
-}
+func sourceOf(b *imagetest.Built) *source { return &source{files: maps.Clone(b.Files)} }
 
 func (s *source) OpenRange(_ context.Context, r fetch.Range) (io.ReadCloser, error) {
 	data := s.files[r.Path]
@@ -158,9 +104,9 @@ func slot(t *testing.T, size int64) disk.File {
 // segment is what is written between two syncs here.
 const segment = 512 << 10
 
-func options(b *built, s install.Source, f disk.File) install.Options {
+func options(b *imagetest.Built, s install.Source, f disk.File) install.Options {
 	o := install.Options{
-		Image: b.image, Source: s, Slot: f,
+		Image: b.Image, Source: s, Slot: f,
 		Save: func(install.Progress) error { return nil }, Gate: func() error { return nil },
 	}
 	install.SetSegment(&o, segment)
@@ -169,27 +115,27 @@ func options(b *built, s install.Source, f disk.File) install.Options {
 
 func TestSlotHoldsWhatWasSigned(t *testing.T) {
 	b := build(t, 3<<20)
-	f := slot(t, b.image.Size)
-	p, err := install.Install(t.Context(), options(b, b.source(), f))
+	f := slot(t, b.Image.Size)
+	p, err := install.Install(t.Context(), options(b, sourceOf(b), f))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := install.Verify(t.Context(), f, b.image); err != nil {
+	if err := install.Verify(t.Context(), f, b.Image); err != nil {
 		t.Fatal(err)
 	}
-	if p.Downloaded != int64(len(b.pack)+len(b.index)) {
-		t.Errorf("says it downloaded %d bytes of %d", p.Downloaded, len(b.pack))
+	if p.Downloaded != int64(len(b.Pack)+len(b.Index)) {
+		t.Errorf("says it downloaded %d bytes of %d", p.Downloaded, len(b.Pack))
 	}
-	if len(b.pack) > len(b.plain)*3/5 {
-		t.Errorf("the pack has %d bytes of %d; nothing repeated or compressed", len(b.pack), len(b.plain))
+	if len(b.Pack) > len(b.Plain)*3/5 {
+		t.Errorf("the pack has %d bytes of %d; nothing repeated or compressed", len(b.Pack), len(b.Plain))
 	}
 }
 
 // What was saved is on the medium, and only what was not is fetched again.
 func TestInstallationGoesOnWhereItWasSaved(t *testing.T) {
 	b := build(t, 3<<20)
-	f, s := slot(t, b.image.Size), b.source()
-	s.cut = int64(len(b.pack)) * 4 / 5
+	f, s := slot(t, b.Image.Size), sourceOf(b)
+	s.cut = int64(len(b.Pack)) * 4 / 5
 	o := options(b, s, f)
 	var saved install.Progress
 	o.Save = func(p install.Progress) error { saved = p; return nil }
@@ -204,26 +150,26 @@ func TestInstallationGoesOnWhereItWasSaved(t *testing.T) {
 	if _, err := install.Install(t.Context(), o); err != nil {
 		t.Fatal(err)
 	}
-	if again := s.served.Load() - before; again >= int64(len(b.pack)) {
-		t.Errorf("the second attempt fetched %d bytes of %d", again, len(b.pack))
+	if again := s.served.Load() - before; again >= int64(len(b.Pack)) {
+		t.Errorf("the second attempt fetched %d bytes of %d", again, len(b.Pack))
 	}
-	if err := install.Verify(t.Context(), f, b.image); err != nil {
+	if err := install.Verify(t.Context(), f, b.Image); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func TestSpoiltBytesAreNeverWritten(t *testing.T) {
 	b := build(t, 2<<20)
-	for name, path := range map[string]string{"index": layout.BlobFile(b.image.Index.SHA256), "pack": layout.BlobFile(b.image.Pack.SHA256)} {
-		s := b.source()
+	for name, path := range map[string]string{"index": layout.BlobFile(b.Image.Index.SHA256), "pack": layout.BlobFile(b.Image.Pack.SHA256)} {
+		s := sourceOf(b)
 		s.flip = func(p string) bool { return p == path }
-		f := &faulty{File: slot(t, b.image.Size)}
+		f := &faulty{File: slot(t, b.Image.Size)}
 		_, err := install.Install(t.Context(), options(b, s, f))
 		if !errors.Is(err, install.ErrSource) {
 			t.Errorf("a flipped bit in the %s: %v", name, err)
 		}
 		for _, w := range f.written {
-			if !bytes.Equal(w.data, b.plain[w.at:w.at+int64(len(w.data))]) {
+			if !bytes.Equal(w.data, b.Plain[w.at:w.at+int64(len(w.data))]) {
 				t.Errorf("a flipped bit in the %s reached the slot", name)
 			}
 		}
@@ -232,26 +178,26 @@ func TestSpoiltBytesAreNeverWritten(t *testing.T) {
 
 func TestPassingDamageIsFetchedAgain(t *testing.T) {
 	b := build(t, 2<<20)
-	s, times := b.source(), 0
+	s, times := sourceOf(b), 0
 	s.flip = func(p string) bool {
 		times++
-		return p == layout.BlobFile(b.image.Pack.SHA256) && times < 3
+		return p == layout.BlobFile(b.Image.Pack.SHA256) && times < 3
 	}
-	f := slot(t, b.image.Size)
+	f := slot(t, b.Image.Size)
 	if _, err := install.Install(t.Context(), options(b, s, f)); err != nil {
 		t.Fatal(err)
 	}
-	if err := install.Verify(t.Context(), f, b.image); err != nil {
+	if err := install.Verify(t.Context(), f, b.Image); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func TestIndexOfAnotherImageRefused(t *testing.T) {
 	b, other := build(t, 2<<20), build(t, 1<<20)
-	b.image.Index = other.image.Index
-	s := b.source()
-	s.files[layout.BlobFile(other.image.Index.SHA256)] = other.index
-	if _, err := install.Install(t.Context(), options(b, s, slot(t, b.image.Size))); err == nil || !strings.Contains(err.Error(), "another image") {
+	b.Image.Index = other.Image.Index
+	s := sourceOf(b)
+	s.files[layout.BlobFile(other.Image.Index.SHA256)] = other.Index
+	if _, err := install.Install(t.Context(), options(b, s, slot(t, b.Image.Size))); err == nil || !strings.Contains(err.Error(), "another image") {
 		t.Fatalf("got %v", err)
 	}
 }
@@ -291,14 +237,14 @@ func (f *faulty) Sync() error {
 
 func TestFullDiskIsAClearErrorAndLosesNothing(t *testing.T) {
 	b := build(t, 3<<20)
-	f := &faulty{File: slot(t, b.image.Size)}
+	f := &faulty{File: slot(t, b.Image.Size)}
 	f.fail = func(at int64) error {
 		if at > 3<<19 {
 			return fmt.Errorf("slot.img: %w", syscall.ENOSPC)
 		}
 		return nil
 	}
-	o := options(b, b.source(), f)
+	o := options(b, sourceOf(b), f)
 	p, err := install.Install(t.Context(), o)
 	if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "slot system") {
 		t.Fatalf("got %v", err)
@@ -310,7 +256,7 @@ func TestFullDiskIsAClearErrorAndLosesNothing(t *testing.T) {
 	if _, err := install.Install(t.Context(), o); err != nil {
 		t.Fatal(err)
 	}
-	if err := install.Verify(t.Context(), f, b.image); err != nil {
+	if err := install.Verify(t.Context(), f, b.Image); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -318,11 +264,11 @@ func TestFullDiskIsAClearErrorAndLosesNothing(t *testing.T) {
 // A disk that changes what it is given is found out before anything boots.
 func TestReadBackFindsALyingDisk(t *testing.T) {
 	b := build(t, 1<<20)
-	f := &faulty{File: slot(t, b.image.Size), flip: true}
-	if _, err := install.Install(t.Context(), options(b, b.source(), f)); err != nil && !errors.Is(err, install.ErrSlot) {
+	f := &faulty{File: slot(t, b.Image.Size), flip: true}
+	if _, err := install.Install(t.Context(), options(b, sourceOf(b), f)); err != nil && !errors.Is(err, install.ErrSlot) {
 		t.Fatal(err)
 	}
-	if err := install.Verify(t.Context(), f, b.image); !errors.Is(err, install.ErrSlot) {
+	if err := install.Verify(t.Context(), f, b.Image); !errors.Is(err, install.ErrSlot) {
 		t.Fatalf("got %v", err)
 	}
 }
@@ -330,8 +276,8 @@ func TestReadBackFindsALyingDisk(t *testing.T) {
 // Progress is saved only for what a sync has made durable.
 func TestNothingIsSavedBeforeItIsSynced(t *testing.T) {
 	b := build(t, 3<<20)
-	f := &faulty{File: slot(t, b.image.Size)}
-	o := options(b, b.source(), f)
+	f := &faulty{File: slot(t, b.Image.Size)}
+	o := options(b, sourceOf(b), f)
 	saves := 0
 	o.Save = func(p install.Progress) error {
 		if p.At == 0 {
@@ -352,8 +298,8 @@ func TestNothingIsSavedBeforeItIsSynced(t *testing.T) {
 
 func TestGateHoldsBeforeEverySegment(t *testing.T) {
 	b := build(t, 3<<20)
-	s := b.source()
-	o := options(b, s, slot(t, b.image.Size))
+	s := sourceOf(b)
+	o := options(b, s, slot(t, b.Image.Size))
 	low, asked := errors.New("battery"), 0
 	o.Gate = func() error { asked++; return low }
 	if _, err := install.Install(t.Context(), o); !errors.Is(err, low) || s.served.Load() != 0 {
@@ -376,7 +322,7 @@ func TestCancelEndsTheInstallation(t *testing.T) {
 	b := build(t, 2<<20)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := install.Install(ctx, options(b, b.source(), slot(t, b.image.Size))); !errors.Is(err, context.Canceled) {
+	if _, err := install.Install(ctx, options(b, sourceOf(b), slot(t, b.Image.Size))); !errors.Is(err, context.Canceled) {
 		t.Fatalf("got %v", err)
 	}
 }

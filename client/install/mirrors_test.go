@@ -12,12 +12,13 @@ import (
 
 	"github.com/candor-ota/candor/client/fetch"
 	"github.com/candor-ota/candor/client/install"
+	"github.com/candor-ota/candor/manifests/image/imagetest"
 	"github.com/candor-ota/candor/manifests/layout"
 )
 
 // mirror serves the blobs of an image over real HTTP.
 type mirror struct {
-	*built
+	*imagetest.Built
 	requests  atomic.Int32
 	cutOnce   atomic.Int64 // ends the first pack after that many bytes
 	noRanges  bool
@@ -27,9 +28,9 @@ type mirror struct {
 
 func (m *mirror) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	m.requests.Add(1)
-	data, flip := m.pack, m.flipPack
-	if strings.HasSuffix(r.URL.Path, layout.BlobFile(m.image.Index.SHA256)) {
-		data, flip = m.index, m.flipIndex
+	data, flip := m.Pack, m.flipPack
+	if strings.HasSuffix(r.URL.Path, layout.BlobFile(m.Image.Index.SHA256)) {
+		data, flip = m.Index, m.flipIndex
 	}
 	if flip {
 		data = bytes.Clone(data)
@@ -38,7 +39,7 @@ func (m *mirror) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if m.noRanges {
 		r.Header.Del("Range")
 	}
-	if cut := m.cutOnce.Load(); cut > 0 && len(data) == len(m.pack) {
+	if cut := m.cutOnce.Load(); cut > 0 && len(data) == len(m.Pack) {
 		m.cutOnce.Store(0)
 		w = &short{w, int(cut)}
 	}
@@ -76,9 +77,9 @@ func mirrors(t *testing.T, ms ...*mirror) *fetch.Client {
 	return c
 }
 
-func installs(t *testing.T, b *built, c *fetch.Client, change func(*install.Options)) error {
+func installs(t *testing.T, b *imagetest.Built, c *fetch.Client, change func(*install.Options)) error {
 	t.Helper()
-	f := slot(t, b.image.Size)
+	f := slot(t, b.Image.Size)
 	o := options(b, c, f)
 	if change != nil {
 		change(&o)
@@ -86,13 +87,13 @@ func installs(t *testing.T, b *built, c *fetch.Client, change func(*install.Opti
 	if _, err := install.Install(t.Context(), o); err != nil {
 		return err
 	}
-	return install.Verify(t.Context(), f, b.image)
+	return install.Verify(t.Context(), f, b.Image)
 }
 
 func TestCutConnectionIsContinuedByRange(t *testing.T) {
-	m := &mirror{built: build(t, 4<<20)}
+	m := &mirror{Built: build(t, 4<<20)}
 	m.cutOnce.Store(1 << 20)
-	if err := installs(t, m.built, mirrors(t, m), nil); err != nil {
+	if err := installs(t, m.Built, mirrors(t, m), nil); err != nil {
 		t.Fatal(err)
 	}
 	if n := m.requests.Load(); n != 3 {
@@ -103,10 +104,10 @@ func TestCutConnectionIsContinuedByRange(t *testing.T) {
 func TestBadMirrorDoesNotStopTheUpdate(t *testing.T) {
 	b := build(t, 4<<20)
 	for name, bad := range map[string]*mirror{
-		"pack": {built: b, flipPack: true}, "index": {built: b, flipIndex: true}, "both": {built: b, flipPack: true, flipIndex: true},
+		"pack": {Built: b, flipPack: true}, "index": {Built: b, flipIndex: true}, "both": {Built: b, flipPack: true, flipIndex: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if err := installs(t, b, mirrors(t, bad, &mirror{built: b}), nil); err != nil {
+			if err := installs(t, b, mirrors(t, bad, &mirror{Built: b}), nil); err != nil {
 				t.Fatal(err)
 			}
 		})
@@ -115,7 +116,7 @@ func TestBadMirrorDoesNotStopTheUpdate(t *testing.T) {
 
 func TestBadMirrorAloneIsLeftAfterThreeTries(t *testing.T) {
 	b := build(t, 2<<20)
-	for name, m := range map[string]*mirror{"pack": {built: b, flipPack: true}, "index": {built: b, flipIndex: true}} {
+	for name, m := range map[string]*mirror{"pack": {Built: b, flipPack: true}, "index": {Built: b, flipIndex: true}} {
 		t.Run(name, func(t *testing.T) {
 			c := mirrors(t, m)
 			if err := installs(t, b, c, nil); !errors.Is(err, install.ErrSource) {
@@ -144,7 +145,7 @@ func TestBytesAreNotPaidTwiceUnasked(t *testing.T) {
 		"agreed":        {func(install.Quote) error { return nil }, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := &mirror{built: b, noRanges: true}
+			m := &mirror{Built: b, noRanges: true}
 			m.cutOnce.Store(1 << 20)
 			err := installs(t, b, mirrors(t, m), func(o *install.Options) { o.Agree = c.agree })
 			if !errors.Is(err, c.want) {
@@ -165,7 +166,7 @@ func TestWrongLengthIsRefused(t *testing.T) {
 		"another size":    func(o *install.Options) { o.Image.Size++ },
 	} {
 		t.Run(name, func(t *testing.T) {
-			if err := installs(t, b, mirrors(t, &mirror{built: b}), change); err == nil || !strings.Contains(err.Error(), "index of slot system") {
+			if err := installs(t, b, mirrors(t, &mirror{Built: b}), change); err == nil || !strings.Contains(err.Error(), "index of slot system") {
 				t.Errorf("got %v", err)
 			}
 		})
@@ -175,15 +176,15 @@ func TestWrongLengthIsRefused(t *testing.T) {
 // The slot no longer holds what was saved; the next attempt writes it anew.
 func TestLostSlotIsWrittenAnew(t *testing.T) {
 	b := build(t, 4<<20)
-	c := mirrors(t, &mirror{built: b})
-	f := slot(t, b.image.Size)
+	c := mirrors(t, &mirror{Built: b})
+	f := slot(t, b.Image.Size)
 	o := options(b, c, f)
 	var saved install.Progress
 	o.Save = func(p install.Progress) error { saved = p; return nil }
 	if _, err := install.Install(t.Context(), o); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.WriteAt(make([]byte, b.image.Size), 0); err != nil {
+	if _, err := f.WriteAt(make([]byte, b.Image.Size), 0); err != nil {
 		t.Fatal(err)
 	}
 	o.From = saved
@@ -195,7 +196,7 @@ func TestLostSlotIsWrittenAnew(t *testing.T) {
 	if _, err := install.Install(t.Context(), o); err != nil || o.From.At != 0 {
 		t.Fatalf("from byte %d: %v", o.From.At, err)
 	}
-	if err := install.Verify(t.Context(), f, b.image); err != nil {
+	if err := install.Verify(t.Context(), f, b.Image); err != nil {
 		t.Error(err)
 	}
 }

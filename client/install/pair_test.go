@@ -10,13 +10,12 @@ import (
 	"github.com/candor-ota/candor/client/disk"
 	"github.com/candor-ota/candor/client/install"
 	"github.com/candor-ota/candor/manifests"
-	"github.com/candor-ota/candor/manifests/layout"
-	"github.com/candor-ota/candor/manifests/patch"
+	"github.com/candor-ota/candor/manifests/image/imagetest"
 )
 
 // pair is an image that runs, the next one, and a patch between them.
 type pair struct {
-	*built
+	*imagetest.Built
 	old         []byte
 	table, body []byte
 }
@@ -47,46 +46,19 @@ func twoImages(t *testing.T, size int) *pair {
 	copy(next[size/2:], old[size/8:size/4])             // moved
 	copy(next[size*5/8:], words(2, size/8))             // new
 	clear(next[size*3/4 : size*3/4+min(size/8, 4<<20)]) // empty
-	p := &pair{built: indexed(t, next), old: old}
-	p.makePatch(t)
+	p := newPair(next, old)
 	pairs[size] = p
+	return p
+}
+
+func newPair(next, old []byte) *pair {
+	p := &pair{Built: imagetest.Build("system", next), old: old}
+	_, p.table, p.body = p.PatchFrom(old)
 	return p
 }
 
 // pairs are made once; nothing writes to them.
 var pairs = map[int]*pair{}
-
-func (p *pair) makePatch(t *testing.T) {
-	t.Helper()
-	var body bytes.Buffer
-	table, err := patch.Build(t.Context(), patch.Options{
-		Old: bytes.NewReader(p.old), New: bytes.NewReader(p.plain), OldSize: int64(len(p.old)), NewSize: int64(len(p.plain)), Body: &body,
-	})
-	if err == nil {
-		p.table, err = table.MarshalBinary()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.body = body.Bytes()
-	p.sign(table)
-}
-
-// sign puts the patch into the release.
-func (p *pair) sign(table *patch.Table) {
-	p.image.Patches = []manifests.Patch{{
-		FromSHA256: table.FromSHA256, BodySize: table.BodySize,
-		Table: manifests.Blob{SHA256: manifests.SumSHA256(p.table), Size: int64(len(p.table))},
-	}}
-}
-
-// source serves the patch too.
-func (p *pair) source() *source {
-	s := p.built.source()
-	s.files[layout.BlobFile(manifests.SumSHA256(p.table))] = p.table
-	s.files[layout.BlobFile(manifests.SumSHA256(p.body))] = p.body
-	return s
-}
 
 // phone is where a pair meets: a slot that runs, one to be written, a shelf.
 type phone struct {
@@ -100,9 +72,9 @@ type phone struct {
 
 func (p *pair) phone(t *testing.T) *phone {
 	t.Helper()
-	h := &phone{pair: p, T: t, source: p.source()}
+	h := &phone{pair: p, T: t, source: sourceOf(p.Built)}
 	dir := t.TempDir()
-	h.options = options(p.built, h.source, slot(t, p.image.Size))
+	h.options = options(p.Built, h.source, slot(t, p.Image.Size))
 	h.options.Target, h.options.Shelf = "b", &install.Shelf{Disk: disk.OS{}, Dir: dir}
 	h.options.Save = func(at install.Progress) error { h.saved = at; return nil }
 	h.options.Agree = func(q install.Quote) error {
@@ -168,7 +140,7 @@ func (h *phone) done() {
 
 func (h *phone) whole() {
 	h.Helper()
-	if err := install.Verify(h.Context(), h.options.Slot, h.image); err != nil {
+	if err := install.Verify(h.Context(), h.options.Slot, h.Image); err != nil {
 		h.Fatal(err)
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/candor-ota/candor/client/install"
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/image"
+	"github.com/candor-ota/candor/manifests/image/imagetest"
 	"github.com/candor-ota/candor/manifests/layout"
 )
 
@@ -31,7 +32,7 @@ func TestPlanCostsWhatItSays(t *testing.T) {
 		h := p.phone(t).by(kind)
 		plan := h.plan()
 		before := h.source.served.Load()
-		if plan.Kind != kind || plan.Full != p.image.Index.Size+p.image.Pack.Size {
+		if plan.Kind != kind || plan.Full != p.Image.Index.Size+p.Image.Pack.Size {
 			t.Fatalf("plan %+v, want by %s", plan.Quote, kind)
 		}
 		h.options.Plan = plan
@@ -61,13 +62,13 @@ func TestPatchOfAnotherImageIsLeftAlone(t *testing.T) {
 	h = p.phone(t)
 	h.done()
 	for _, r := range h.source.asked {
-		if r.Path == layout.BlobFile(p.image.Index.SHA256) {
+		if r.Path == layout.BlobFile(p.Image.Index.SHA256) {
 			t.Error("a patch fetched the index")
 		}
 	}
 	h = p.phone(t)
-	h.options.Image.Patches = slices.Clone(p.image.Patches)
-	h.options.Image.Patches[0].BodySize = p.image.Pack.Size // dearer than all of it
+	h.options.Image.Patches = slices.Clone(p.Image.Patches)
+	h.options.Image.Patches[0].BodySize = p.Image.Pack.Size // dearer than all of it
 	if plan := h.plan(); plan.Kind != install.ByChunks {
 		t.Fatalf("plan %+v", plan.Quote)
 	}
@@ -82,9 +83,9 @@ func TestRemainsCountOnlyAheadOfTheWriter(t *testing.T) {
 		remains []byte
 		useful  bool
 	}{
-		"further back": {append(words(7, half), p.plain[:half]...), true},
-		"in place":     {append(bytes.Clone(p.plain[:half]), words(7, half)...), true},
-		"in front":     {append(bytes.Clone(p.plain[half:]), words(7, half)...), false},
+		"further back": {append(words(7, half), p.Plain[:half]...), true},
+		"in place":     {append(bytes.Clone(p.Plain[:half]), words(7, half)...), true},
+		"in front":     {append(bytes.Clone(p.Plain[half:]), words(7, half)...), false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := p.phone(t).by(install.ByPack)
@@ -92,12 +93,12 @@ func TestRemainsCountOnlyAheadOfTheWriter(t *testing.T) {
 				t.Fatal(err)
 			}
 			// An earlier plan for that image left its index here.
-			earlier := indexed(t, c.remains)
+			earlier := imagetest.Build("system", c.remains)
 			h.leave(earlier)
 			h.options.Plan = h.plan()
 			before := h.source.served.Load()
-			if useful := h.options.Plan.Bytes < p.image.Pack.Size*3/4; useful != c.useful {
-				t.Fatalf("plan %+v of %d", h.options.Plan.Quote, p.image.Pack.Size)
+			if useful := h.options.Plan.Bytes < p.Image.Pack.Size*3/4; useful != c.useful {
+				t.Fatalf("plan %+v of %d", h.options.Plan.Quote, p.Image.Pack.Size)
 			}
 			h.done()
 			if got := h.source.served.Load() - before; got != h.options.Plan.Bytes || len(h.asked) != 0 {
@@ -108,10 +109,10 @@ func TestRemainsCountOnlyAheadOfTheWriter(t *testing.T) {
 }
 
 // leave has the index of an image on the shelf of the target slot.
-func (h *phone) leave(b *built) {
+func (h *phone) leave(b *imagetest.Built) {
 	h.Helper()
 	o := h.options
-	o.Image, o.Source, o.Slot, o.Old, o.From = b.image, b.source(), nil, nil, install.Progress{}
+	o.Image, o.Source, o.Slot, o.Old, o.From = b.Image, sourceOf(b), nil, nil, install.Progress{}
 	o.Save = func(install.Progress) error { return nil }
 	if _, err := install.Prepare(h.Context(), o); err != nil {
 		h.Fatal(err)
@@ -168,10 +169,10 @@ func TestSpoiltSeedCostsBytesThatAreAgreedTo(t *testing.T) {
 				if last.Bytes <= planned || last.Why == "" || last.Kind == install.ByPatch {
 					t.Errorf("asked %+v, planned %+v", last, h.options.Plan.Quote)
 				}
-				if limit := 2*p.image.Index.Size + p.image.Pack.Size + int64(len(p.table)+len(p.body)) + 1<<20; h.source.served.Load() > limit {
+				if limit := 2*p.Image.Index.Size + p.Image.Pack.Size + int64(len(p.table)+len(p.body)) + 1<<20; h.source.served.Load() > limit {
 					t.Errorf("%d bytes; all there is has %d", h.source.served.Load(), limit)
 				}
-				if name == "one place" && last.Bytes > p.image.Pack.Size/2 {
+				if name == "one place" && last.Bytes > p.Image.Pack.Size/2 {
 					t.Errorf("%d bytes for one bad place", last.Bytes)
 				}
 			})
@@ -232,7 +233,7 @@ func TestUselessPatchFallsBackToChunks(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := whole.phone(t)
-			h.options.Image.Patches = slices.Clone(h.image.Patches)
+			h.options.Image.Patches = slices.Clone(h.Image.Patches)
 			spoil(h)
 			if name == "table is enormous" {
 				h.options.Image.Pack.Size >>= 8
@@ -426,7 +427,7 @@ func TestFewRequestsAFewAtATime(t *testing.T) {
 	for i := 10_000; i < len(next); i += 80_000 { // 300 places
 		next[i] ^= 1
 	}
-	p := &pair{built: indexed(t, next), old: old}
+	p := &pair{Built: imagetest.Build("system", next), old: old}
 	h := p.phone(t).by(install.ByChunks)
 	m := &many{source: h.source}
 	h.options.Source = m
@@ -456,10 +457,10 @@ func TestServerOfWholeFilesCostsTheWholeOnce(t *testing.T) {
 		return h.source.OpenRange(t.Context(), r)
 	})
 	h.done()
-	if len(h.asked) != 1 || h.asked[0].Bytes > p.image.Pack.Size+p.image.Index.Size || h.asked[0].Bytes <= h.plan().Bytes {
+	if len(h.asked) != 1 || h.asked[0].Bytes > p.Image.Pack.Size+p.Image.Index.Size || h.asked[0].Bytes <= h.plan().Bytes {
 		t.Fatalf("asked %+v", h.asked)
 	}
-	if got := h.source.served.Load(); got > p.image.Index.Size+p.image.Pack.Size {
+	if got := h.source.served.Load(); got > p.Image.Index.Size+p.Image.Pack.Size {
 		t.Errorf("%d bytes", got)
 	}
 	h = p.phone(t).by(install.ByChunks)
@@ -481,7 +482,7 @@ func TestIndexThatWasCutHereIsNoRecipe(t *testing.T) {
 	h := p.phone(t).by(install.ByChunks)
 	// The target slot ran the new image once, and was cut then.
 	cutting := h.options
-	cutting.Old = &install.Old{Slot: "b", File: slot(t, p.image.Size), Size: p.image.Size, SHA256: p.image.SHA256}
+	cutting.Old = &install.Old{Slot: "b", File: slot(t, p.Image.Size), Size: p.Image.Size, SHA256: p.Image.SHA256}
 	cutting.Target = "a"
 	if _, err := install.Prepare(t.Context(), cutting); err != nil {
 		t.Fatal(err)

@@ -22,7 +22,7 @@ type handset struct {
 func newHandset(t *testing.T, p *pair, kind install.Kind, seed uint64) *handset {
 	t.Helper()
 	h := &handset{p, kind, disktest.New(seed)}
-	for name, data := range map[string][]byte{"slots/a.img": p.old, "slots/b.img": make([]byte, len(p.plain))} {
+	for name, data := range map[string][]byte{"slots/a.img": p.old, "slots/b.img": make([]byte, len(p.Plain))} {
 		f, err := h.disk.Create(name, int64(len(data)))
 		if err == nil {
 			_, err = f.WriteAt(data, 0)
@@ -47,7 +47,7 @@ func (h *handset) run(t *testing.T) error {
 	if err != nil {
 		return err
 	}
-	o := options(h.built, h.source(), nil)
+	o := options(h.Built, sourceOf(h.Built), nil)
 	if record := journal.Record(); record != nil {
 		if err := json.Unmarshal(record, &o.From); err != nil {
 			t.Fatal(err)
@@ -78,7 +78,7 @@ func (h *handset) run(t *testing.T) error {
 	if _, err := install.Install(t.Context(), o); err != nil {
 		return err
 	}
-	return install.Verify(t.Context(), o.Slot, h.image)
+	return install.Verify(t.Context(), o.Slot, h.Image)
 }
 
 // The power is cut within every operation of an installation, once each. After

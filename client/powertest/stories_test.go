@@ -15,6 +15,7 @@ import (
 	"github.com/candor-ota/candor/client/disk/disktest"
 	"github.com/candor-ota/candor/client/trust"
 	"github.com/candor-ota/candor/manifests"
+	"github.com/candor-ota/candor/manifests/image/imagetest"
 	"github.com/candor-ota/candor/manifests/layout"
 	"github.com/candor-ota/candor/manifests/rollout"
 )
@@ -36,41 +37,37 @@ const (
 // from 41, 43 shares chunks, 44 shares nothing.
 type maker struct {
 	releases map[manifests.Build]*manifests.Release
-	images   map[manifests.Build][]*built
+	images   map[manifests.Build][]*imagetest.Built
 	blobs    cdn
 }
 
 var made = sync.OnceValue(func() *maker {
-	m := &maker{releases: map[manifests.Build]*manifests.Release{}, images: map[manifests.Build][]*built{}, blobs: cdn{}}
-	system := text(imageBytes, 41)
+	m := &maker{releases: map[manifests.Build]*manifests.Release{}, images: map[manifests.Build][]*imagetest.Built{}, blobs: cdn{}}
+	system := imagetest.Text(imageBytes, 41)
 	for b := manifests.Build(41); b <= 44; b++ {
 		switch b {
 		case 42, 43:
 			system = slices.Clone(system)
-			copy(system[int(b-42)*(60<<10)+(10<<10):], text(25<<10, uint64(b)))
+			copy(system[int(b-42)*(60<<10)+(10<<10):], imagetest.Text(25<<10, uint64(b)))
 		case 44:
-			system = text(imageBytes, uint64(b))
+			system = imagetest.Text(imageBytes, uint64(b))
 		}
-		image := build("system", system)
+		image := imagetest.Build("system", system)
 		if b == 42 {
-			image.patchFrom(m.images[41][1].plain)
+			image.PatchFrom(m.images[41][1].Plain)
 		}
-		m.sign(b, build("boot", text(loaderBytes, 1000+uint64(b))), image)
+		m.sign(b, imagetest.Build("boot", imagetest.Text(loaderBytes, 1000+uint64(b))), image)
 	}
 	return m
 })
 
-func (m *maker) sign(build manifests.Build, images ...*built) {
-	r := &manifests.Release{
-		Product: phone, Build: build, Version: "next", SecurityEpoch: manifests.SecurityEpoch(build - 40),
-		Compatible: manifests.Compatible{Models: []manifests.Name{"m1"}}, NotBefore: manifests.At(began.Add(-time.Hour)),
-		OfferUntil: manifests.At(began.AddDate(0, 3, 0)), Pace: []manifests.PaceStep{{MaxShare: manifests.WholeFleet}},
-		Urgency: manifests.Urgency{MaxKind: manifests.KindNormal}, Risk: manifests.RiskFix,
-		Votes: voteRules(build),
-	}
+func (m *maker) sign(build manifests.Build, images ...*imagetest.Built) {
+	r := imagetest.Release(phone, build, began.Add(-time.Hour))
+	r.SecurityEpoch, r.OfferUntil = manifests.SecurityEpoch(build-40), manifests.At(began.AddDate(0, 3, 0))
+	r.Images, r.Votes = nil, voteRules(build)
 	for _, b := range images {
-		r.Images = append(r.Images, b.image)
-		maps.Copy(m.blobs, b.files)
+		r.Images = append(r.Images, b.Image)
+		maps.Copy(m.blobs, b.Files)
 	}
 	m.releases[build], m.images[build] = r, images
 }
@@ -169,9 +166,9 @@ func stories() []*story {
 var factory = sync.OnceValue(func() *disktest.Disk {
 	d, images := disktest.New(0), map[manifests.Name]string{}
 	for _, b := range made().images[41] {
-		path := "factory/" + string(b.image.Slot) + ".img"
-		must(disk.Replace(d, path, b.plain))
-		images[b.image.Slot] = path
+		path := "factory/" + string(b.Image.Slot) + ".img"
+		must(disk.Replace(d, path, b.Plain))
+		images[b.Image.Slot] = path
 	}
 	must(sim.CreateOn(d, "slots", images, boot.Metadata{Product: phone, Build: 41, SecurityEpoch: 1, Version: "factory"}))
 	d = d.Clone()

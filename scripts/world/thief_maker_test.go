@@ -5,7 +5,6 @@ import (
 	"crypto"
 	"crypto/ed25519"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -17,6 +16,7 @@ import (
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 
 	"github.com/candor-ota/candor/manifests"
+	"github.com/candor-ota/candor/manifests/image/imagetest"
 	"github.com/candor-ota/candor/manifests/layout"
 	"github.com/candor-ota/candor/manifests/rollout"
 	"github.com/candor-ota/candor/manifests/vote"
@@ -229,16 +229,9 @@ func draft(t testing.TB, b manifests.Build, image manifests.Image, now time.Time
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &manifests.Release{
-		Spec: manifests.ReleaseSpec, Product: product, Version: fmt.Sprint("v", b), Build: b, SecurityEpoch: manifests.SecurityEpoch(b - 40),
-		Compatible: manifests.Compatible{Models: []manifests.Name{"m1"}}, Images: []manifests.Image{image},
-		SupportUntil: manifests.At(now.AddDate(2, 0, 0)), Pace: []manifests.PaceStep{{MaxShare: manifests.WholeFleet}},
-		Urgency: manifests.Urgency{MaxKind: manifests.KindNormal}, Risk: manifests.RiskFix,
-		Fixes: manifests.Text{"en": "A fix."}, Notes: manifests.Text{"en": "Notes."},
-		Privacy: manifests.PrivacyLabel{Collects: []manifests.Collection{}},
-		Votes:   manifests.VoteRules{MinToHalt: manifests.MinVotes, Primary: &primary, Spare: &spare},
-	}
-	r.Start(manifests.At(now))
+	r := imagetest.Release(product, b, now, image)
+	r.SecurityEpoch = manifests.SecurityEpoch(b - 40)
+	r.Votes.Primary, r.Votes.Spare = &primary, &spare
 	for _, e := range edit {
 		e(r)
 	}

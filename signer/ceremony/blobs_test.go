@@ -8,29 +8,19 @@ import (
 	"testing"
 
 	"github.com/candor-ota/candor/manifests"
-	"github.com/candor-ota/candor/manifests/patch"
+	"github.com/candor-ota/candor/manifests/image/imagetest"
 )
 
 // A body has its name from the table alone, so a table is believed only where
 // it is the one that was signed, about the image that was signed.
 func TestBlobsNameTheBodiesOfPatches(t *testing.T) {
-	var body bytes.Buffer
-	table, err := patch.Build(t.Context(), patch.Options{
-		Old: strings.NewReader("original"), OldSize: 8, New: strings.NewReader("patched!"), NewSize: 8, Body: &body,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	file, err := table.MarshalBinary()
-	if err != nil {
-		t.Fatal(err)
-	}
+	table, file, body := imagetest.Patch([]byte("original"), []byte("patched!"))
 	release := func() *manifests.Release {
 		return &manifests.Release{Images: []manifests.Image{{
 			Slot: "system", Size: table.Size, SHA256: table.SHA256, Index: manifests.Blob{SHA256: manifests.SHA256{1}}, Pack: manifests.Blob{SHA256: manifests.SHA256{2}},
 			Patches: []manifests.Patch{{
 				FromSHA256: table.FromSHA256, BodySize: table.BodySize,
-				Table: manifests.Blob{SHA256: manifests.SumSHA256(file), Size: int64(len(file))},
+				Table: imagetest.Blob(file),
 			}},
 		}}}
 	}
@@ -38,7 +28,7 @@ func TestBlobsNameTheBodiesOfPatches(t *testing.T) {
 		return func(manifests.Blob) ([]byte, error) { return file, nil }
 	}
 	blobs, err := Blobs(release(), give(file))
-	want := manifests.Blob{SHA256: manifests.SumSHA256(body.Bytes()), Size: int64(body.Len())}
+	want := imagetest.Blob(body)
 	if err != nil || len(blobs) != 4 || !slices.Contains(blobs, want) {
 		t.Errorf("%v, %v", blobs, err)
 	}
@@ -53,7 +43,7 @@ func TestBlobsNameTheBodiesOfPatches(t *testing.T) {
 		"of another image":  {give(file), func(m *manifests.Image) { m.SHA256[0]++ }, "new image"},
 		"with another body": {give(file), func(m *manifests.Image) { m.Patches[0].BodySize++ }, "body size"},
 		"that is no table": {give([]byte("x")), func(m *manifests.Image) {
-			m.Patches[0].Table = manifests.Blob{SHA256: manifests.SumSHA256([]byte("x")), Size: 1}
+			m.Patches[0].Table = imagetest.Blob([]byte("x"))
 		}, "header"},
 		"from another image": {give(file), func(m *manifests.Image) { m.Patches[0].FromSHA256[0]++ }, "old image"},
 	} {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/candor-ota/candor/manifests"
+	"github.com/candor-ota/candor/manifests/image/imagetest"
 	"github.com/candor-ota/candor/manifests/layout"
 	"github.com/candor-ota/candor/signer/keyring"
 	"github.com/sigstore/sigstore/pkg/signature"
@@ -139,19 +140,9 @@ func (w *world) ready() *State {
 
 func (w *world) release(build manifests.Build, edit ...func(*manifests.Release)) []byte {
 	w.t.Helper()
-	blob := manifests.Blob{SHA256: manifests.SumSHA256([]byte("blob")), Size: 4}
-	r := &manifests.Release{
-		Spec: manifests.ReleaseSpec, Product: phone, Version: "6." + build.String(), Build: build, SecurityEpoch: 1,
-		Compatible:   manifests.Compatible{Models: []manifests.Name{"mi3"}},
-		Images:       []manifests.Image{{Slot: "system", Size: 4, SHA256: manifests.SumSHA256([]byte(build.String())), Index: blob, Pack: blob}},
-		SupportUntil: manifests.At(w.now.AddDate(1, 0, 0)),
-		Pace:         []manifests.PaceStep{{MaxShare: 10_000}, {After: manifests.Duration{Duration: time.Hour}, MaxShare: manifests.WholeFleet}},
-		Urgency:      manifests.Urgency{MaxKind: manifests.KindNormal}, Risk: manifests.RiskFix,
-		Fixes: manifests.Text{"en": "A fix."}, Notes: manifests.Text{"en": "Notes.", "zh": "说明。"},
-		Privacy: manifests.PrivacyLabel{Collects: []manifests.Collection{}},
-		Votes:   manifests.VoteRules{MinToHalt: manifests.MinVotes},
-	}
-	r.Start(manifests.At(w.now))
+	r := imagetest.Release(phone, build, w.now)
+	r.Compatible.Models, r.Notes["zh"] = []manifests.Name{"mi3"}, "说明。"
+	r.Pace = []manifests.PaceStep{{MaxShare: 10_000}, {After: manifests.Duration{Duration: time.Hour}, MaxShare: manifests.WholeFleet}}
 	for _, e := range edit {
 		e(r)
 	}

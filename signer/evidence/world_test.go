@@ -14,6 +14,7 @@ import (
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 
 	"github.com/candor-ota/candor/manifests"
+	"github.com/candor-ota/candor/manifests/image/imagetest"
 	"github.com/candor-ota/candor/manifests/layout"
 	"github.com/candor-ota/candor/manifests/rollout"
 	"github.com/candor-ota/candor/signer/ceremony"
@@ -118,17 +119,8 @@ func (s *system) service() ceremony.Online {
 }
 
 func (s *system) document() []byte {
-	blob := manifests.Blob{SHA256: manifests.SumSHA256([]byte("blob")), Size: 4}
-	r := &manifests.Release{
-		Spec: manifests.ReleaseSpec, Product: "phone", Version: "6.43", Build: 43, SecurityEpoch: 1,
-		Compatible:   manifests.Compatible{Models: []manifests.Name{"mi3"}},
-		Images:       []manifests.Image{{Slot: "system", Size: 4, SHA256: manifests.SumSHA256([]byte("43")), Index: blob, Pack: blob}},
-		SupportUntil: manifests.At(noon.AddDate(1, 0, 0)), Pace: []manifests.PaceStep{{MaxShare: manifests.WholeFleet}},
-		Urgency: manifests.Urgency{MaxKind: manifests.KindNormal}, Risk: manifests.RiskFix,
-		Fixes: manifests.Text{"en": "A fix."}, Notes: manifests.Text{"en": "Notes."},
-		Privacy: manifests.PrivacyLabel{Collects: []manifests.Collection{}}, Votes: manifests.VoteRules{MinToHalt: manifests.MinVotes},
-	}
-	r.Start(manifests.At(noon))
+	r := imagetest.Release("phone", 43, noon)
+	r.Compatible.Models = []manifests.Name{"mi3"}
 	data, err := r.Canonical()
 	s.must(err)
 	return data

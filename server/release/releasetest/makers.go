@@ -15,6 +15,7 @@ import (
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 
 	"github.com/candor-ota/candor/manifests"
+	"github.com/candor-ota/candor/manifests/image/imagetest"
 	"github.com/candor-ota/candor/manifests/layout"
 	"github.com/candor-ota/candor/server/publish"
 )
@@ -221,19 +222,9 @@ var Blob = []byte("firmware")
 // day.
 func (m *Makers) Release(build manifests.Build, edit ...func(*manifests.Release)) []byte {
 	m.t.Helper()
-	blob := manifests.Blob{SHA256: manifests.SumSHA256(Blob), Size: int64(len(Blob))}
-	r := &manifests.Release{
-		Spec: manifests.ReleaseSpec, Product: Phone, Version: "6." + build.String(), Build: build, SecurityEpoch: 1,
-		Compatible:   manifests.Compatible{Models: []manifests.Name{"mi3"}},
-		Images:       []manifests.Image{{Slot: "system", Size: 8, SHA256: manifests.SumSHA256([]byte(build.String())), Index: blob, Pack: blob}},
-		SupportUntil: manifests.At(m.Now.AddDate(1, 0, 0)),
-		Pace:         []manifests.PaceStep{{MaxShare: 10_000}, {After: manifests.Duration{Duration: 24 * time.Hour}, MaxShare: manifests.WholeFleet}},
-		Urgency:      manifests.Urgency{MaxKind: manifests.KindNormal}, Risk: manifests.RiskFix,
-		Fixes: manifests.Text{"en": "A fix."}, Notes: manifests.Text{"en": "Notes."},
-		Privacy: manifests.PrivacyLabel{Collects: []manifests.Collection{}},
-		Votes:   manifests.VoteRules{MinToHalt: manifests.MinVotes},
-	}
-	r.Start(manifests.At(m.Now))
+	r := imagetest.Release(Phone, build, m.Now, imagetest.Unseen(build, imagetest.Blob(Blob)))
+	r.Compatible.Models = []manifests.Name{"mi3"}
+	r.Pace = []manifests.PaceStep{{MaxShare: 10_000}, {After: manifests.Duration{Duration: 24 * time.Hour}, MaxShare: manifests.WholeFleet}}
 	for _, e := range edit {
 		e(r)
 	}
