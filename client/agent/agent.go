@@ -16,6 +16,7 @@ import (
 	"github.com/candor-ota/candor/client/trust"
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/rollout"
+	"github.com/candor-ota/candor/manifests/strict"
 	"github.com/candor-ota/candor/manifests/vote"
 )
 
@@ -89,6 +90,7 @@ type Agent struct {
 
 	secret  rollout.Secret
 	mem     memory
+	kept    strict.Kept   // of the memory of a newer version of this program
 	before  Status        // as the last step left it
 	polled  time.Duration // uptime of the last look for news
 	rec     record

@@ -13,27 +13,29 @@ import (
 
 const damaged = ".damaged" // added to the name of a file that is set aside
 
-// loadJSON reads a file of the agent's own. A damaged one is set aside and
-// reported as absent: what it held can be learned again or asked again.
-func loadJSON(d disk.Disk, path string, limit int, into any) (bool, error) {
+// loadJSON reads a file of the agent's own, and gives what of it only a newer
+// version of this program understands. A damaged one is set aside and taken for
+// absent: what it held can be learned again or asked again.
+func loadJSON[T any](d disk.Disk, path string, limit int, into *T) (strict.Kept, error) {
 	data, err := disk.ReadFile(d, path, int64(limit))
 	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
+		return strict.Kept{}, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("agent state: %w", err)
+		return strict.Kept{}, fmt.Errorf("agent state: %w", err)
 	}
-	if err := strict.Decode(data, limit, into); err != nil {
+	kept, err := strict.DecodeKept(data, limit, into)
+	if err != nil {
+		*into = *new(T)
 		if err := d.Rename(path, path+damaged); err != nil {
-			return false, fmt.Errorf("agent state: %w", err)
+			return strict.Kept{}, fmt.Errorf("agent state: %w", err)
 		}
-		return false, nil
 	}
-	return true, nil
+	return kept, nil
 }
 
-func saveJSON(d disk.Disk, path string, v any) error {
-	data, err := strict.Canonical(v)
+func saveJSON(d disk.Disk, path string, kept strict.Kept, v any) error {
+	data, err := kept.Canonical(v)
 	if err != nil {
 		return fmt.Errorf("agent state: %w", err)
 	}

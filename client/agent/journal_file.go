@@ -10,7 +10,10 @@ import (
 )
 
 // loadJournal opens the journal. A damaged one is empty: where the update
-// stood is then found out from the boot loader, whose word counts anyway.
+// stood is then found out from the boot loader, whose word counts anyway. What
+// a newer version wrote into it is read as far as this one knows it: the trial
+// that failed and brought this one back must not be forgotten. The rest goes,
+// as it told of an update that is no longer that version's.
 func (a *Agent) loadJournal() error {
 	j, err := disk.OpenJournal(a.Disk, filepath.Join(a.Config.State, "journal"))
 	if err != nil && !errors.Is(err, disk.ErrDamaged) {
@@ -19,7 +22,7 @@ func (a *Agent) loadJournal() error {
 	a.journal, a.rec = j, record{State: Idle}
 	if data := j.Record(); data != nil {
 		var r record
-		err := strict.Decode(data, disk.MaxRecord, &r)
+		_, err := strict.DecodeKept(data, disk.MaxRecord, &r)
 		if err == nil && handlers[r.State] == nil && r.State != "" {
 			err = fmt.Errorf("state %q is not known", r.State)
 		}

@@ -47,11 +47,12 @@ type wish struct {
 func (a *Agent) memoryPath() string { return filepath.Join(a.Config.State, "memory.json") }
 
 func (a *Agent) loadMemory() error {
-	_, err := loadJSON(a.Disk, a.memoryPath(), maxMemoryBytes, &a.mem)
+	var err error
+	a.kept, err = loadJSON(a.Disk, a.memoryPath(), maxMemoryBytes, &a.mem)
 	return err
 }
 
-func (a *Agent) saveMemory() error { return saveJSON(a.Disk, a.memoryPath(), &a.mem) }
+func (a *Agent) saveMemory() error { return saveJSON(a.Disk, a.memoryPath(), a.kept, &a.mem) }
 
 func put[V any](m *map[string]V, build manifests.Build, v V) {
 	if *m == nil {

@@ -157,13 +157,40 @@ func TestBadCredentialRefused(t *testing.T) {
 
 func TestDamagedQueueIsSetAside(t *testing.T) {
 	h := reporting(t)
-	for _, rubbish := range []string{"", "{", `{"entries":[{"product":"phone"}]}`, `{"x":1}`, strings.Repeat(" ", 2<<20)} {
+	for _, rubbish := range []string{"", "{", `{"entries":[{"product":"phone"}]}`, `{"pause":1}`, strings.Repeat(" ", 2<<20)} {
 		h.must(os.WriteFile(filepath.Join(h.dir, "queue.json"), []byte(rubbish), 0o600))
 		h.restart()
 		if got := read(t, h.dir, "queue.json.damaged"); got != rubbish || !h.Enabled() {
 			t.Fatalf("kept %q", got)
 		}
 		h.must(h.Send(t.Context()))
+	}
+}
+
+// An older version that runs again keeps what a newer one wrote, but no longer
+// than its owner lets it report.
+func TestFieldsOfANewerVersionEndWithTheConsent(t *testing.T) {
+	h := reporting(t)
+	files := []string{"identity.json", "queue.json", "sent.json"}
+	h.report(vote.Attempt, attempt, 0)
+	h.must(h.Send(t.Context()))
+	for _, name := range files {
+		text := strings.Replace(read(t, h.dir, name), "{", `{"aNewerOne":{"keeps":"this"},`, 1)
+		h.must(os.WriteFile(filepath.Join(h.dir, name), []byte(text), 0o600))
+	}
+	h.restart()
+	h.report(vote.Trial, healthy, 0)
+	h.must(h.Send(t.Context()))
+	for _, name := range files {
+		if !strings.Contains(read(t, h.dir, name), `"aNewerOne":{"keeps":"this"}`) || !h.Enabled() {
+			t.Errorf("%s: %s", name, read(t, h.dir, name))
+		}
+	}
+	h.must(h.OptOut(t.Context()))
+	for _, name := range files[:2] {
+		if strings.Contains(read(t, h.dir, name), "aNewerOne") {
+			t.Errorf("%s outlives the consent: %s", name, read(t, h.dir, name))
+		}
 	}
 }
 

@@ -21,9 +21,10 @@ const (
 	maxFileBytes = 1 << 20
 )
 
-// load reads a file into v, which stays as it is if there is no file. A file
-// that cannot be understood is set aside under another name, and v is zero.
-func load[T any](d disk.Disk, path string, v *T) error {
+// load reads a file into v, which stays as it is if there is no file, and into
+// kept, a part of v, what only a newer version of this program understands. A
+// file that cannot be understood is set aside under another name, and v is zero.
+func load[T any](d disk.Disk, path string, v *T, kept *strict.Kept) error {
 	data, err := disk.ReadFile(d, path, maxFileBytes)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -31,7 +32,9 @@ func load[T any](d disk.Disk, path string, v *T) error {
 	if err != nil {
 		return fmt.Errorf("outbox: %w", err)
 	}
-	if strict.Decode(data, maxFileBytes, v) == nil {
+	beyond, err := strict.DecodeKept(data, maxFileBytes, v)
+	if err == nil {
+		*kept = beyond
 		return nil
 	}
 	*v = *new(T)
@@ -46,8 +49,8 @@ func load[T any](d disk.Disk, path string, v *T) error {
 
 // save replaces a file. It is durable when save returns; after an error or a
 // power cut the file is the one before or the one after.
-func (o *Outbox) save(name string, v any) error {
-	data, err := strict.Canonical(v)
+func (o *Outbox) save(name string, v any, kept strict.Kept) error {
+	data, err := kept.Canonical(v)
 	if err != nil {
 		return fmt.Errorf("outbox: %s: %w", name, err)
 	}

@@ -40,11 +40,11 @@ func FuzzQueueFile(f *testing.F) {
 			t.Fatal(err)
 		}
 		o, q := &Outbox{options: Options{Dir: filepath.Dir(path), Disk: disk.OS{}}}, queue{}
-		if err := load(disk.OS{}, path, &q); err != nil {
+		if err := load(disk.OS{}, path, &q, &q.kept); err != nil {
 			t.Fatal(err)
 		}
 		if len(q.Entries) > 0 {
-			if err := o.save(queueFile, &q); err != nil {
+			if err := o.save(queueFile, &q, q.kept); err != nil {
 				t.Fatal(err)
 			}
 		}

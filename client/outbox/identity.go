@@ -12,6 +12,7 @@ import (
 
 	"github.com/candor-ota/candor/client/disk"
 	"github.com/candor-ota/candor/client/receipts"
+	"github.com/candor-ota/candor/manifests/strict"
 	"github.com/candor-ota/candor/manifests/vote"
 )
 
@@ -20,6 +21,8 @@ type identity struct {
 	Consent     *consent     `json:"consent,omitempty"` // nil: reporting is off
 	ByName      bool         `json:"byName,omitempty"`  // in lab mode; no vote is cast
 	Withdrawals []withdrawal `json:"withdrawals,omitempty"`
+
+	kept strict.Kept // of a newer version of this program; goes with the consent
 }
 
 // consent is the owner's word, with the keys that it made.
@@ -127,7 +130,7 @@ func (o *Outbox) resign() {
 	if c == nil {
 		return
 	}
-	o.identity.Consent = nil
+	o.identity.Consent, o.identity.kept = nil, strict.Kept{}
 	if c.Asked {
 		w := withdrawal{Request: vote.WithdrawRequest{DeviceKey: c.deviceKey()}}
 		w.Request.Sign(c.device())
@@ -226,4 +229,4 @@ func (o *Outbox) Enrol(ctx context.Context) error {
 	return errors.Join(err, o.saveIdentity())
 }
 
-func (o *Outbox) saveIdentity() error { return o.save(identityFile, &o.identity) }
+func (o *Outbox) saveIdentity() error { return o.save(identityFile, &o.identity, o.identity.kept) }

@@ -96,9 +96,9 @@ func Open(o Options) (*Outbox, error) {
 		return nil, err
 	}
 	err = errors.Join(
-		load(o.Disk, out.path(identityFile), &out.identity),
-		load(o.Disk, out.path(queueFile), &out.queue),
-		load(o.Disk, out.path(sentFile), &out.sent),
+		load(o.Disk, out.path(identityFile), &out.identity, &out.identity.kept),
+		load(o.Disk, out.path(queueFile), &out.queue, &out.queue.kept),
+		load(o.Disk, out.path(sentFile), &out.sent, &out.sent.kept),
 	)
 	if err == nil && !out.Enabled() && len(out.queue.Entries)+len(out.queue.Named) > 0 {
 		// The power was cut while the owner opted out, or the identity is lost.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/candor-ota/candor/manifests"
+	"github.com/candor-ota/candor/manifests/strict"
 	"github.com/candor-ota/candor/manifests/vote"
 )
 
@@ -16,6 +17,8 @@ type queue struct {
 	Named   []named `json:"named,omitempty"` // in lab mode
 	// Pause holds everything back while the service cannot be reached.
 	Pause wait `json:"pause,omitzero"`
+
+	kept strict.Kept // of a newer version of this program
 }
 
 // wait is a time to leave the service alone for.
@@ -109,4 +112,4 @@ func (e *entry) settle(s state, reason string) {
 	e.State, e.Reason, e.Pending, e.Token = s, reason, nil, nil
 }
 
-func (o *Outbox) saveQueue() error { return o.save(queueFile, &o.queue) }
+func (o *Outbox) saveQueue() error { return o.save(queueFile, &o.queue, o.queue.kept) }

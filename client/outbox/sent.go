@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/candor-ota/candor/manifests"
+	"github.com/candor-ota/candor/manifests/strict"
 	"github.com/candor-ota/candor/manifests/vote"
 )
 
@@ -40,6 +41,8 @@ func (s Sent) String() string {
 // log is the file that the owner reads.
 type log struct {
 	Votes []Sent `json:"votes,omitempty"`
+
+	kept strict.Kept // of a newer version of this program
 }
 
 // record notes that a report is about to leave, or that it was counted.
@@ -62,4 +65,4 @@ func (o *Outbox) record(r Sent) error {
 	return o.saveSent()
 }
 
-func (o *Outbox) saveSent() error { return o.save(sentFile, &o.sent) }
+func (o *Outbox) saveSent() error { return o.save(sentFile, &o.sent, o.sent.kept) }

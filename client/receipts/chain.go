@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/strict"
@@ -71,13 +70,14 @@ func unfinished(rest []byte, end int) bool {
 
 // read verifies one line as the successor of those before.
 func (c *Chain) read(line []byte, e *Entry) error {
-	if err := strict.Decode(line, maxEntryBytes, e); err != nil {
+	var err error
+	if e.kept, err = strict.DecodeKept(line, maxEntryBytes, e); err != nil {
 		return err
 	}
-	if !slices.Contains(kinds, e.Kind) {
+	if !e.Kind.wellFormed() {
 		return strict.Refuse("kind", "%q is not a kind of receipt", e.Kind)
 	}
-	again, err := strict.Canonical(e)
+	again, err := e.canonical()
 	if err != nil {
 		return err
 	}

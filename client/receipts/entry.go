@@ -3,6 +3,7 @@ package receipts
 import (
 	"crypto/sha256"
 	"fmt"
+	"strings"
 
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/strict"
@@ -11,7 +12,8 @@ import (
 // Kind is what an entry tells of.
 type Kind string
 
-// The kinds. The list is closed and only grows.
+// The kinds. The list only grows; those that a newer version of this program
+// added are read too.
 const (
 	Started     Kind = "started"      // an offer was taken up
 	Installed   Kind = "installed"    // the build runs and proved itself
@@ -37,9 +39,9 @@ const (
 	PowerCut    Kind = "power-cut"   // an unfinished line was taken away
 )
 
-var kinds = []Kind{
-	Started, Installed, RolledBack, FellBack, Failed, CalledOff, LabelChange, Accepted, Declined, Wish,
-	ReportsOn, ReportsOff, Enrolment, TokenAsked, VoteSent, Withdrawal, LabOn, LabOff, NamedSent, Warning, Anchor, PowerCut,
+// wellFormed tells whether it can be a kind: 1 to 32 of a-z and '-'.
+func (k Kind) wellFormed() bool {
+	return k != "" && len(k) <= 32 && strings.Trim(string(k), "abcdefghijklmnopqrstuvwxyz-") == ""
 }
 
 // Asker is who made something happen now.
@@ -76,6 +78,8 @@ type Entry struct {
 
 	Prev manifests.SHA256 `json:"prev"`
 	Hash manifests.SHA256 `json:"hash,omitzero"`
+
+	kept strict.Kept // what a newer version of this program said beside it
 }
 
 // Change is a privacy label before and after, one line of words for each kind
@@ -119,7 +123,7 @@ func (e *Entry) line() ([]byte, error) {
 		return nil, err
 	}
 	e.Hash = sum
-	data, err := strict.Canonical(e)
+	data, err := e.canonical()
 	if err == nil && len(data) >= maxEntryBytes {
 		err = fmt.Errorf("%d bytes; at most %d fit", len(data), maxEntryBytes-1)
 	}
@@ -129,11 +133,13 @@ func (e *Entry) line() ([]byte, error) {
 	return append(data, '\n'), nil
 }
 
+func (e *Entry) canonical() ([]byte, error) { return e.kept.Canonical(e) }
+
 // sum is the hash that the entry must carry.
 func (e *Entry) sum() (manifests.SHA256, error) {
 	bare := *e
 	bare.Hash = manifests.SHA256{}
-	data, err := strict.Canonical(&bare)
+	data, err := bare.canonical()
 	if err != nil {
 		return manifests.SHA256{}, fmt.Errorf("receipt %d: %w", e.Seq, err)
 	}

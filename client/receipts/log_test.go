@@ -1,6 +1,7 @@
 package receipts_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -158,7 +159,7 @@ func TestLineWithAFittingHashInTheWrongPlaceIsNoticed(t *testing.T) {
 	for name, change := range map[string]func(*receipts.Entry){
 		"linked to another": func(e *receipts.Entry) { e.Prev = c.Entries[0].Prev },
 		"a number skipped":  func(e *receipts.Entry) { e.Seq++ },
-		"another kind":      func(e *receipts.Entry) { e.Kind = "gift" },
+		"no kind at all":    func(e *receipts.Entry) { e.Kind = "Gift 7" },
 		"an anchor within": func(e *receipts.Entry) {
 			e.Kind, e.Dropped = receipts.Anchor, &receipts.Dropped{Through: e.Seq, Hash: e.Prev}
 		},
@@ -245,5 +246,34 @@ func TestWordsOfOthersAreTamed(t *testing.T) {
 	e := read(t, l).Entries[0]
 	if !strings.HasPrefix(e.Why, "a b c ü") || len(e.Why) > 1000 || len(e.SignedBy) != 32 || len(e.Label.To) != 64 || len(e.Consent.Choice) > 200 {
 		t.Fatalf("%+v", e)
+	}
+}
+
+// A receipt that a newer version of the agent went on with is no damage for an
+// older one: it holds, can be read, and goes on. A changed byte still shows.
+func TestEntriesOfANewerVersionHold(t *testing.T) {
+	l, path := newLog(t)
+	add(t, l, wish(1))
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head := read(t, l).Head()
+	bare := fmt.Sprintf(`{"kind":"time-travel","label":{"why":["new"]},"prev":"%s","seq":2,"zone":7}`, head)
+	sum := manifests.SumSHA256([]byte("candor-receipt-v1\n" + bare))
+	line := strings.Replace(bare, `{`, fmt.Sprintf(`{"hash":"%s",`, sum), 1) + "\n"
+	if err := os.WriteFile(path, append(whole, line...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l = receipts.Open(disk.OS{}, path, clock)
+	add(t, l, wish(3))
+	c := read(t, l)
+	if len(c.Entries) != 3 || c.Entries[2].Prev != sum || !strings.Contains(c.Entries[1].String(), "newer version of the agent (time-travel)") {
+		t.Fatalf("%v", c.Entries)
+	}
+	for _, spoilt := range []string{strings.Replace(line, "new", "old", 1), strings.Replace(line, "travel", "trave\\\\", 1), strings.Replace(line, `"zone":7`, `"zone":8`, 1)} {
+		if _, err := receipts.Parse(append(bytes.Clone(whole), spoilt+"\n"...)); !errors.Is(err, receipts.ErrDamaged) {
+			t.Errorf("%s: %v", spoilt, err)
+		}
 	}
 }

@@ -112,7 +112,10 @@ func (e *Entry) String() string {
 	if e.Time != nil {
 		when = e.Time.String()
 	}
-	saying := sayings[e.Kind]
+	saying, known := sayings[e.Kind]
+	if !known {
+		saying = fmt.Sprintf("Noted by a newer version of the agent (%s).", e.Kind)
+	}
 	if strings.Contains(saying, "%[2]d") {
 		saying = fmt.Sprintf(saying, e.Build, e.From)
 	} else if strings.Contains(saying, "%[1]d") {

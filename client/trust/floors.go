@@ -26,6 +26,8 @@ type state struct {
 	Floors    []floor         `json:"floors"`
 	StaleFrom *manifests.Time `json:"staleFrom,omitempty"` // since when mirrors serve an older timestamp
 	Head      *head           `json:"head,omitempty"`
+
+	kept strict.Kept // of a newer version of this program
 }
 
 // floor is the lowest version of a role, or the earliest time, that is still
@@ -50,14 +52,14 @@ func (s *Store) loadState() (*state, error) {
 		return &state{Floors: []floor{}}, err
 	}
 	var st state
-	if err := strict.Decode(b, maxStateBytes, &st); err != nil {
+	if st.kept, err = strict.DecodeKept(b, maxStateBytes, &st); err != nil {
 		return &state{Floors: []floor{}}, s.quarantine(stateFile)
 	}
 	return &st, nil
 }
 
 func (s *Store) saveState(st *state) error {
-	b, err := strict.Canonical(st)
+	b, err := st.kept.Canonical(st)
 	if err != nil {
 		return fmt.Errorf("metadata store: %w", err)
 	}

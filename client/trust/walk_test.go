@@ -506,3 +506,29 @@ func TestInitRefusesARootThatDoesNotSignItself(t *testing.T) {
 		t.Fatalf("got %v", err)
 	}
 }
+
+// What a newer version of the handset's program remembered is no damage, and
+// its floors hold.
+func TestFloorsOfANewerVersionHold(t *testing.T) {
+	r := newRepo(t)
+	h := r.handset()
+	mustPoll(t, h)
+	path := filepath.Join(h.dir, ".state.json")
+	before, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, bytes.Replace(before, []byte("{"), []byte(`{"aNewerOne":1,`), 1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h.restart(r)
+	r.timestamp()
+	mustPoll(t, h)
+	after, err := os.ReadFile(path)
+	if err != nil || !bytes.Contains(after, []byte(`"aNewerOne":1`)) || !bytes.Contains(after, []byte(`"role":"timestamp"`)) {
+		t.Errorf("%s, %v", after, err)
+	}
+	if found, err := filepath.Glob(filepath.Join(h.dir, "*.damaged")); err != nil || found != nil {
+		t.Errorf("set aside: %v, %v", found, err)
+	}
+}

@@ -150,6 +150,7 @@ func (s *Store) about(slot boot.Slot) string {
 }
 
 // Metadata tells what is installed in a slot; the zero value when nothing is.
+// What a newer version of this program wrote beside it is no error.
 func (s *Store) Metadata(slot boot.Slot) (boot.Metadata, error) {
 	var m boot.Metadata
 	data, err := disk.ReadFile(s.o.Disk, s.about(slot), maxMetadataBytes)
@@ -157,7 +158,7 @@ func (s *Store) Metadata(slot boot.Slot) (boot.Metadata, error) {
 		return m, nil
 	}
 	if err == nil {
-		err = strict.Decode(data, maxMetadataBytes, &m)
+		_, err = strict.DecodeKept(data, maxMetadataBytes, &m)
 	}
 	if err != nil {
 		return boot.Metadata{}, fmt.Errorf("what slot %q holds: %s: %w", slot, s.about(slot), err)

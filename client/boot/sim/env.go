@@ -23,6 +23,8 @@ type env struct {
 	First  boot.Slot          `json:"first"`  // tried first at the next one
 	Slots  map[string]slotEnv `json:"slots"`
 	Boots  int64              `json:"boots"` // for people
+
+	kept strict.Kept // of a newer version of this program
 }
 
 type slotEnv struct {
@@ -114,7 +116,8 @@ func (s *Sim) Image(slot boot.Slot, image manifests.Name) string {
 
 func (s *Sim) load() (*env, error) {
 	var e env
-	if err := s.read("boot.json", &e); err != nil {
+	var err error
+	if e.kept, err = s.read("boot.json", &e); err != nil {
 		return nil, err
 	}
 	if _, ok := e.Slots[string(e.Booted)]; !ok {
@@ -123,22 +126,23 @@ func (s *Sim) load() (*env, error) {
 	return &e, nil
 }
 
-func (s *Sim) read(name string, into any) error {
+func (s *Sim) read(name string, into any) (strict.Kept, error) {
 	data, err := disk.ReadFile(s.disk, s.path(name), maxEnvBytes)
 	if err != nil {
-		return fmt.Errorf("boot environment: %w", err)
+		return strict.Kept{}, fmt.Errorf("boot environment: %w", err)
 	}
-	if err := strict.Decode(data, maxEnvBytes, into); err != nil {
-		return fmt.Errorf("boot environment %s: %w", s.path(name), err)
+	kept, err := strict.DecodeKept(data, maxEnvBytes, into)
+	if err != nil {
+		return kept, fmt.Errorf("boot environment %s: %w", s.path(name), err)
 	}
-	return nil
+	return kept, nil
 }
 
-func (s *Sim) save(e *env) error { return s.write("boot.json", e) }
+func (s *Sim) save(e *env) error { return s.write("boot.json", e.kept, e) }
 
 // write replaces a file durably: synced before it takes the name.
-func (s *Sim) write(name string, v any) error {
-	data, err := strict.Canonical(v)
+func (s *Sim) write(name string, kept strict.Kept, v any) error {
+	data, err := kept.Canonical(v)
 	if err != nil {
 		return fmt.Errorf("boot environment: %w", err)
 	}
@@ -151,7 +155,7 @@ func (s *Sim) write(name string, v any) error {
 // Metadata tells what is installed in a slot; the zero value when nothing is.
 func (s *Sim) Metadata(slot boot.Slot) (boot.Metadata, error) {
 	var m boot.Metadata
-	err := s.read(string(slot)+".json", &m)
+	_, err := s.read(string(slot)+".json", &m)
 	if errors.Is(err, fs.ErrNotExist) {
 		return m, nil
 	}
@@ -160,5 +164,5 @@ func (s *Sim) Metadata(slot boot.Slot) (boot.Metadata, error) {
 
 // SetMetadata records what is installed in a slot.
 func (s *Sim) SetMetadata(slot boot.Slot, m boot.Metadata) error {
-	return s.write(string(slot)+".json", m.Whole())
+	return s.write(string(slot)+".json", strict.Kept{}, m.Whole())
 }
