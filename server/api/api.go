@@ -17,6 +17,7 @@ import (
 	"github.com/candor-ota/candor/manifests/vote"
 	"github.com/candor-ota/candor/server/auth"
 	"github.com/candor-ota/candor/server/hooks"
+	"github.com/candor-ota/candor/server/observe"
 	"github.com/candor-ota/candor/server/publish"
 	"github.com/candor-ota/candor/server/release"
 	"github.com/candor-ota/candor/server/rollout"
@@ -69,6 +70,8 @@ type Deps struct {
 	// TrustedProxies are addresses or networks whose X-Forwarded-For is
 	// believed, for limits on tries; usually none.
 	TrustedProxies []string
+	// Observed has the figures of the other parts; nil: none.
+	Observed *observe.Observer
 }
 
 // API is the front. Handler and Admin are safe for concurrent use.
@@ -94,7 +97,10 @@ func New(d Deps) (*API, error) {
 	if d.People == nil {
 		d.People = &auth.People{Now: d.Now}
 	}
-	a := &API{Deps: d, metrics: newMetrics(d.Tree), logins: auth.NewLimiter(loginsEach, loginsAll)}
+	if d.Observed == nil {
+		d.Observed = observe.New(d.Now, nil)
+	}
+	a := &API{Deps: d, metrics: newMetrics(d.Observed, d.Tree), logins: auth.NewLimiter(loginsEach, loginsAll)}
 	a.bearers = &auth.Bearers{Tokens: d.Ledger, Now: d.Now, Limit: auth.NewLimiter(triesEach, triesAll)}
 	a.static = &static{tree: d.Tree.Tree, blobs: d.Blobs, log: d.Log, counts: a.metrics.static}
 	a.static.presign, _ = d.Blobs.(presigner)
@@ -137,12 +143,14 @@ const (
 )
 
 func (a *API) routes(e *gin.Engine, v *validator) {
-	device := e.Group("/v1", limited(maxDeviceBody), a.whole)
-	device.POST("/enrolments", a.enrol)
-	device.POST("/enrolments/withdraw", a.withdraw)
-	device.POST("/tokens", a.issue)
-	device.POST("/votes", a.cast)
-	device.POST("/lab-reports", a.labReport)
+	device := func(request string) gin.IRoutes {
+		return e.Group("/v1", a.sent(request), limited(maxDeviceBody), a.whole)
+	}
+	device("enrol").POST("/enrolments", a.enrol)
+	device("withdraw").POST("/enrolments/withdraw", a.withdraw)
+	device("token").POST("/tokens", a.issue)
+	device("vote").POST("/votes", a.cast)
+	device("lab-report").POST("/lab-reports", a.labReport)
 
 	e.GET("/v1/products/:product/watch", a.watch)
 	a.peopleRoutes(e, v)

@@ -15,6 +15,7 @@ import (
 	"github.com/candor-ota/candor/manifests/vote"
 	"github.com/candor-ota/candor/server/auth"
 	"github.com/candor-ota/candor/server/hooks"
+	"github.com/candor-ota/candor/server/observe"
 	"github.com/candor-ota/candor/server/publish"
 	"github.com/candor-ota/candor/server/release"
 	"github.com/candor-ota/candor/server/rollout"
@@ -57,6 +58,9 @@ type Parts struct {
 	// Webhooks are told of every change.
 	Webhooks []hooks.Config
 
+	// Observed keeps the figures and makes the spans; nil: figures alone.
+	Observed *observe.Observer
+
 	// Shared says that other processes work on the same ledger. If it is not,
 	// whoever still holds a lease is dead, and nobody waits for it to run out.
 	Shared bool
@@ -83,7 +87,8 @@ func (j judged) LabFailures(ctx context.Context, ref vote.Ref) ([]verdict.LabFai
 // tree to where they were going before a crash, before anybody is served. A
 // tree that cannot be brought there is served as it is, which halts nothing
 // that runs; Run goes on trying. The caller serves the API, keeps Run running,
-// and closes it before the stores.
+// and closes it before the stores. What a ledger offers besides store.Ledger is
+// looked for in the one that comes in Parts.
 func Assemble(ctx context.Context, p Parts) (*API, error) {
 	hub := watch.New(p.Watch)
 	a, err := assemble(ctx, p, hub)
@@ -99,6 +104,12 @@ func assemble(ctx context.Context, p Parts, hub *watch.Hub) (*API, error) {
 	if p.Log == nil {
 		p.Log = slog.Default()
 	}
+	if d.Observed = p.Observed; d.Observed == nil {
+		d.Observed = observe.New(p.Now, nil)
+	}
+	d.Observed.Groups(p.Ledger)
+	p.Ledger = d.Observed.Ledger(p.Ledger)
+	blobs := d.Observed.Blobs(p.Blobs) // the front reads past it: downloads are counted there
 	d.People, d.TrustedProxies = p.People, p.TrustedProxies
 	d.Ledger, d.Blobs, d.Now, d.Log, d.CloseAfter, d.LookEvery = p.Ledger, p.Blobs, p.Now, p.Log, p.CloseAfter, p.LookEvery
 	if d.LookEvery <= 0 {
@@ -113,7 +124,7 @@ func assemble(ctx context.Context, p Parts, hub *watch.Hub) (*API, error) {
 	}
 	d.Rollouts = rollout.New(rollout.Options{
 		Ledger: p.Ledger, Now: p.Now, Live: live, Votes: judged{&d}, Grace: p.Grace, ApprovalShare: p.ApprovalShare, Log: p.Log,
-		Publish: func(ctx context.Context) error { return d.Tree.Publish(ctx) },
+		Publish: func(ctx context.Context) error { return d.Tree.Publish(ctx) }, Observe: d.Observed.Looking,
 	})
 	settle := func(ctx context.Context) error {
 		if err := d.Intake.Reconcile(ctx, "server"); err != nil {
@@ -133,13 +144,14 @@ func assemble(ctx context.Context, p Parts, hub *watch.Hub) (*API, error) {
 		}
 	}
 	if d.Tree, err = publish.Open(ctx, publish.Options{
-		Ledger: p.Ledger, Blobs: p.Blobs, Keys: p.Keys, Rollouts: d.Rollouts, Now: p.Now, Log: p.Log, After: settle,
-		Moved: func(t *publish.Tree) { hub.Moved(t.Counters) },
+		Ledger: p.Ledger, Blobs: blobs, Keys: p.Keys, Rollouts: d.Rollouts, Now: p.Now, Log: p.Log, After: settle,
+		Observe: d.Observed.Publishing,
+		Moved:   func(t *publish.Tree) { hub.Moved(t.Counters) },
 	}); err != nil {
 		return nil, err
 	}
 	if d.Intake, err = release.New(release.Options{
-		Ledger: p.Ledger, Blobs: p.Blobs, Tree: d.Tree, Keys: p.Keys, Master: p.Master, Now: p.Now, OpenVotes: d.Votes.OpenRelease,
+		Ledger: p.Ledger, Blobs: blobs, Tree: d.Tree, Keys: p.Keys, Master: p.Master, Now: p.Now, OpenVotes: d.Votes.OpenRelease,
 	}); err != nil {
 		return nil, err
 	}
@@ -149,7 +161,7 @@ func assemble(ctx context.Context, p Parts, hub *watch.Hub) (*API, error) {
 	if err := d.Tree.Renew(ctx); err != nil {
 		p.Log.Error("the tree is not what the ledger says; it is published as soon as that works", "error", err)
 	}
-	if d.Uploads, err = release.NewUploads(p.Ledger, p.Blobs, p.UploadDir, p.Now); err != nil {
+	if d.Uploads, err = release.NewUploads(p.Ledger, blobs, p.UploadDir, p.Now); err != nil {
 		return nil, err
 	}
 	a, err := New(d)

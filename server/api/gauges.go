@@ -47,7 +47,6 @@ var (
 	failuresDesc = description("hook_failures_total", "Tries to deliver a webhook that failed.", "hook")
 	gaveUpDesc   = description("hook_given_up_total", "Webhooks given up.", "hook")
 	auditDesc    = description("audit_sequence", "Number of the last entry of the audit log.")
-	refusedDesc  = description("votes_refused_total", "Votes turned away since the server started.")
 	publishDesc  = description("publish_failing_seconds", "Since when the tree cannot be published; 0 when it can.")
 )
 
@@ -86,7 +85,6 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 		set(lifeDesc, roleLife(role).Seconds(), role)
 	}
 	set(publishDesc, g.since(g.Tree.FailingSince()))
-	total(refusedDesc, g.refused.Load())
 	for _, part := range []func() error{
 		func() error { return g.collectRollouts(ctx, set) },
 		func() error { return g.collectHooks(ctx, set, total) },

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"strconv"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
@@ -188,15 +187,4 @@ func (a *API) validated(v *validator) gin.HandlerFunc {
 			a.fail(c, err)
 		}
 	}
-}
-
-// counted counts answers by route and class of status: few labels, whatever is
-// asked for.
-func (a *API) counted(c *gin.Context) {
-	c.Next()
-	route := c.FullPath()
-	if route == "" {
-		route = "none"
-	}
-	a.metrics.requests.WithLabelValues(c.Request.Method, route, strconv.Itoa(c.Writer.Status()/100)+"xx").Inc()
 }

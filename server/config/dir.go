@@ -236,6 +236,9 @@ type bucket struct{ *s3.Blobs }
 
 func (bucket) Close() error { return nil }
 
+// Driver names the store in figures.
+func (bucket) Driver() string { return "s3" }
+
 func secret(name string) (string, error) {
 	data, err := os.ReadFile(name)
 	if err != nil {
