@@ -14,6 +14,7 @@ import (
 )
 
 // Put creates an object once, in one request, or in parts above the part size.
+// It holds one part in memory, so that a request that failed can be repeated.
 func (b *Blobs) Put(ctx context.Context, o store.Object, body io.Reader) error {
 	if err := store.CheckKey(o.Key); err != nil {
 		return err
@@ -25,26 +26,45 @@ func (b *Blobs) Put(ctx context.Context, o store.Object, body io.Reader) error {
 	} else if !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	checked := &failing{r: store.Verify(o, body)}
-	send := b.single
-	switch {
-	case o.Size > b.part:
-		send = b.multipart
-	case o.Size == 0: // a request without a body never reads to the check
-		if _, err := io.Copy(io.Discard, checked); err != nil {
-			return fmt.Errorf("put %w", err)
-		}
+	return b.create(ctx, o, store.Verify(o, body))
+}
+
+// create writes an object that must not be there yet.
+func (b *Blobs) create(ctx context.Context, o store.Object, checked io.Reader) error {
+	size := b.partSize(o.Size)
+	part := make([]byte, min(size, o.Size))
+	if err := fill(checked, part); err != nil {
+		return fmt.Errorf("put %w", err)
 	}
-	err := send(ctx, o, checked)
-	switch {
-	case err == nil:
-		return nil
-	case checked.err != nil: // the client wraps it in words of its own
-		return fmt.Errorf("put %w", checked.err)
-	case refused(err):
+	var err error
+	if o.Size <= size {
+		err = b.single(ctx, o.Key, part)
+	} else {
+		err = b.multipart(ctx, o, part, checked)
+	}
+	if refused(err) {
 		return b.settle(ctx, o)
 	}
-	return named(o.Key, err)
+	return err
+}
+
+// fill reads the whole of p. An empty p still asks, so that the announced hash
+// of nothing is checked too.
+func fill(r io.Reader, p []byte) error {
+	if len(p) > 0 {
+		_, err := io.ReadFull(r, p)
+		return err
+	}
+	_, err := io.Copy(io.Discard, r)
+	return err
+}
+
+// maxParts is how many parts S3 puts together.
+const maxParts = 10_000
+
+// partSize grows the part for objects that would have too many.
+func (b *Blobs) partSize(size int64) int64 {
+	return max(b.part, (size+maxParts-1)/maxParts)
 }
 
 // A create is refused also while another one is under way, whose object may
@@ -88,40 +108,84 @@ func (b *Blobs) present(ctx context.Context, o store.Object) error {
 	return nil
 }
 
-func (b *Blobs) single(ctx context.Context, o store.Object, body io.Reader) error {
-	opts := minio.PutObjectOptions{DisableMultipart: true}
+func (b *Blobs) single(ctx context.Context, key string, data []byte) error {
+	opts := minio.PutObjectOptions{}
 	opts.SetMatchETagExcept("*")
-	_, err := b.core.Client.PutObject(ctx, b.bucket, b.prefix+o.Key, body, o.Size, opts)
-	return err
+	_, err := b.put(ctx, key, data, opts)
+	return b.named(key, err)
 }
 
-// multipart streams part after part; the condition is on their completion.
-func (b *Blobs) multipart(ctx context.Context, o store.Object, body io.Reader) error {
-	key := b.prefix + o.Key
-	id, err := b.core.NewMultipartUpload(ctx, b.bucket, key, minio.PutObjectOptions{})
-	if err != nil {
+// put sends an object in one request.
+func (b *Blobs) put(ctx context.Context, key string, data []byte, opts minio.PutObjectOptions) (tag store.ETag, err error) {
+	opts.DisableMultipart = true
+	err = b.send(ctx, data, func(ctx context.Context, body io.Reader) error {
+		info, err := b.core.Client.PutObject(ctx, b.bucket, b.prefix+key, body, int64(len(data)), opts)
+		tag = store.ETag(info.ETag)
 		return err
+	})
+	return tag, err
+}
+
+// multipart sends part after part, the first of which is read already; the
+// condition is on their completion.
+func (b *Blobs) multipart(ctx context.Context, o store.Object, part []byte, rest io.Reader) error {
+	key := b.prefix + o.Key
+	var id string
+	err := try(ctx, b.answerTime, func(ctx context.Context) (err error) {
+		id, err = b.core.NewMultipartUpload(ctx, b.bucket, key, minio.PutObjectOptions{})
+		return err
+	})
+	if err != nil {
+		return b.named(o.Key, err)
 	}
 	var parts []minio.CompletePart
-	for left := o.Size; left > 0 && err == nil; {
-		size := min(left, b.part)
-		var p minio.ObjectPart
-		p, err = b.core.PutObjectPart(ctx, b.bucket, key, id, len(parts)+1, io.LimitReader(body, size), size, minio.PutObjectPartOptions{})
-		parts = append(parts, minio.CompletePart{
-			PartNumber: p.PartNumber, ETag: p.ETag,
-			ChecksumCRC32C: p.ChecksumCRC32C, ChecksumCRC64NVME: p.ChecksumCRC64NVME,
-		})
-		left -= size
+	for left := o.Size - int64(len(part)); ; {
+		p, err := b.sendPart(ctx, key, id, len(parts)+1, part)
+		if err != nil {
+			return b.abort(ctx, o.Key, id, b.named(o.Key, err))
+		}
+		parts = append(parts, p)
+		if left == 0 {
+			break
+		}
+		part = part[:min(int64(len(part)), left)]
+		if err := fill(rest, part); err != nil {
+			return b.abort(ctx, o.Key, id, fmt.Errorf("put %w", err))
+		}
+		left -= int64(len(part))
 	}
-	if err == nil {
-		var opts minio.PutObjectOptions
-		opts.SetMatchETagExcept("*")
-		_, err = b.core.CompleteMultipartUpload(ctx, b.bucket, key, id, parts, opts)
+	if err := b.complete(ctx, key, id, parts); err != nil {
+		return b.abort(ctx, o.Key, id, b.named(o.Key, err))
 	}
-	if err == nil {
-		return nil
-	}
-	return b.abort(ctx, o.Key, id, err)
+	return nil
+}
+
+func (b *Blobs) sendPart(ctx context.Context, key, id string, number int, data []byte) (minio.CompletePart, error) {
+	out := minio.CompletePart{PartNumber: number}
+	err := b.send(ctx, data, func(ctx context.Context, body io.Reader) error {
+		p, err := b.core.PutObjectPart(ctx, b.bucket, key, id, number, body, int64(len(data)), minio.PutObjectPartOptions{})
+		out.ETag, out.ChecksumCRC32C, out.ChecksumCRC64NVME = p.ETag, p.ChecksumCRC32C, p.ChecksumCRC64NVME
+		return err
+	})
+	return out, err
+}
+
+// complete puts the parts together unless the name is taken. A second try may
+// find that the first one did it: then the upload is gone, which counts as
+// taken, and the caller looks at what is there.
+func (b *Blobs) complete(ctx context.Context, key, id string, parts []minio.CompletePart) error {
+	var opts minio.PutObjectOptions
+	opts.SetMatchETagExcept("*")
+	tried := false
+	return try(ctx, finishTime, func(ctx context.Context) error {
+		_, err := b.core.CompleteMultipartUpload(ctx, b.bucket, key, id, parts, opts)
+		if r := answer(err); tried && r.Code == "NoSuchUpload" {
+			r.StatusCode = http.StatusConflict
+			return r
+		}
+		tried = true
+		return err
+	})
 }
 
 const abortTime = 10 * time.Second
@@ -132,22 +196,37 @@ func (b *Blobs) abort(ctx context.Context, key, id string, cause error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTime)
 	defer cancel()
 	err := b.core.AbortMultipartUpload(ctx, b.bucket, b.prefix+key, id)
-	if err == nil || minio.ToErrorResponse(err).StatusCode == http.StatusNotFound || refused(cause) {
+	if err == nil || answer(err).StatusCode == http.StatusNotFound || refused(cause) {
 		return cause
 	}
-	return fmt.Errorf("%w (and its parts were left in the bucket: %w)", cause, err)
+	return fmt.Errorf("%w (and its parts were left in the bucket until the next start: %w)", cause, err)
 }
 
-// failing remembers why the body could not be read to its end.
-type failing struct {
-	r   io.Reader
-	err error
-}
+// StaleUpload is the age after which an upload in parts is taken for one whose
+// process died. It is well above what the largest image takes.
+const StaleUpload = 24 * time.Hour
 
-func (f *failing) Read(p []byte) (int, error) {
-	n, err := f.r.Read(p)
-	if err != nil && err != io.EOF {
-		f.err = err
+// AbortStale drops uploads in parts that began before a moment, and tells how
+// many. What cannot be dropped is in the error and stays.
+func (b *Blobs) AbortStale(ctx context.Context, before time.Time) (int, error) {
+	var errs []error
+	dropped := 0
+	for u := range b.core.ListIncompleteUploads(ctx, b.bucket, b.prefix, true) {
+		if u.Err != nil {
+			errs = append(errs, fmt.Errorf("list uploads in bucket %s: %w", b.bucket, worded(u.Err)))
+			break
+		}
+		if !u.Initiated.Before(before) {
+			continue
+		}
+		err := try(ctx, b.answerTime, func(ctx context.Context) error {
+			return b.core.AbortMultipartUpload(ctx, b.bucket, u.Key, u.UploadID)
+		})
+		if err != nil && answer(err).StatusCode != http.StatusNotFound {
+			errs = append(errs, fmt.Errorf("abort upload of %s in bucket %s: %w", u.Key, b.bucket, worded(err)))
+			continue
+		}
+		dropped++
 	}
-	return n, err
+	return dropped, errors.Join(errs...)
 }

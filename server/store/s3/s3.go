@@ -4,9 +4,11 @@
 // paused publisher could overwrite what its successor wrote.
 //
 // Trust: none. Whoever owns the bucket can withhold and replace bytes; readers
-// verify. Failure: a write whose answer was lost is repeated by the caller and
-// found done. Parts of an interrupted large upload are aborted, and where that
-// fails too they are left to the bucket's own lifecycle rule.
+// verify. Failure: each request has its deadline (call.go) and is repeated a
+// few times if that may help; a write whose answer was lost is found done, by
+// us or by a caller who repeats it. An error names bucket, object, cause and
+// what to do. Parts of an interrupted large upload are aborted, and where that
+// fails too, by AbortStale at the next start.
 package s3
 
 import (
@@ -14,10 +16,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"iter"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
@@ -34,22 +36,33 @@ type Config struct {
 	AccessKey string
 	SecretKey string
 
-	// Transport replaces the HTTP transport, for a private CA; nil is the default.
+	// PublicEndpoint is where handsets reach the same bucket, for Presign; empty
+	// is Endpoint.
+	PublicEndpoint string
+
+	// Transport replaces Transport(nil), for a private CA.
 	Transport http.RoundTripper
 	// PartSize is the size above which an object is sent in parts, and of each
-	// part: from 5 MiB to 5 GiB, 0 is DefaultPartSize.
+	// part: from 5 MiB to 5 GiB, 0 is DefaultPartSize. One part of each upload
+	// is held in memory.
 	PartSize int64
+	// AnswerTime bounds how long a request waits for its answer before it is
+	// given up and repeated; 0 is DefaultAnswerTime.
+	AnswerTime time.Duration
 }
 
-// DefaultPartSize lets an object have up to 640 GB (10,000 parts).
-const DefaultPartSize = 64 << 20
+// DefaultPartSize is 16 MiB. Objects above 10,000 of them have larger parts.
+const DefaultPartSize = 16 << 20
 
 // Blobs is a store.Blobs in a bucket.
 type Blobs struct {
 	core   minio.Core
+	public *minio.Client // presigns; never connects
 	bucket string
 	prefix string
 	part   int64
+
+	answerTime time.Duration
 }
 
 // New connects, and refuses a bucket that is missing or ignores conditions.
@@ -57,28 +70,77 @@ func New(ctx context.Context, c Config) (*Blobs, error) {
 	if err := store.CheckPrefix(c.Prefix); err != nil {
 		return nil, err
 	}
-	client, err := minio.New(c.Endpoint, &minio.Options{
-		Creds: credentials.NewStaticV4(c.AccessKey, c.SecretKey, ""), Region: c.Region,
-		Secure: true, Transport: c.Transport, TrailingHeaders: true, BucketLookup: minio.BucketLookupAuto,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("s3 at %s: %w", c.Endpoint, err)
+	b := &Blobs{bucket: c.Bucket, prefix: c.Prefix, part: c.PartSize, answerTime: c.AnswerTime}
+	if b.answerTime == 0 {
+		b.answerTime = DefaultAnswerTime
 	}
-	b := &Blobs{core: minio.Core{Client: client}, bucket: c.Bucket, prefix: c.Prefix, part: c.PartSize}
 	if b.part == 0 {
 		b.part = DefaultPartSize
 	}
-	found, err := client.BucketExists(ctx, c.Bucket)
-	if err != nil {
-		return nil, fmt.Errorf("s3 at %s: %w", c.Endpoint, err)
+	if c.Transport == nil {
+		c.Transport = Transport(nil)
 	}
-	if !found {
-		return nil, fmt.Errorf("s3 at %s: bucket %q: %w; create it first", c.Endpoint, c.Bucket, store.ErrNotFound)
+	if c.PublicEndpoint == "" {
+		c.PublicEndpoint = c.Endpoint
 	}
-	if err := b.probe(ctx); err != nil {
+	if err := b.connect(ctx, c); err != nil {
 		return nil, fmt.Errorf("s3 at %s: bucket %q: %w", c.Endpoint, c.Bucket, err)
 	}
 	return b, nil
+}
+
+func (b *Blobs) connect(ctx context.Context, c Config) error {
+	client, err := c.client(c.Endpoint)
+	if err != nil {
+		return err
+	}
+	b.core = minio.Core{Client: client}
+	found := false
+	err = try(ctx, b.answerTime, func(ctx context.Context) (err error) {
+		found, err = client.BucketExists(ctx, c.Bucket)
+		return err
+	})
+	if err != nil {
+		return worded(err)
+	}
+	if !found {
+		return fmt.Errorf("%w; create it first", store.ErrNotFound)
+	}
+	if c.Region == "" { // presigning must not have to ask for it each time
+		if c.Region, err = client.GetBucketLocation(ctx, c.Bucket); err != nil {
+			return fmt.Errorf("ask for its region (or set s3.region): %w", worded(err))
+		}
+	}
+	if b.public, err = c.client(c.PublicEndpoint); err != nil {
+		return err
+	}
+	return b.probe(ctx)
+}
+
+// client makes a client without retries of its own: they take minutes and
+// cannot tell what is worth repeating.
+func (c Config) client(endpoint string) (*minio.Client, error) {
+	return minio.New(endpoint, &minio.Options{
+		Creds: credentials.NewStaticV4(c.AccessKey, c.SecretKey, ""), Region: c.Region,
+		Secure: true, Transport: c.Transport, TrailingHeaders: true, BucketLookup: minio.BucketLookupAuto,
+		MaxRetries: 1,
+	})
+}
+
+// MaxPresign is the longest life of a presigned URL.
+const MaxPresign = 7 * 24 * time.Hour
+
+// Presign gives a URL at the public endpoint by which anybody can read one
+// object, whole or in ranges, until its life is over. It asks nobody.
+func (b *Blobs) Presign(ctx context.Context, key string, life time.Duration) (string, error) {
+	if err := store.CheckKey(key); err != nil {
+		return "", err
+	}
+	u, err := b.public.PresignedGetObject(ctx, b.bucket, b.prefix+key, life, nil)
+	if err != nil {
+		return "", b.named(key, err)
+	}
+	return u.String(), nil
 }
 
 const probeKey = "candor-probe"
@@ -89,44 +151,25 @@ func (b *Blobs) probe(ctx context.Context) error {
 	create.SetMatchETagExcept("*")
 	replace.SetMatchETag(strings.Repeat("0", 32))
 	if _, err := b.put(ctx, probeKey, []byte("probe"), create); err != nil && !refused(err) {
-		return err
+		return worded(err)
 	}
-	for name, opts := range map[string]minio.PutObjectOptions{"If-None-Match": create, "If-Match": replace} {
-		if _, err := b.put(ctx, probeKey, []byte("probe"), opts); err == nil {
-			return fmt.Errorf("it ignores %s; use a service with conditional writes", name)
+	for _, c := range []struct {
+		condition string
+		write     func() error
+	}{
+		{"If-None-Match", func() error { _, err := b.put(ctx, probeKey, []byte("probe"), create); return err }},
+		{"If-Match", func() error { _, err := b.put(ctx, probeKey, []byte("probe"), replace); return err }},
+		{"If-None-Match of an upload in parts", func() error {
+			return b.multipart(ctx, store.Object{Key: probeKey, Size: int64(len("other"))}, []byte("other"), nil)
+		}},
+	} {
+		if err := c.write(); err == nil {
+			return fmt.Errorf("it ignores %s; use a service with conditional writes", c.condition)
 		} else if !refused(err) {
-			return err
+			return worded(err)
 		}
 	}
 	return nil
-}
-
-// Open gives an object; each seek is a new range request.
-func (b *Blobs) Open(ctx context.Context, key string) (io.ReadSeekCloser, store.Info, error) {
-	if err := store.CheckKey(key); err != nil {
-		return nil, store.Info{}, err
-	}
-	o, err := b.core.Client.GetObject(ctx, b.bucket, b.prefix+key, minio.GetObjectOptions{})
-	if err != nil {
-		return nil, store.Info{}, named(key, err)
-	}
-	st, err := o.Stat()
-	if err != nil {
-		return nil, store.Info{}, errors.Join(named(key, err), o.Close())
-	}
-	return o, b.info(st), nil
-}
-
-// Stat tells about an object.
-func (b *Blobs) Stat(ctx context.Context, key string) (store.Info, error) {
-	if err := store.CheckKey(key); err != nil {
-		return store.Info{}, err
-	}
-	st, err := b.core.StatObject(ctx, b.bucket, b.prefix+key, minio.StatObjectOptions{})
-	if err != nil {
-		return store.Info{}, named(key, err)
-	}
-	return b.info(st), nil
 }
 
 // Delete removes an object.
@@ -134,8 +177,10 @@ func (b *Blobs) Delete(ctx context.Context, key string) error {
 	if err := store.CheckKey(key); err != nil {
 		return err
 	}
-	err := named(key, b.core.RemoveObject(ctx, b.bucket, b.prefix+key, minio.RemoveObjectOptions{}))
-	if errors.Is(err, store.ErrNotFound) {
+	err := try(ctx, b.answerTime, func(ctx context.Context) error {
+		return b.core.RemoveObject(ctx, b.bucket, b.prefix+key, minio.RemoveObjectOptions{})
+	})
+	if err = b.named(key, err); errors.Is(err, store.ErrNotFound) {
 		return nil
 	}
 	return err
@@ -151,7 +196,7 @@ func (b *Blobs) List(ctx context.Context, prefix string) iter.Seq2[store.Info, e
 		opts := minio.ListObjectsOptions{Prefix: b.prefix + prefix, Recursive: true}
 		for o := range b.core.ListObjectsIter(ctx, b.bucket, opts) {
 			if o.Err != nil {
-				yield(store.Info{}, fmt.Errorf("list %q: %w", prefix, o.Err))
+				yield(store.Info{}, fmt.Errorf("list %q in bucket %s: %w", prefix, b.bucket, worded(o.Err)))
 				return
 			}
 			info := b.info(o)
@@ -163,25 +208,6 @@ func (b *Blobs) List(ctx context.Context, prefix string) iter.Seq2[store.Info, e
 			}
 		}
 	}
-}
-
-// Load reads a head; its version is the service's own ETag.
-func (b *Blobs) Load(ctx context.Context, key string) ([]byte, store.ETag, error) {
-	if err := store.CheckKey(key); err != nil {
-		return nil, "", err
-	}
-	o, st, _, err := b.core.GetObject(ctx, b.bucket, b.prefix+key, minio.GetObjectOptions{})
-	if err != nil {
-		return nil, "", named(key, err)
-	}
-	data, err := io.ReadAll(io.LimitReader(o, store.MaxHead+1))
-	if err = errors.Join(err, o.Close()); err != nil {
-		return nil, "", named(key, err)
-	}
-	if len(data) > store.MaxHead {
-		return nil, "", fmt.Errorf("object %s: %d bytes; a head has at most %d", key, st.Size, store.MaxHead)
-	}
-	return data, store.ETag(st.ETag), nil
 }
 
 // Replace puts data in the place of the version old.
@@ -203,8 +229,8 @@ func (b *Blobs) Replace(ctx context.Context, key string, data []byte, old store.
 		return tag, nil
 	}
 	// A missing object fails If-Match with 404 at some services, 412 at others.
-	if !refused(err) && !errors.Is(named(key, err), store.ErrNotFound) {
-		return "", named(key, err)
+	if !refused(err) && !missing(err) {
+		return "", b.named(key, err)
 	}
 	now, tag, loadErr := b.Load(ctx, key)
 	if loadErr == nil && bytes.Equal(now, data) {
@@ -216,30 +242,6 @@ func (b *Blobs) Replace(ctx context.Context, key string, data []byte, old store.
 	return "", fmt.Errorf("replace %s: %w", key, store.ErrStale)
 }
 
-// put sends a small object in one request, which is what conditions need.
-func (b *Blobs) put(ctx context.Context, key string, data []byte, opts minio.PutObjectOptions) (store.ETag, error) {
-	opts.DisableMultipart = true
-	info, err := b.core.Client.PutObject(ctx, b.bucket, b.prefix+key, bytes.NewReader(data), int64(len(data)), opts)
-	return store.ETag(info.ETag), err
-}
-
 func (b *Blobs) info(o minio.ObjectInfo) store.Info {
 	return store.Info{Key: strings.TrimPrefix(o.Key, b.prefix), Size: o.Size, Modified: o.LastModified}
-}
-
-// refused tells whether a condition did not hold.
-func refused(err error) bool {
-	code := minio.ToErrorResponse(err).StatusCode
-	return code == http.StatusPreconditionFailed || code == http.StatusConflict
-}
-
-// named says which object, and turns the service's words into the store's.
-func named(key string, err error) error {
-	if err == nil {
-		return nil
-	}
-	if minio.ToErrorResponse(err).StatusCode == http.StatusNotFound {
-		err = store.ErrNotFound
-	}
-	return fmt.Errorf("object %s: %w", key, err)
 }

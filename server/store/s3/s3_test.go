@@ -48,10 +48,12 @@ func TestConformance(t *testing.T) {
 // A service that knows no conditions would let a paused publisher overwrite
 // what its successor wrote.
 func TestBucketThatIgnoresConditionsRefused(t *testing.T) {
-	for _, honours := range []string{"", "If-None-Match"} {
+	for _, honours := range []string{"", "If-None-Match", "both"} {
 		server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("ETag", `"d41d8cd98f00b204e9800998ecf8427e"`)
-			if honours != "" && r.Header.Get(honours) != "" {
+			switch {
+			case inParts(w, r, http.StatusOK):
+			case honours == "both" && r.Method == http.MethodPut, honours != "" && r.Header.Get(honours) != "":
 				w.WriteHeader(http.StatusPreconditionFailed)
 			}
 		}))
@@ -61,9 +63,24 @@ func TestBucketThatIgnoresConditionsRefused(t *testing.T) {
 			AccessKey: "a", SecretKey: "b", Transport: server.Client().Transport,
 		})
 		if err == nil || !strings.Contains(err.Error(), "it ignores") {
-			t.Errorf("honouring %q only: got %v; want a refusal", honours, err)
+			t.Errorf("honouring %q only, and in no upload in parts: got %v; want a refusal", honours, err)
 		}
 	}
+}
+
+// inParts plays uploads in parts, which all end with one status.
+func inParts(w http.ResponseWriter, r *http.Request, status int) bool {
+	q := r.URL.Query()
+	switch {
+	case q.Has("uploads"):
+		fmt.Fprint(w, `<InitiateMultipartUploadResult><UploadId>1</UploadId></InitiateMultipartUploadResult>`)
+	case q.Has("uploadId") && r.Method == http.MethodPost:
+		w.WriteHeader(status)
+		if status == http.StatusOK {
+			fmt.Fprint(w, `<CompleteMultipartUploadResult><Bucket>bucket</Bucket><ETag>"1"</ETag></CompleteMultipartUploadResult>`)
+		}
+	}
+	return q.Has("uploads") || q.Has("uploadId")
 }
 
 // A create that is refused because another is under way waits for its object,
@@ -79,6 +96,7 @@ func TestRefusedCreateWaitsForTheOther(t *testing.T) {
 				w.Header().Set("ETag", `"d41d8cd98f00b204e9800998ecf8427e"`)
 				w.Header().Set("Last-Modified", "Sun, 01 Mar 2026 12:00:00 GMT")
 				switch {
+				case inParts(w, r, http.StatusPreconditionFailed):
 				case r.Method == http.MethodPut:
 					w.WriteHeader(http.StatusPreconditionFailed)
 				case strings.HasSuffix(r.URL.Path, "/x"):
