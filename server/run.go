@@ -91,7 +91,7 @@ func (a *app) run(ctx context.Context, d config.Dir, f config.File) (err error) 
 		return err
 	}
 	defer func() { err = errors.Join(err, ledger.Close()) }()
-	blobs, err := d.OpenBlobs(ctx, f)
+	blobs, err := a.openBlobs(ctx, d, f, slog.New(slog.NewTextHandler(a.err, nil)))
 	if err != nil {
 		return err
 	}

@@ -137,6 +137,7 @@ func (s *static) blob(w http.ResponseWriter, r *http.Request) {
 	h["Etag"], h["Cache-Control"] = []string{`"` + hash.String() + `"`}, immutable
 	h["Content-Type"], h["X-Content-Type-Options"] = []string{"application/octet-stream"}, nosniff
 	s.counts.blobs.add()
+	expect(body, r, info.Size)
 	http.ServeContent(w, r, "", time.Time{}, body)
 	if err := body.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
 		s.log.Warn("close blob", "error", err)

@@ -52,6 +52,8 @@ type world struct {
 	people  func(w *world, origin string) *auth.People
 	plain   bool     // does not speak TLS all the same
 	proxies []string // that are trusted
+	// bucket, if set, holds the blobs and the tree instead of the disk.
+	bucket store.Blobs
 }
 
 func newWorld(t testing.TB, with ...func(*world)) *world {
@@ -102,9 +104,13 @@ func (w *world) start() {
 		scheme := map[bool]string{true: "https://", false: "http://"}[secure]
 		people = w.people(w, scheme+w.http.Listener.Addr().String())
 	}
+	blobs := w.bucket
+	if blobs == nil {
+		blobs = w.blobs
+	}
 	w.api, err = api.Assemble(ctx, api.Parts{
 		People: people, TrustedProxies: w.proxies,
-		Ledger: w.ledger, Blobs: w.blobs, Keys: w.keys, Master: vote.Master{1}, UploadDir: filepath.Join(w.dir, "uploads"),
+		Ledger: w.ledger, Blobs: blobs, Keys: w.keys, Master: vote.Master{1}, UploadDir: filepath.Join(w.dir, "uploads"),
 		Now: w.now, Log: slog.New(slog.NewTextHandler(&w.log, nil)),
 	})
 	w.must(err)

@@ -3,13 +3,10 @@ package config
 import (
 	"context"
 	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,9 +16,7 @@ import (
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/vote"
 	"github.com/candor-ota/candor/server/publish"
-	"github.com/candor-ota/candor/server/store"
 	"github.com/candor-ota/candor/server/store/disk"
-	"github.com/candor-ota/candor/server/store/s3"
 	"github.com/candor-ota/candor/server/store/sqlite"
 )
 
@@ -175,74 +170,4 @@ func (d Dir) Lock() (*os.File, error) {
 		return nil, errors.Join(fmt.Errorf("%s is served by another process; stop that one first (%w)", d, err), f.Close())
 	}
 	return f, nil
-}
-
-// Blobs is a store of blobs that is closed at the end.
-type Blobs interface {
-	store.Blobs
-	Close() error
-}
-
-// OpenBlobs opens the bucket or the folder tree/.
-func (d Dir) OpenBlobs(ctx context.Context, f File) (Blobs, error) {
-	if f.S3 == nil {
-		return disk.Open(d.Tree())
-	}
-	access, err := secret(f.S3.AccessKeyFile)
-	if err != nil {
-		return nil, err
-	}
-	key, err := secret(f.S3.SecretKeyFile)
-	if err != nil {
-		return nil, err
-	}
-	c := s3.Config{
-		Endpoint: f.S3.Endpoint, Region: f.S3.Region, Bucket: f.S3.Bucket, Prefix: f.S3.Prefix, AccessKey: access, SecretKey: key,
-	}
-	if c.Transport, err = trusting(f.S3.CAFile); err != nil {
-		return nil, err
-	}
-	b, err := s3.New(ctx, c)
-	if err != nil {
-		return nil, err
-	}
-	return bucket{b}, nil
-}
-
-// trusting gives a transport that trusts the authorities of a file; without a
-// file the default one.
-func trusting(file string) (http.RoundTripper, error) {
-	if file == "" {
-		return nil, nil
-	}
-	pem, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("s3: caFile: %w", err)
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("s3: caFile: %s holds no certificate in PEM", file)
-	}
-	t, ok := http.DefaultTransport.(*http.Transport)
-	if !ok {
-		return nil, errors.New("s3: caFile: the default transport was replaced")
-	}
-	t = t.Clone()
-	t.TLSClientConfig = &tls.Config{RootCAs: pool}
-	return t, nil
-}
-
-type bucket struct{ *s3.Blobs }
-
-func (bucket) Close() error { return nil }
-
-// Driver names the store in figures.
-func (bucket) Driver() string { return "s3" }
-
-func secret(name string) (string, error) {
-	data, err := os.ReadFile(name)
-	if err != nil {
-		return "", fmt.Errorf("s3: %w", err)
-	}
-	return strings.TrimSpace(string(data)), nil
 }

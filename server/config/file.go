@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"regexp"
 	"time"
 
 	"github.com/candor-ota/candor/manifests"
@@ -73,18 +72,6 @@ type TLS struct {
 	Key  string `json:"key"`
 }
 
-// S3 names a bucket that exists and honours conditional writes.
-type S3 struct {
-	Endpoint      string `json:"endpoint"` // host or host:port, reached by HTTPS
-	Region        string `json:"region,omitempty"`
-	Bucket        string `json:"bucket"`
-	Prefix        string `json:"prefix,omitempty"`
-	AccessKeyFile string `json:"accessKeyFile"` // one line each
-	SecretKeyFile string `json:"secretKeyFile"`
-	// CAFile is a PEM file of the authorities to trust instead of the system's.
-	CAFile string `json:"caFile,omitempty"`
-}
-
 // Votes bounds what a stolen batch key can do.
 type Votes struct {
 	// MinKeyAge is how old a device key must be before it gets tokens while a
@@ -144,8 +131,6 @@ func (f *File) fill() {
 	}
 }
 
-var bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
-
 // Validate reports all mistakes, one a line.
 func (f *File) Validate() error {
 	var errs []error
@@ -174,19 +159,7 @@ func (f *File) Validate() error {
 			}
 		}
 	}
-	if s := f.S3; s != nil {
-		if s.Endpoint == "" {
-			say("s3.endpoint", "is empty; give host or host:port")
-		}
-		if !bucketName.MatchString(s.Bucket) {
-			say("s3.bucket", "%q is not the name of a bucket", s.Bucket)
-		}
-		for field, name := range map[string]string{"s3.accessKeyFile": s.AccessKeyFile, "s3.secretKeyFile": s.SecretKeyFile} {
-			if _, err := os.Stat(name); err != nil {
-				say(field, "%v", err)
-			}
-		}
-	}
+	f.validateS3(say)
 	f.validatePeople(say)
 	hooks.Check(f.Webhooks, say)
 	return errors.Join(errs...)
@@ -197,7 +170,7 @@ const template = `# candor-server; every field may be left out. server/README.md
 listen: %q
 admin: %q
 # tls: {cert: /path/cert.pem, key: /path/key.pem}
-# s3: {endpoint: s3.example.org, bucket: candor, accessKeyFile: /path/a, secretKeyFile: /path/b}
+# s3: {endpoint: s3.example.org, bucket: candor, accessKeyFile: /path/a, secretKeyFile: /path/b} # redirect: false streams images through here
 # votes: {minKeyAge: 48h, grace: 24h}
 # oidc:
 #   issuer: https://id.example.org
