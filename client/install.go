@@ -2,16 +2,21 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/candor-ota/candor/client/agent"
 	"github.com/candor-ota/candor/client/bundle"
+	"github.com/candor-ota/candor/client/disk"
 	"github.com/candor-ota/candor/client/handset"
 	"github.com/candor-ota/candor/client/receipts"
+	"github.com/candor-ota/candor/client/status"
+	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/rollout"
 )
 
@@ -25,6 +30,8 @@ verified like what comes over the network: only what enough engineers have
 signed is installed, and never an older build. Share and pace are waived, since
 the owner asks for it; a build that this handset has seen halted is refused.
 
+An agent that runs does it, between two of its steps, and opens the file itself.
+
 You are shown what it is and asked, unless you say --yes. A notice that needs
 consent is not answered by that: say "accept BUILD" first.`,
 		Args: cobra.ExactArgs(1),
@@ -33,7 +40,7 @@ consent is not answered by that: say "accept BUILD" first.`,
 			if err != nil {
 				return err
 			}
-			err = o.with(cmd, func(h *handset.Handset) error { return o.install(cmd, h, b, yes) })
+			err = o.installBy(cmd, b, args[0], yes)
 			return errors.Join(err, b.Close())
 		},
 	}
@@ -41,35 +48,67 @@ consent is not answered by that: say "accept BUILD" first.`,
 	return cmd
 }
 
-func (o *options) install(cmd *cobra.Command, h *handset.Handset, b *bundle.File, yes bool) error {
-	p, err := h.Look(cmd.Context(), b)
+// installBy has the agent install that runs, if one does, or else does it here,
+// on the files.
+func (o *options) installBy(cmd *cobra.Command, b *bundle.File, path string, yes bool) error {
+	config, err := agent.LoadConfig(o.config)
+	if err != nil {
+		return err
+	}
+	if path, err = filepath.Abs(path); err != nil {
+		return err
+	}
+	bar := newBar(cmd.ErrOrStderr())
+	byAgent := &there{config.SocketPath(), path, b.Build, bar, o.log(cmd.ErrOrStderr())}
+	err = o.install(cmd, byAgent, yes)
+	if !errors.Is(err, status.ErrNoAgent) {
+		return err
+	}
+	err = o.open(cmd, config, func(h *handset.Handset) error { return o.install(cmd, &here{h, b, bar}, yes) })
+	if errors.Is(err, disk.ErrLocked) { // an agent may have started just now
+		if again := o.install(cmd, byAgent, yes); !errors.Is(again, status.ErrNoAgent) {
+			return again
+		}
+	}
+	return err
+}
+
+// installer is whoever installs a bundle.
+type installer interface {
+	look(ctx context.Context) (status.Preview, error)
+	// install ends when the build runs, or the handset goes down to try it, or
+	// neither can be.
+	install(ctx context.Context) (status.Report, error)
+	build() manifests.Build
+}
+
+// install shows the owner what is in a bundle, asks, and has it installed.
+func (o *options) install(cmd *cobra.Command, by installer, yes bool) error {
+	p, err := by.look(cmd.Context())
 	if err != nil {
 		return err
 	}
 	if _, err := fmt.Fprintln(cmd.ErrOrStderr(), previewWords(p)); err != nil {
 		return err
 	}
-	if hold := p.Decision.Hold; hold != nil {
-		return errors.New(hold.Sentence + holdHint(hold))
+	if p.Hold != nil {
+		return errors.New(p.Hold.Sentence + holdHint(p.Hold))
 	}
 	if !yes {
 		if err := agreed(cmd); err != nil {
 			return err
 		}
 	}
-	_, down, err := h.Install(cmd.Context(), b)
-	if err != nil {
-		return err
-	}
-	r, err := h.Report()
+	r, err := by.install(cmd.Context())
 	if err != nil {
 		return err
 	}
 	if err := o.print(cmd, r, reportWords(r)); err != nil {
 		return err
 	}
-	if r.Build != b.Build && !down {
-		return fmt.Errorf("build %d does not run", b.Build)
+	restarts := r.Status.State == agent.RebootPending && r.Status.Code == ""
+	if r.Build != by.build() && !restarts {
+		return fmt.Errorf("build %d does not run", by.build())
 	}
 	return nil
 }
@@ -100,7 +139,7 @@ func holdHint(h *rollout.Hold) string {
 }
 
 // previewWords says what is in a bundle, as the engineers signed it.
-func previewWords(p agent.Preview) string {
+func previewWords(p status.Preview) string {
 	m := p.Release
 	if m == nil {
 		return fmt.Sprintf("This handset runs build %d.", p.Running)

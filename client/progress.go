@@ -86,6 +86,15 @@ func (b *bar) put(s string) {
 	}
 }
 
+// show draws an event.
+func (b *bar) show(e status.Event) {
+	if e.Event == status.ProgressEvent && e.Progress != nil {
+		b.draw(*e.Progress)
+		return
+	}
+	b.clear()
+}
+
 // follow draws the progress of a handset until stop is called.
 func (b *bar) follow(h *handset.Handset) (stop func()) {
 	events, end := h.Events()
@@ -93,12 +102,7 @@ func (b *bar) follow(h *handset.Handset) (stop func()) {
 	go func() {
 		defer close(drawn)
 		for e := range events {
-			switch e.Event {
-			case status.ProgressEvent:
-				b.draw(*e.Progress)
-			default:
-				b.clear()
-			}
+			b.show(e)
 		}
 		b.clear()
 	}()

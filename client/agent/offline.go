@@ -29,8 +29,12 @@ type Preview struct {
 // Look verifies a bundle and says what would be installed, or why not. It
 // changes no slot.
 func (a *Agent) Look(ctx context.Context, o Offline) (Preview, error) {
+	if err := a.onItsWay(o.Build); err != nil {
+		return Preview{}, err
+	}
+	view := a.view
 	a.bundle = &o
-	defer func() { a.bundle = nil }()
+	defer func() { a.bundle, a.view = nil, view }()
 	if err := a.pollBundle(ctx); err != nil {
 		return Preview{}, err
 	}
@@ -46,20 +50,29 @@ func (a *Agent) Look(ctx context.Context, o Offline) (Preview, error) {
 // state does is the same; where a poll would be made, the bundle is verified
 // again. Another update that is past its commit point is not disturbed.
 func (a *Agent) StepOffline(ctx context.Context, o Offline) (Status, error) {
-	if a.rec.Build != o.Build {
-		switch a.rec.State {
-		case RebootPending, Trying, Committing, Reporting, RolledBack:
-			return a.Status(), fmt.Errorf("build %d is on its way (%s); let it finish first", a.rec.Build, a.rec.State)
-		case Staged, Arming:
-			if _, err := a.callOff(&rollout.Hold{Code: rollout.Withdrawn, Build: a.rec.Build, Sentence: fmt.Sprintf("The owner chose build %d from a bundle instead.", o.Build)}); err != nil {
-				return a.Status(), err
-			}
+	if err := a.onItsWay(o.Build); err != nil {
+		return a.Status(), err
+	}
+	if a.rec.Build != o.Build && (a.rec.State == Staged || a.rec.State == Arming) {
+		if _, err := a.callOff(&rollout.Hold{Code: rollout.Withdrawn, Build: a.rec.Build, Sentence: fmt.Sprintf("The owner chose build %d from a bundle instead.", o.Build)}); err != nil {
+			return a.Status(), err
 		}
 	}
 	blobs := a.Blobs
 	a.bundle, a.Blobs = &o, o.Blobs
 	defer func() { a.bundle, a.Blobs = nil, blobs }()
 	return a.Step(ctx)
+}
+
+// onItsWay refuses a build from a bundle while another is past its commit point.
+func (a *Agent) onItsWay(build manifests.Build) error {
+	switch a.rec.State {
+	case RebootPending, Trying, Committing, Reporting, RolledBack:
+		if a.rec.Build != build {
+			return fmt.Errorf("build %d is on its way (%s); let it finish first", a.rec.Build, a.rec.State)
+		}
+	}
+	return nil
 }
 
 // pollBundle takes the bundle's view. What is remembered of the network's view

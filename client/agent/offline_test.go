@@ -223,6 +223,9 @@ func TestUpdateOnItsWayIsNotDisturbedByABundle(t *testing.T) {
 	if !w.agent.RestartWanted() {
 		t.Fatal("build 43 is not armed")
 	}
+	if _, err := w.agent.Look(t.Context(), w.stick().offline()); err == nil || !strings.Contains(err.Error(), "build 43 is on its way") {
+		t.Fatalf("its owner is shown it all the same: %v", err)
+	}
 	if _, err := w.agent.StepOffline(t.Context(), w.stick().offline()); err == nil || !strings.Contains(err.Error(), "build 43 is on its way") {
 		t.Fatalf("got %v", err)
 	}

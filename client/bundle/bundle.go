@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"syscall"
 
 	"github.com/candor-ota/candor/client/fetch"
 	format "github.com/candor-ota/candor/manifests/bundle"
@@ -30,7 +31,7 @@ type File struct {
 
 // Open reads the table of contents of a bundle and checks its whole structure.
 func Open(path string) (*File, error) {
-	file, err := os.Open(path)
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe that nobody writes to must not hold the agent up
 	if err != nil {
 		return nil, err
 	}

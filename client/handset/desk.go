@@ -31,7 +31,12 @@ type desk struct {
 // request is one that waits.
 type request struct {
 	status.Request
-	done chan error
+	done chan answer
+}
+
+type answer struct {
+	preview *status.Preview
+	err     error
 }
 
 func newDesk() *desk {
@@ -52,21 +57,21 @@ func (d *desk) Newest() status.Report {
 
 // Do hands a request to the agent and waits for its answer; safe for
 // connections. When the context ends, the agent may still carry it out.
-func (d *desk) Do(ctx context.Context, r status.Request) error {
-	q := &request{r, make(chan error, 1)}
+func (d *desk) Do(ctx context.Context, r status.Request) (*status.Preview, error) {
+	q := &request{r, make(chan answer, 1)}
 	if err := d.put(q); err != nil {
-		return err
+		return nil, err
 	}
 	select {
-	case err := <-q.done:
-		return err
+	case a := <-q.done:
+		return a.preview, a.err
 	case <-ctx.Done():
 	}
 	select {
-	case err := <-q.done:
-		return err
+	case a := <-q.done:
+		return a.preview, a.err
 	default:
-		return errEnding
+		return nil, errEnding
 	}
 }
 

@@ -42,6 +42,7 @@ type Handset struct {
 	down     bool // the system goes down to restart
 	desk     *desk
 	next     time.Time // of the look for news, while an agent runs
+	chosen   *chosen   // what the owner asked a running agent to install; nil: nothing
 }
 
 // Open opens the handset that Create made.

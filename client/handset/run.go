@@ -31,7 +31,7 @@ func (h *Handset) Serve() (stop func() error) {
 	return func() error {
 		h.desk.serve(false)
 		h.carryOut(context.Background()) // what was asked for until now
-		return s.Close()
+		return errors.Join(h.answer(errEnding), s.Close())
 	}
 }
 
@@ -43,7 +43,23 @@ func (h *Handset) Events() (events <-chan status.Event, end func()) { return h.d
 // meanwhile is carried out between two steps, and the last one is repeated with
 // it.
 func (h *Handset) Once(ctx context.Context) (agent.Status, error) {
-	return h.follow(ctx, func() (agent.Status, error) { return h.agent.Step(ctx) })
+	for {
+		began := time.Now()
+		s, err := h.follow(ctx, func() (agent.Status, error) { return h.step(ctx) })
+		switch {
+		case h.chosen == nil:
+			return s, err
+		case h.chosen.tried: // it has had its turn; what it broke off goes on
+			err = errors.Join(err, h.answer(err))
+		}
+		if ctx.Err() != nil || h.down {
+			return s, err
+		}
+		h.log.Info("the agent looks again, for the owner's bundle or after it", "reason", err)
+		if err := sleep(ctx, leastGap-time.Since(began)); err != nil {
+			return s, err
+		}
+	}
 }
 
 // follow does a step, and all that follows from it.
@@ -78,10 +94,21 @@ func (h *Handset) follow(ctx context.Context, step func() (agent.Status, error))
 // come out differently for it.
 func (h *Handset) carryOut(ctx context.Context) (decides bool) {
 	for _, q := range h.desk.take() {
-		err := h.Do(ctx, q.Request)
-		decides = decides || q.Do != status.Consent
+		var a answer
+		switch q.Do {
+		case status.Look:
+			a.preview, a.err = h.lookAt(ctx, q.Bundle)
+		case status.Install:
+			if a.err = h.choose(q); a.err == nil {
+				decides = true
+				continue // the answer comes when it is done
+			}
+		default:
+			a.err = h.Do(ctx, q.Request)
+			decides = decides || q.Do != status.Consent
+		}
 		h.refresh()
-		q.done <- err
+		q.done <- a
 	}
 	return decides
 }
@@ -107,7 +134,7 @@ func (h *Handset) Do(ctx context.Context, r status.Request) error {
 		}
 		return h.OptOut(ctx)
 	default:
-		return fmt.Errorf("%w: %q", status.ErrRequest, r.Do)
+		return fmt.Errorf("%w: %q is for an agent that runs", status.ErrRequest, r.Do)
 	}
 }
 

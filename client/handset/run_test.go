@@ -119,7 +119,10 @@ func TestWatcherSeesAPoll(t *testing.T) {
 	err = c.Watch(t.Context(), func(e status.Event) error {
 		if first {
 			first = false
-			go func() { asked <- h.desk.Do(t.Context(), status.Request{Do: status.Now}) }()
+			go func() {
+				_, err := h.desk.Do(t.Context(), status.Request{Do: status.Now})
+				asked <- err
+			}()
 		}
 		if e.Report != nil && e.Report.Status.State == agent.Checking {
 			seen += string(e.Report.Status.State) + " "
@@ -189,16 +192,19 @@ func TestSocketThatCannotBeMadeIsNoReasonNotToUpdate(t *testing.T) {
 func TestDeskHoldsAFewRequestsAndNoneIsLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk()
-		if err := d.Do(t.Context(), status.Request{Do: status.Now}); !errors.Is(err, errEnding) {
+		if _, err := d.Do(t.Context(), status.Request{Do: status.Now}); !errors.Is(err, errEnding) {
 			t.Fatalf("nobody carries it out: %v", err)
 		}
 		d.serve(true)
 		answers := make(chan error, maxRequests)
 		for range maxRequests {
-			go func() { answers <- d.Do(t.Context(), status.Request{Do: status.Now}) }()
+			go func() {
+				_, err := d.Do(t.Context(), status.Request{Do: status.Now})
+				answers <- err
+			}()
 		}
 		synctest.Wait()
-		if err := d.Do(t.Context(), status.Request{Do: status.Now}); !errors.Is(err, errTooMany) {
+		if _, err := d.Do(t.Context(), status.Request{Do: status.Now}); !errors.Is(err, errTooMany) {
 			t.Fatalf("one more: %v", err)
 		}
 		taken := d.take()
@@ -206,7 +212,7 @@ func TestDeskHoldsAFewRequestsAndNoneIsLost(t *testing.T) {
 			t.Fatalf("%d were taken", len(taken))
 		}
 		for i, q := range taken {
-			q.done <- fmt.Errorf("%d", i)
+			q.done <- answer{err: fmt.Errorf("%d", i)}
 		}
 		for range maxRequests {
 			if err := <-answers; err == nil || errors.Is(err, errEnding) {
@@ -215,7 +221,7 @@ func TestDeskHoldsAFewRequestsAndNoneIsLost(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if err := d.Do(ctx, status.Request{Do: status.Now}); !errors.Is(err, errEnding) || len(d.wake) != 1 {
+		if _, err := d.Do(ctx, status.Request{Do: status.Now}); !errors.Is(err, errEnding) || len(d.wake) != 1 {
 			t.Fatalf("it waits on: %v", err)
 		}
 	})

@@ -51,26 +51,45 @@ func (c *Conn) hangUp() { c.once.Do(func() { c.closed = c.c.Close() }) }
 // Ask sends a request and waits for its reply, as long as the agent takes, or
 // until the context ends. What the agent refused is an error.
 func (c *Conn) Ask(ctx context.Context, r Request) (Report, error) {
+	reply, err := c.exchange(ctx, r)
+	if err == nil && reply.Report == nil {
+		err = errors.New("status socket: a reply without a report")
+	}
+	if err != nil {
+		return Report{}, err
+	}
+	return *reply.Report, nil
+}
+
+// Look asks what installing a bundle would do.
+func (c *Conn) Look(ctx context.Context, bundle string) (Preview, error) {
+	reply, err := c.exchange(ctx, Request{Do: Look, Bundle: bundle})
+	if err == nil && reply.Preview == nil {
+		err = errors.New("status socket: a reply without a preview")
+	}
+	if err != nil {
+		return Preview{}, err
+	}
+	return *reply.Preview, nil
+}
+
+func (c *Conn) exchange(ctx context.Context, r Request) (reply Reply, err error) {
 	stop := context.AfterFunc(ctx, c.hangUp)
 	defer stop()
 	data, err := json.Marshal(r)
 	if err != nil {
-		return Report{}, fmt.Errorf("status socket: %w", err)
+		return reply, fmt.Errorf("status socket: %w", err)
 	}
 	if _, err := c.c.Write(append(data, '\n')); err != nil {
-		return Report{}, fmt.Errorf("status socket: %w", err)
+		return reply, fmt.Errorf("status socket: %w", err)
 	}
-	var reply Reply
 	if err := c.read(ctx, &reply); err != nil {
-		return Report{}, err
+		return reply, err
 	}
-	switch {
-	case !reply.OK:
-		return Report{}, errors.New(reply.Error)
-	case reply.Report == nil:
-		return Report{}, errors.New("status socket: a reply without a report")
+	if !reply.OK {
+		return reply, errors.New(reply.Error)
 	}
-	return *reply.Report, nil
+	return reply, nil
 }
 
 // Watch gives the report of now, and then has each event told until the agent

@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"strings"
 
 	"github.com/candor-ota/candor/manifests"
+	"github.com/candor-ota/candor/manifests/rollout"
 	"github.com/candor-ota/candor/manifests/strict"
 )
 
@@ -22,13 +25,17 @@ const (
 	Now        Verb = "now"     // not at this handset's turn
 	Retry      Verb = "retry"   // a build that did not work here
 	Consent    Verb = "consent" // reporting on or off
+	Look       Verb = "look"    // what a bundle would install
+	Install    Verb = "install" // from a bundle; the reply comes when it is done
 )
 
 // MaxLine is the longest line of the protocol that is read, in bytes.
 const MaxLine = 4 << 10
 
 // Request is one line of an owner's program. Build goes with accept, decline and
-// retry, For with later, PastPace and PayForData with now, On with consent.
+// retry, For with later, PastPace and PayForData with now, On with consent,
+// Bundle with look and install, and Build, the one that was agreed to, with the
+// latter.
 type Request struct {
 	Do         Verb                `json:"do"`
 	Build      manifests.Build     `json:"build,omitempty"`
@@ -36,6 +43,7 @@ type Request struct {
 	PastPace   bool                `json:"pastPace,omitempty"`
 	PayForData bool                `json:"payForData,omitempty"`
 	On         *bool               `json:"on,omitempty"`
+	Bundle     string              `json:"bundle,omitempty"` // absolute path of a file that the agent can read
 }
 
 // ErrRequest is a line that is no request.
@@ -76,8 +84,18 @@ func (r Request) check() error {
 			return fmt.Errorf(`%q needs "on"`, r.Do)
 		}
 		want.On = r.On
+	case Look, Install:
+		if !filepath.IsAbs(r.Bundle) || strings.ContainsRune(r.Bundle, 0) {
+			return fmt.Errorf(`%q needs "bundle", the absolute path of a file`, r.Do)
+		}
+		if want.Bundle = r.Bundle; r.Do == Install {
+			if r.Build == 0 {
+				return fmt.Errorf("%q needs the build that was agreed to", r.Do)
+			}
+			want.Build = r.Build
+		}
 	default:
-		return fmt.Errorf(`"do" is %q; it is one of status, watch, accept, decline, later, now, retry, consent`, r.Do)
+		return fmt.Errorf(`"do" is %q; it is one of status, watch, accept, decline, later, now, retry, consent, look, install`, r.Do)
 	}
 	if want.Do = r.Do; want != r {
 		return fmt.Errorf("%q has a field that belongs to another verb", r.Do)
@@ -88,7 +106,16 @@ func (r Request) check() error {
 // Reply is one line of the agent: the answer to a request, in the order of the
 // requests.
 type Reply struct {
-	OK     bool    `json:"ok"`
-	Error  string  `json:"error,omitempty"`  // a sentence, if not OK
-	Report *Report `json:"report,omitempty"` // after the request, if OK
+	OK      bool     `json:"ok"`
+	Error   string   `json:"error,omitempty"`   // a sentence, if not OK
+	Report  *Report  `json:"report,omitempty"`  // after the request, if OK
+	Preview *Preview `json:"preview,omitempty"` // of look
+}
+
+// Preview is what installing a bundle would do.
+type Preview struct {
+	Running manifests.Build        `json:"running"`
+	Label   manifests.PrivacyLabel `json:"label"`             // of the running build
+	Release *manifests.Release     `json:"release,omitempty"` // as the engineers signed it; nil: they do not
+	Hold    *rollout.Hold          `json:"hold,omitempty"`    // why it would not be installed
 }

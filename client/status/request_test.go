@@ -9,15 +9,17 @@ import (
 
 func TestRequestIsReadToTheLetter(t *testing.T) {
 	for line, want := range map[string]Verb{
-		`{"do":"status"}`:                                ShowStatus,
-		`{"do":"watch"}` + "\r\n":                        Watch,
-		`{"do":"accept","build":42}`:                     Accept,
-		`{"do":"decline","build":42}`:                    Decline,
-		`{"do":"later","for":"3d"}`:                      Later,
-		`{"do":"now"}`:                                   Now,
-		`{"do":"now","pastPace":true,"payForData":true}`: Now,
-		`{"do":"retry","build":42}`:                      Retry,
-		`{"do":"consent","on":false}`:                    Consent,
+		`{"do":"status"}`:                                  ShowStatus,
+		`{"do":"watch"}` + "\r\n":                          Watch,
+		`{"do":"accept","build":42}`:                       Accept,
+		`{"do":"decline","build":42}`:                      Decline,
+		`{"do":"later","for":"3d"}`:                        Later,
+		`{"do":"now"}`:                                     Now,
+		`{"do":"now","pastPace":true,"payForData":true}`:   Now,
+		`{"do":"retry","build":42}`:                        Retry,
+		`{"do":"consent","on":false}`:                      Consent,
+		`{"do":"look","bundle":"/media/42"}`:               Look,
+		`{"do":"install","bundle":"/media/42","build":42}`: Install,
 	} {
 		if r, err := ParseRequest([]byte(line)); err != nil || r.Do != want {
 			t.Errorf("%s: %+v, %v", line, r, err)
@@ -41,6 +43,10 @@ func TestRequestIsReadToTheLetter(t *testing.T) {
 		`{"do":"later","for":"soon"}`:          "duration",
 		`{"do":"later","for":"3d","pastPace":true}`:        "another verb",
 		`{"do":"consent"}`:                                 `"on"`,
+		`{"do":"look"}`:                                    "absolute path",
+		`{"do":"look","bundle":"media/42"}`:                "absolute path",
+		`{"do":"look","bundle":"/a","build":42}`:           "another verb",
+		`{"do":"install","bundle":"/a"}`:                   "needs the build",
 		`{"do":"now","for":"3d"}`:                          "another verb",
 		`{"do":"now"` + strings.Repeat(" ", MaxLine) + `}`: "4096",
 	} {
@@ -52,7 +58,7 @@ func TestRequestIsReadToTheLetter(t *testing.T) {
 
 func FuzzRequest(f *testing.F) {
 	for _, seed := range []string{
-		`{"do":"status"}`, `{"do":"accept","build":42}`, `{"do":"later","for":"3d"}`, `{"do":"now","pastPace":true}`, `{"do":"consent","on":true}`, "\x00", `{"do":`,
+		`{"do":"status"}`, `{"do":"accept","build":42}`, `{"do":"later","for":"3d"}`, `{"do":"now","pastPace":true}`, `{"do":"consent","on":true}`, `{"do":"install","bundle":"/media/42","build":42}`, "\x00", `{"do":`,
 	} {
 		f.Add([]byte(seed))
 	}

@@ -21,8 +21,9 @@ import (
 type Agent interface {
 	// Newest gives the newest report, at once.
 	Newest() Report
-	// Do carries out what changes something, and returns when that is durable.
-	Do(ctx context.Context, r Request) error
+	// Do carries out everything else, and returns when what it changes is
+	// durable. The preview is that of Look, else nil.
+	Do(ctx context.Context, r Request) (*Preview, error)
 	// Events gives what happens from now on. The channel is closed when the
 	// reader is too slow, and after end, which must be called.
 	Events() (events <-chan Event, end func())
@@ -165,10 +166,13 @@ func (s *Server) answer(c *net.UnixConn, line []byte) error {
 	case Watch:
 		return s.watch(c)
 	}
-	if err := s.agent.Do(s.ctx, r); err != nil {
+	preview, err := s.agent.Do(s.ctx, r)
+	if err != nil {
 		return write(c, Reply{Error: err.Error()})
 	}
-	return write(c, s.fine())
+	reply := s.fine()
+	reply.Preview = preview
+	return write(c, reply)
 }
 
 func (s *Server) fine() Reply {

@@ -33,14 +33,17 @@ func (a *someone) Newest() Report {
 	return Report{Product: "phone", Build: 41, Downloaded: int64(len(a.asked))}
 }
 
-func (a *someone) Do(ctx context.Context, r Request) error {
+func (a *someone) Do(ctx context.Context, r Request) (*Preview, error) {
 	a.mu.Lock()
 	a.asked = append(a.asked, r)
 	a.mu.Unlock()
 	if a.do != nil {
-		return a.do(ctx, r)
+		return nil, a.do(ctx, r)
 	}
-	return nil
+	if r.Do == Look {
+		return &Preview{Running: 41}, nil
+	}
+	return nil, nil
 }
 
 func (a *someone) Events() (<-chan Event, func()) {
@@ -86,10 +89,13 @@ func TestOwnersWordReachesTheAgentInOrder(t *testing.T) {
 			t.Fatalf("%+v, %v", r, err)
 		}
 	}
+	if p, err := c.Look(t.Context(), "/stick"); err != nil || p.Running != 41 {
+		t.Fatalf("%+v, %v", p, err)
+	}
 	if r, err := c.Ask(t.Context(), Request{Do: ShowStatus}); err != nil || r.Build != 41 {
 		t.Fatalf("%+v, %v", r, err)
 	}
-	if len(a.asked) != 3 {
+	if len(a.asked) != 4 {
 		t.Fatalf("asked for %v", a.asked)
 	}
 	a.do = func(context.Context, Request) error { return errors.New("the configuration names no credential") }
