@@ -11,12 +11,14 @@ import (
 )
 
 func runCommand(o *options) *cobra.Command {
-	return &cobra.Command{
+	var watch bool
+	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Run the agent until it is stopped",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return o.with(cmd, func(h *handset.Handset) error {
+				h.Config.Watch.On = h.Config.Watch.On || watch
 				return o.serving(cmd, h, func(b *bar) error {
 					return h.Run(cmd.Context(), func(s agent.Status, err error) {
 						b.clear()
@@ -26,6 +28,8 @@ func runCommand(o *options) *cobra.Command {
 			})
 		},
 	}
+	cmd.Flags().BoolVar(&watch, "watch", false, "keep a connection to the server open, to hear at once that there is news")
+	return cmd
 }
 
 func onceCommand(o *options) *cobra.Command {

@@ -38,6 +38,7 @@ type Config struct {
 	// money, and with 1 if it does not; see device.Board.
 	Metered []string `json:"metered,omitempty"`
 	Poll    Poll     `json:"poll,omitzero"`
+	Watch   Watch    `json:"watch,omitzero"`
 	Report  Report   `json:"report,omitzero"`
 	// MinBattery is the least charge, in percent, at which an update starts
 	// without a charger. Default 30.
@@ -62,6 +63,15 @@ type Hooks struct {
 type Poll struct {
 	Every  manifests.Duration `json:"every,omitzero"`  // default 6h
 	Jitter manifests.Duration `json:"jitter,omitzero"` // added at random; default a tenth of Every
+}
+
+// Watch has a running agent keep a stream to the server open, over which it
+// hears that there is news. Off unless it is turned on: who holds a stream can
+// be seen to be there.
+type Watch struct {
+	On bool `json:"on,omitempty"`
+	// Servers are those that have streams; default Servers of Config.
+	Servers []string `json:"servers,omitempty"`
 }
 
 // Next is the wait until the next poll: Every and a random part of Jitter,
@@ -132,6 +142,9 @@ func (c *Config) fill() {
 	setDuration(&c.Report.OutcomeWithin, 6*time.Hour)
 	setDuration(&c.Report.TokenWithin, 6*time.Hour)
 	setDuration(&c.Report.AttemptWait, time.Hour)
+	if len(c.Watch.Servers) == 0 {
+		c.Watch.Servers = c.Servers
+	}
 	if c.Channel == "" {
 		c.Channel = "stable"
 	}

@@ -31,6 +31,7 @@ func (a *Agent) poll(ctx context.Context) error {
 		return err
 	}
 	a.warn()
+	a.noteRollouts()
 	a.keepNotices()
 	return nil
 }
@@ -166,6 +167,29 @@ func (a *Agent) warn() {
 
 func overdue(next manifests.Time) string {
 	return fmt.Sprintf("The maker promised news by %s, and none has reached this handset.", next)
+}
+
+// noteRollouts remembers what a wake-up is judged by.
+func (a *Agent) noteRollouts() {
+	a.mem.Counter, a.mem.Spread = 0, nil
+	if a.view.Document == nil {
+		return
+	}
+	a.mem.Counter = a.view.Document.Counter
+	for _, r := range a.view.Document.Rollouts {
+		if a.mem.Spread == nil || r.Spread.Duration > a.mem.Spread.Duration {
+			a.mem.Spread = &r.Spread
+		}
+	}
+}
+
+// Rollouts gives the counter of the rollouts that were verified last, and the
+// longest spread that they sign; otherwise, if there are none.
+func (a *Agent) Rollouts(otherwise time.Duration) (counter uint64, spread time.Duration) {
+	if a.mem.Spread == nil {
+		return a.mem.Counter, otherwise
+	}
+	return a.mem.Counter, a.mem.Spread.Duration
 }
 
 // missed tells the owner of a missed promise also while no poll succeeds: a

@@ -25,9 +25,11 @@ type memory struct {
 	Wish       wish                      `json:"wish,omitzero"`
 	Downloaded int64                     `json:"downloaded,omitempty"` // bytes of images, ever
 	Warnings   []string                  `json:"warnings,omitempty"`
-	Head       string                    `json:"head,omitempty"`   // of the chain of rollouts
-	NextBy     *manifests.Time           `json:"nextBy,omitempty"` // the maker promised news by then
-	Good       manifests.Build           `json:"good,omitempty"`   // the last build that was marked good
+	Head       string                    `json:"head,omitempty"`    // of the chain of rollouts
+	Counter    uint64                    `json:"counter,omitempty"` // of the rollouts that were verified last
+	Spread     *manifests.Duration       `json:"spread,omitempty"`  // the longest that they sign; nil: there are none
+	NextBy     *manifests.Time           `json:"nextBy,omitempty"`  // the maker promised news by then
+	Good       manifests.Build           `json:"good,omitempty"`    // the last build that was marked good
 	GoodSince  *manifests.Time           `json:"goodSince,omitempty"`
 	Notices    map[string]notice         `json:"notices,omitempty"` // of the releases that are signed now
 	Backoff    backoff                   `json:"backoff,omitzero"`

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"path/filepath"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/candor-ota/candor/client/outbox"
 	"github.com/candor-ota/candor/client/receipts"
 	"github.com/candor-ota/candor/client/trust"
+	"github.com/candor-ota/candor/client/watch"
 )
 
 // built is the earliest that any clock may say: this program did not exist
@@ -43,11 +45,12 @@ type Handset struct {
 	desk     *desk
 	next     time.Time // of the look for news, while an agent runs
 	chosen   *chosen   // what the owner asked a running agent to install; nil: nothing
+	waker    *waker
 }
 
 // Open opens the handset that Create made.
 func Open(c *agent.Config, log *slog.Logger) (*Handset, error) {
-	h := &Handset{Config: c, log: log, desk: newDesk(), device: openDevice(c)}
+	h := &Handset{Config: c, log: log, desk: newDesk(), device: openDevice(c), waker: &waker{alarm: watch.Alarm{Random: rand.Int64N}, random: rand.Int64N}}
 	var err error
 	if h.store, err = trust.OpenStore(filepath.Join(c.State, "trust")); err != nil {
 		return nil, err

@@ -10,6 +10,7 @@ import (
 
 	"github.com/candor-ota/candor/client/agent"
 	"github.com/candor-ota/candor/client/status"
+	"github.com/candor-ota/candor/client/watch"
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/rollout"
 )
@@ -143,8 +144,13 @@ func (h *Handset) Do(ctx context.Context, r status.Request) error {
 // that the one before it was told of. It ends, with nil, when the system goes
 // down to restart.
 func (h *Handset) Run(ctx context.Context, said func(agent.Status, error)) error {
+	heard, stop, err := h.listen(ctx)
+	if err != nil {
+		return err
+	}
+	defer stop()
 	if next, failed := h.agent.NextTry(); failed {
-		if err := h.rest(ctx, max(next.At.Sub(h.wall()), next.Busy.Sub(h.wall()))); err != nil {
+		if err := h.rest(ctx, max(next.At.Sub(h.wall()), next.Busy.Sub(h.wall())), heard); err != nil {
 			return err
 		}
 	}
@@ -154,11 +160,12 @@ func (h *Handset) Run(ctx context.Context, said func(agent.Status, error)) error
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		h.toldOf(err == nil)
 		said(s, err)
 		if h.down {
 			return nil
 		}
-		if err := h.rest(ctx, h.wait()); err != nil {
+		if err := h.rest(ctx, h.wait(), heard); err != nil {
 			return err
 		}
 		if err := sleep(ctx, leastGap-time.Since(began)); err != nil {
@@ -167,28 +174,41 @@ func (h *Handset) Run(ctx context.Context, said func(agent.Status, error)) error
 	}
 }
 
-// rest waits for a time, or until the owner has said something by which
-// decisions may come out differently.
-func (h *Handset) rest(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return nil
+// rest waits for a time, until the owner has said something by which decisions
+// may come out differently, or until a wake-up is due: heard says where the
+// server stands, nil says nothing.
+func (h *Handset) rest(ctx context.Context, d time.Duration, heard <-chan uint64) error {
+	end := time.Now().Add(d)
+	for {
+		left := h.untilWoken(time.Until(end))
+		if left <= 0 {
+			return nil
+		}
+		again, err := h.nap(ctx, left, heard)
+		if !again || err != nil {
+			return err
+		}
 	}
+}
+
+// nap is one wait of rest; again if it was cut short for nothing.
+func (h *Handset) nap(ctx context.Context, d time.Duration, heard <-chan uint64) (again bool, err error) {
 	h.next = h.wall().Add(d)
 	defer func() { h.next = time.Time{} }()
 	h.refresh()
 	timer := time.NewTimer(d)
 	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-timer.C:
-			return nil
-		case <-h.desk.wake:
-			if h.carryOut(ctx) {
-				return nil
-			}
-		}
+	select {
+	case <-ctx.Done():
+		return false, ctx.Err()
+	case <-timer.C:
+		return false, nil
+	case <-h.desk.wake:
+		return !h.carryOut(ctx), nil
+	case version := <-heard:
+		counter, spread := h.agent.Rollouts(watch.DefaultSpread)
+		h.waker.alarm.Hear(version, counter, spread, time.Now())
+		return true, nil
 	}
 }
 
@@ -258,6 +278,9 @@ func (h *Handset) nextLook() *status.Next {
 	}
 	if !h.next.IsZero() {
 		out.At = new(manifests.At(h.next))
+		if _, woken := h.waker.alarm.In(time.Now()); woken && !failed {
+			out.Why = "The server said that there is news; handsets do not come all at once."
+		}
 	}
 	if out == (status.Next{}) {
 		return nil
