@@ -13,6 +13,7 @@ import (
 
 	"github.com/candor-ota/candor/server/api"
 	"github.com/candor-ota/candor/server/config"
+	"github.com/candor-ota/candor/server/observe"
 	"github.com/candor-ota/candor/server/publish"
 	"github.com/candor-ota/candor/server/store/sqlite"
 )
@@ -100,9 +101,14 @@ func (a *app) run(ctx context.Context, d config.Dir, f config.File) (err error) 
 	if err != nil {
 		return err
 	}
+	log, tracing, err := a.watched(f)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeTracing(ctx, tracing)) }()
 	service, err := api.Assemble(ctx, api.Parts{
 		Ledger: ledger, Blobs: blobs, Keys: keys, Master: master, UploadDir: d.Uploads(), Now: a.now,
-		Log:       slog.New(slog.NewTextHandler(a.err, nil)),
+		Log: log, Observed: observe.New(a.now, tracing.Tracer()),
 		MinKeyAge: f.Votes.KeyAge(), Grace: f.Votes.GraceTime(), ShowEvery: f.Votes.Shown(),
 		CloseAfter: f.Votes.Closing(),
 		People:     people, TrustedProxies: f.TrustedProxies, ApprovalShare: f.Rollouts.OnePerson(), LookEvery: f.Rollouts.Look(),
@@ -112,10 +118,10 @@ func (a *app) run(ctx context.Context, d config.Dir, f config.File) (err error) 
 		return err
 	}
 	defer func() { err = errors.Join(err, service.Close()) }()
-	return a.serve(ctx, service, f)
+	return a.serve(ctx, service, f, log)
 }
 
-func (a *app) serve(ctx context.Context, service *api.API, f config.File) error {
+func (a *app) serve(ctx context.Context, service *api.API, f config.File, log *slog.Logger) error {
 	public, err := net.Listen("tcp", f.Listen)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
@@ -132,6 +138,7 @@ func (a *app) serve(ctx context.Context, service *api.API, f config.File) error 
 		service.Run(ctx)
 	}()
 	front, back := api.NewServer(service), api.NewServer(service.Admin())
+	front.ErrorLog, back.ErrorLog = observe.ServerLog(log), observe.ServerLog(log)
 	failed := make(chan error, 2)
 	scheme := "http"
 	if f.TLS != nil {

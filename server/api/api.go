@@ -84,6 +84,7 @@ type API struct {
 	bearers  *auth.Bearers
 	logins   *auth.Limiter
 	refused  atomic.Int64 // votes turned away
+	lines    told
 }
 
 // New makes the front.
@@ -155,12 +156,12 @@ func (a *API) routes(e *gin.Engine, v *validator) {
 	e.GET("/v1/products/:product/watch", a.watch)
 	a.peopleRoutes(e, v)
 	operator := func(need auth.Permission, limit int64) gin.IRoutes {
-		return e.Group("/v1", a.identified, a.may(need), limited(limit), a.whole, a.ours, a.idempotent, a.validated(v))
+		return e.Group("/v1", a.operated, a.identified, a.may(need), limited(limit), a.whole, a.ours, a.noted, a.idempotent, a.validated(v))
 	}
 	submit := operator(auth.Submit, maxOperatorBody)
 	submit.POST("/uploads", a.startUpload)
 	submit.GET("/uploads/:id", a.getUpload)
-	e.Group("/v1", a.identified, a.may(auth.Submit), limited(maxPiece), a.ours, a.validated(v)).PATCH("/uploads/:id", a.appendUpload)
+	e.Group("/v1", a.operated, a.identified, a.may(auth.Submit), limited(maxPiece), a.ours, a.noted, a.validated(v)).PATCH("/uploads/:id", a.appendUpload)
 	operator(auth.Submit, maxSubmissionBody).POST("/submissions", a.submit)
 
 	read := operator(auth.Read, maxOperatorBody)
@@ -185,7 +186,7 @@ func (a *API) routes(e *gin.Engine, v *validator) {
 	operate.POST("/rollouts", a.createRollout)
 	operate.PUT("/rollouts/:id", a.editRollout)
 	// What an action takes is asked there: whoever may only halt can do that.
-	e.Group("/v1", a.identified, limited(maxOperatorBody), a.whole, a.ours, a.idempotent, a.validated(v)).POST("/rollouts/:id/:action", a.changeRollout)
+	e.Group("/v1", a.operated, a.identified, limited(maxOperatorBody), a.whole, a.ours, a.noted, a.idempotent, a.validated(v)).POST("/rollouts/:id/:action", a.changeRollout)
 	operate.POST("/lab-handsets/:deviceKey/:action", a.muteLab)
 }
 

@@ -132,10 +132,10 @@ func (a *API) fail(c *gin.Context, err error) {
 	}
 	r := refusalOf(err)
 	if r == nil {
-		a.Log.Error("request failed", "route", c.FullPath(), "error", err)
+		a.Log.Error("request failed", "route", c.FullPath(), "request", request(c), "error", err)
 		r = &refusal{code: contract.CodeInternal, detail: "the server failed; its log has the reason"}
 	} else if errors.Is(err, rollout.ErrUnpublished) {
-		a.Log.Error("a rollout is changed but not published yet", "error", err)
+		a.Log.Error("a rollout is changed but not published yet", "request", request(c), "error", err)
 	}
 	status, ok := statuses[r.code]
 	if !ok {
@@ -179,7 +179,7 @@ func (a *API) recovered(c *gin.Context) {
 			if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 				panic(p)
 			}
-			a.Log.Error("panic", "route", c.FullPath(), "panic", p, "stack", string(debug.Stack()))
+			a.Log.Error("panic", "route", c.FullPath(), "request", request(c), "panic", p, "stack", string(debug.Stack()))
 			a.fail(c, errors.New("panic"))
 		}
 	}()

@@ -153,7 +153,6 @@ func (a *API) changeRollout(c *gin.Context) {
 		a.fail(c, err)
 		return
 	}
-	a.Log.Info("rollout changed", "rollout", r.ID, "action", change.Action, "by", change.By.Name, "state", r.State, "stage", r.Stage)
 	a.show(c, http.StatusOK, &r)
 }
 

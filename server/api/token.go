@@ -94,7 +94,7 @@ func (a *API) createToken(c *gin.Context) {
 	if n.Expires.IsZero() {
 		warning := auth.NeverWarning
 		out.Warning = &warning
-		a.Log.Warn("a token that never expires was made", "token", id, "by", n.By)
+		a.Log.Warn("a token that never expires was made", "token", id, "request", request(c))
 	} else {
 		out.Expires = &n.Expires
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/candor-ota/candor/manifests/vote"
 	"github.com/candor-ota/candor/server/api"
 	"github.com/candor-ota/candor/server/auth"
+	"github.com/candor-ota/candor/server/observe"
 	"github.com/candor-ota/candor/server/publish"
 	"github.com/candor-ota/candor/server/release/releasetest"
 	"github.com/candor-ota/candor/server/store"
@@ -54,6 +55,9 @@ type world struct {
 	proxies []string // that are trusted
 	// bucket, if set, holds the blobs and the tree instead of the disk.
 	bucket store.Blobs
+	// logger and observed are the world's own unless they are set.
+	logger   *slog.Logger
+	observed *observe.Observer
 }
 
 func newWorld(t testing.TB, with ...func(*world)) *world {
@@ -98,6 +102,9 @@ func (w *world) start() {
 	w.blobs, err = disk.Open(filepath.Join(w.dir, "tree"))
 	w.must(err)
 	w.http = httptest.NewUnstartedServer(nil)
+	if w.logger == nil {
+		w.logger = slog.New(slog.NewTextHandler(&w.log, nil))
+	}
 	var people *auth.People
 	secure := w.people != nil && !w.plain
 	if w.people != nil {
@@ -111,7 +118,7 @@ func (w *world) start() {
 	w.api, err = api.Assemble(ctx, api.Parts{
 		People: people, TrustedProxies: w.proxies,
 		Ledger: w.ledger, Blobs: blobs, Keys: w.keys, Master: vote.Master{1}, UploadDir: filepath.Join(w.dir, "uploads"),
-		Now: w.now, Log: slog.New(slog.NewTextHandler(&w.log, nil)),
+		Now: w.now, Log: w.logger, Observed: w.observed,
 	})
 	w.must(err)
 	w.http.Config.Handler = w.api
@@ -214,13 +221,18 @@ func submission(s publish.Submission) contract.Submission {
 func ready(t testing.TB, builds ...manifests.Build) *world {
 	t.Helper()
 	w := newWorld(t)
+	w.prepare(builds...)
+	return w
+}
+
+func (w *world) prepare(builds ...manifests.Build) {
+	w.t.Helper()
 	w.must(store.PutBytes(ctx, w.blobs, layout.BlobFile(manifests.SumSHA256(releasetest.Blob)), releasetest.Blob))
 	w.submit(w.Init())
 	w.submit(w.Product(phone))
 	for _, b := range builds {
 		w.submit(w.Add(w.Release(b)))
 	}
-	return w
 }
 
 func plan(build manifests.Build) map[string]any {

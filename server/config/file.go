@@ -43,6 +43,10 @@ type File struct {
 	Webhooks []hooks.Config `json:"webhooks,omitempty"`
 	// Rollouts says who may open how much.
 	Rollouts Rollouts `json:"rollouts,omitzero"`
+	// Log says in which form the server tells what it does.
+	Log Log `json:"log,omitzero"`
+	// Tracing sends spans to an OpenTelemetry collector; none if absent.
+	Tracing *Tracing `json:"tracing,omitempty"`
 }
 
 // Rollouts are the house's rules for every rollout.
@@ -161,6 +165,10 @@ func (f *File) Validate() error {
 	}
 	f.validateS3(say)
 	f.validatePeople(say)
+	f.Log.validate(say)
+	if f.Tracing != nil {
+		f.Tracing.validate(say)
+	}
 	hooks.Check(f.Webhooks, say)
 	return errors.Join(errs...)
 }

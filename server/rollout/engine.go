@@ -212,7 +212,7 @@ func (e *Engine) Change(ctx context.Context, c Change) (Rollout, error) {
 		what := "rollout." + string(c.Action)
 		if c.BreakGlass {
 			what = "rollout.break-glass"
-			e.Log.Error("an admin went past the rules of a rollout", "rollout", r.ID, "action", c.Action, "who", c.By.Name, "why", c.Reason)
+			e.Log.Error("an admin went past the rules of a rollout", "rollout", r.ID, "action", c.Action, "see", "the audit log")
 		}
 		if r, err = e.save(ctx, next, record{what: what, by: c.By, why: c.Reason, detail: detail(&r, &next, c.Action, f.Evidence, f.Now)}); err != nil {
 			return Rollout{}, err
