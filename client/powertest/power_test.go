@@ -28,6 +28,7 @@ func TestPowerCutAtAnyMomentLeavesAHandsetThatBoots(t *testing.T) {
 		return
 	}
 	debug.SetGCPercent(800)
+	debug.SetMemoryLimit(4 << 30)
 	began, x := time.Now(), newExplorer(*seed, *states)
 	if err := x.explore(stories(), *states, runtime.GOMAXPROCS(0)); err != nil {
 		t.Fatalf("seed %d: %v\nrun it alone with -state", *seed, err)
