@@ -81,6 +81,7 @@ func TestLibrariesStayInTheirRooms(t *testing.T) {
 		"golang.org/x/oauth2":                  {"server/auth"},
 		"github.com/minio/minio-go":            {"server/store/s3"},
 		"modernc.org/sqlite":                   {"server/store/sqlite"},
+		"github.com/jackc/pgx":                 {"server/store/postgres", "server/store/storetest"}, // storetest starts servers
 		"github.com/theupdateframework/go-tuf": {"signer/ceremony", "signer/build", "server/release", "server/release/releasetest", "server/publish", "client/trust"},
 	}
 	for _, p := range packages(t) {

@@ -15,7 +15,6 @@ import (
 	"github.com/candor-ota/candor/server/config"
 	"github.com/candor-ota/candor/server/observe"
 	"github.com/candor-ota/candor/server/publish"
-	"github.com/candor-ota/candor/server/store/sqlite"
 )
 
 // shutdownTime is how long requests under way may take to end.
@@ -87,7 +86,7 @@ func (a *app) run(ctx context.Context, d config.Dir, f config.File) (err error) 
 	if err != nil {
 		return err
 	}
-	ledger, err := sqlite.Open(ctx, d.Ledger())
+	ledger, err := d.OpenLedger(ctx, f)
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,6 @@ import (
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/server/auth"
 	"github.com/candor-ota/candor/server/store"
-	"github.com/candor-ota/candor/server/store/sqlite"
 )
 
 // withLedger opens the ledger for one command; a running server may have it
@@ -23,7 +22,11 @@ func (a *app) withLedger(ctx context.Context, f func(store.Ledger) error) (err e
 	if err != nil {
 		return err
 	}
-	l, err := sqlite.Open(ctx, d.Ledger())
+	file, err := d.Load()
+	if err != nil {
+		return err
+	}
+	l, err := d.OpenLedger(ctx, file)
 	if err != nil {
 		return err
 	}

@@ -85,6 +85,7 @@ type API struct {
 	logins   *auth.Limiter
 	refused  atomic.Int64 // votes turned away
 	lines    told
+	outage   outage // of the ledger, as it is logged
 }
 
 // New makes the front.

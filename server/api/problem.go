@@ -119,6 +119,7 @@ var sentinels = []struct {
 	{publish.ErrNotConfigured, contract.CodeNotConfigured, publish.ErrNotConfigured.Error()},
 	{store.ErrNotFound, contract.CodeNotFound, "there is no such thing"},
 	{store.ErrBusy, contract.CodeBusy, "too much is waiting to be written; try again"},
+	{store.ErrUnavailable, contract.CodeBusy, "the ledger's database is not available; try again"},
 	{store.ErrStale, contract.CodeBusy, "somebody else is publishing; try again"},
 	{store.ErrConflict, contract.CodeBusy, "somebody else is publishing; try again"},
 }
@@ -136,6 +137,8 @@ func (a *API) fail(c *gin.Context, err error) {
 		r = &refusal{code: contract.CodeInternal, detail: "the server failed; its log has the reason"}
 	} else if errors.Is(err, rollout.ErrUnpublished) {
 		a.Log.Error("a rollout is changed but not published yet", "request", request(c), "error", err)
+	} else if errors.Is(err, store.ErrUnavailable) && a.outage.due(time.Now()) {
+		a.Log.Error("the ledger is not available", "route", c.FullPath(), "request", request(c), "error", err)
 	}
 	status, ok := statuses[r.code]
 	if !ok {

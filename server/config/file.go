@@ -28,6 +28,8 @@ type File struct {
 	Admin string `json:"admin,omitempty"`
 	// TLS turns HTTPS on. Without it a proxy in front must speak TLS.
 	TLS *TLS `json:"tls,omitempty"`
+	// Ledger says where counts, approvals and the audit log are kept.
+	Ledger Ledger `json:"ledger,omitzero"`
 	// S3 keeps blobs and published files in a bucket instead of tree/.
 	S3 *S3 `json:"s3,omitempty"`
 	// Votes says whose votes count when.
@@ -164,6 +166,7 @@ func (f *File) Validate() error {
 		}
 	}
 	f.validateS3(say)
+	f.validateLedger(say)
 	f.validatePeople(say)
 	f.Log.validate(say)
 	if f.Tracing != nil {
@@ -178,6 +181,7 @@ const template = `# candor-server; every field may be left out. server/README.md
 listen: %q
 admin: %q
 # tls: {cert: /path/cert.pem, key: /path/key.pem}
+# ledger: {postgres: {url: "postgres://candor@db.example.org/candor?sslmode=verify-full", passwordFile: /path/p}}
 # s3: {endpoint: s3.example.org, bucket: candor, accessKeyFile: /path/a, secretKeyFile: /path/b} # redirect: false streams images through here
 # votes: {minKeyAge: 48h, grace: 24h}
 # oidc:

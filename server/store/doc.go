@@ -5,7 +5,7 @@
 //
 //   - Blobs (disk, s3) holds what is published: images, metadata, the head. It
 //     is trusted with nothing; whoever reads verifies.
-//   - Ledger (sqlite) holds counts, approvals, leases and the audit log. It is
+//   - Ledger (sqlite, postgres) holds counts, approvals, leases and the audit log. It is
 //     trusted for those, never for what a handset installs.
 //
 // Promises. A call that returned nil is durable: it survives kill -9 and a

@@ -14,6 +14,9 @@ var (
 	ErrStale = errors.New("changed since it was read")
 	// ErrBusy: too much is waiting to be written; try again later.
 	ErrBusy = errors.New("too many writes are waiting")
+	// ErrUnavailable: the database cannot be reached or has run out of
+	// something. Unlike the others it does not promise that nothing was written.
+	ErrUnavailable = errors.New("the ledger is not available")
 	// ErrFull: the cap on such things is used up.
 	ErrFull = errors.New("cap reached")
 	// ErrClosed: the votes of the release are closed.

@@ -2,13 +2,9 @@
 //
 // The file runs in WAL mode with synchronous=FULL, so a commit is on disk when
 // it returns; Open refuses anything less. One connection writes, a few read.
-// Votes and issue records are written in groups (group.go), everything else in
-// a transaction of its own. Deleted rows are overwritten (secure_delete), and
-// closing the votes of a release truncates the log that still held them.
-//
-// The SQL uses $1 placeholders and the types of both engines, so that it and
-// the migrations can run on PostgreSQL too. Each noun of package store has a
-// file of its name here.
+// Deleted rows are overwritten (secure_delete), and closing the votes of a
+// release truncates the log that still held them. What is asked and written
+// is in package relational.
 //
 // Failure: a crash loses nothing that was acknowledged; a full disk fails the
 // write and leaves what was there; a damaged file fails Open.
@@ -17,10 +13,8 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -30,20 +24,13 @@ import (
 	_ "modernc.org/sqlite" // the driver
 
 	"github.com/candor-ota/candor/server/store"
+	"github.com/candor-ota/candor/server/store/relational"
 )
-
-//go:embed migrations/*.sql
-var migrations embed.FS
 
 const readers = 4
 
 // Ledger is a store.Ledger in one file.
-type Ledger struct {
-	writer *sql.DB // one connection: SQLite has one writer
-	reader *sql.DB
-	group  *group
-	hot    hot
-}
+type Ledger struct{ *relational.Ledger }
 
 var (
 	_ store.Ledger = (*Ledger)(nil)
@@ -75,34 +62,42 @@ func Open(ctx context.Context, file string) (*Ledger, error) {
 	if _, err := os.Stat(file); err != nil {
 		return nil, fmt.Errorf("open ledger: %w", err)
 	}
-	l := &Ledger{}
-	if err := l.connect(ctx, dsn(file, "_txlock=immediate"), dsn(file, "_pragma=query_only(1)")); err != nil {
-		return nil, errors.Join(fmt.Errorf("open ledger %s: %w", file, err), l.Close())
+	l, err := connect(ctx, dsn(file, "_txlock=immediate"), dsn(file, "_pragma=query_only(1)"))
+	if err != nil {
+		return nil, fmt.Errorf("open ledger %s: %w", file, err)
 	}
 	return l, nil
 }
 
-func (l *Ledger) connect(ctx context.Context, writer, reader string) (err error) {
-	if l.writer, err = sql.Open("sqlite", writer); err != nil {
+func connect(ctx context.Context, writer, reader string) (*Ledger, error) {
+	w, err := sql.Open("sqlite", writer)
+	if err != nil {
+		return nil, err
+	}
+	w.SetMaxOpenConns(1)
+	if err := prepare(ctx, w); err != nil {
+		return nil, errors.Join(err, w.Close())
+	}
+	r, err := sql.Open("sqlite", reader)
+	if err != nil {
+		return nil, errors.Join(err, w.Close())
+	}
+	r.SetMaxOpenConns(readers)
+	r.SetMaxIdleConns(readers)
+	l, err := relational.New(ctx, relational.Engine{
+		Writer: w, Counter: w, Reader: r, Snapshot: sql.TxOptions{ReadOnly: true}, Dialect: &dialect{writer: w},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Ledger{l}, nil
+}
+
+func prepare(ctx context.Context, w *sql.DB) error {
+	if err := checkDurable(ctx, w); err != nil {
 		return err
 	}
-	l.writer.SetMaxOpenConns(1)
-	if err := checkDurable(ctx, l.writer); err != nil {
-		return err
-	}
-	if err := migrate(ctx, l.writer); err != nil {
-		return err
-	}
-	if l.reader, err = sql.Open("sqlite", reader); err != nil {
-		return err
-	}
-	l.reader.SetMaxOpenConns(readers)
-	l.reader.SetMaxIdleConns(readers)
-	if err := l.hot.prepare(ctx, l.reader); err != nil {
-		return err
-	}
-	l.group, err = newGroup(ctx, l.writer)
-	return err
+	return relational.Migrate(ctx, w, goose.DialectSQLite3)
 }
 
 func dsn(file, extra string) string {
@@ -132,40 +127,4 @@ func checkDurable(ctx context.Context, db *sql.DB) error {
 		return fmt.Errorf("journal_mode is %s and synchronous %d, so acknowledged writes could be lost; keep it on a file system that allows WAL", journal, synchronous)
 	}
 	return nil
-}
-
-func migrate(ctx context.Context, db *sql.DB) error {
-	dir, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
-	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, db, dir)
-	if err != nil {
-		return err
-	}
-	_, err = p.Up(ctx)
-	return err
-}
-
-// Ping reads.
-func (l *Ledger) Ping(ctx context.Context) error {
-	var one int
-	if err := l.reader.QueryRowContext(ctx, "SELECT 1 FROM goose_db_version LIMIT 1").Scan(&one); err != nil {
-		return fmt.Errorf("ledger: %w", err)
-	}
-	return nil
-}
-
-// Close finishes the votes that wait and closes the file; again is fine.
-func (l *Ledger) Close() error {
-	var errs []error
-	if l.group != nil {
-		l.group.close()
-	}
-	for _, db := range []*sql.DB{l.reader, l.writer} {
-		if db != nil {
-			errs = append(errs, db.Close())
-		}
-	}
-	return errors.Join(errs...)
 }

@@ -2,7 +2,7 @@ package sqlite
 
 import (
 	"bytes"
-	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -110,11 +109,10 @@ func TestDamagedFileRefused(t *testing.T) {
 func TestLedgerThatCouldLoseWritesRefused(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "x.db")
 	for _, weak := range []string{"_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)", "_pragma=journal_mode(DELETE)&_pragma=synchronous(FULL)"} {
-		l, weak := &Ledger{}, "file:"+file+"?"+weak
-		if err := l.connect(t.Context(), weak, weak); err == nil || !strings.Contains(err.Error(), "could be lost") {
+		weak := "file:" + file + "?" + weak
+		if _, err := connect(t.Context(), weak, weak); err == nil || !strings.Contains(err.Error(), "could be lost") {
 			t.Errorf("%s: got %v; want a refusal", weak, err)
 		}
-		must(t, l.Close())
 	}
 }
 
@@ -139,89 +137,6 @@ func TestAcknowledgedVoteSurvivesKill(t *testing.T) {
 	}
 }
 
-func TestVotesQueuedAtCloseAreWritten(t *testing.T) {
-	file, l := fresh(t)
-	withVotes(t, l)
-	hold, err := l.writer.BeginTx(t.Context(), nil)
-	must(t, err)
-	const n = 50
-	errs := make(chan error, n)
-	for i := range n {
-		go func() { errs <- l.CastVote(t.Context(), ballot(uint64(i))) }()
-	}
-	await(t, func() bool { return len(l.group.queue) >= n-1 || len(l.group.queue) == 0 })
-	must(t, hold.Rollback())
-	must(t, l.Close())
-	acknowledged := 0
-	for range n {
-		if err := <-errs; err == nil {
-			acknowledged++
-		} else if !errors.Is(err, errLedgerClosed) {
-			t.Error(err)
-		}
-	}
-	again, err := Open(t.Context(), file)
-	must(t, err)
-	tally, err := again.Tally(t.Context(), ref, vote.Primary)
-	must(t, errors.Join(err, again.Close()))
-	total := int64(0)
-	for _, c := range tally.Cells[vote.Trial] {
-		total += c
-	}
-	if total != int64(acknowledged) {
-		t.Errorf("%d votes are there, %d were acknowledged", total, acknowledged)
-	}
-	if err := l.CastVote(t.Context(), ballot(99)); !errors.Is(err, errLedgerClosed) {
-		t.Errorf("a closed ledger answers %v", err)
-	}
-}
-
-// await polls a condition of another goroutine that no channel tells of.
-func await(t testing.TB, done func() bool) {
-	t.Helper()
-	for range 1_000_000 {
-		if done() {
-			return
-		}
-		runtime.Gosched()
-	}
-	t.Fatal("waited in vain")
-}
-
-func TestFullQueueSaysBusy(t *testing.T) {
-	_, l := fresh(t)
-	withVotes(t, l)
-	hold, err := l.writer.BeginTx(t.Context(), nil)
-	must(t, err)
-	ctx, cancel := context.WithCancel(t.Context())
-	var busy, answered atomic.Int64
-	var callers sync.WaitGroup
-	for i := range groupQueue + groupLimit + 10 {
-		callers.Go(func() {
-			if errors.Is(l.CastVote(ctx, ballot(uint64(i))), store.ErrBusy) {
-				busy.Add(1)
-			}
-			answered.Add(1)
-		})
-	}
-	await(t, func() bool { return busy.Load() >= 10 })
-	cancel()
-	callers.Wait()
-	must(t, hold.Rollback())
-	await(t, func() bool { return l.CastVote(t.Context(), ballot(1)) == nil })
-}
-
-func TestOneBadGroupFailsItsCallersOnly(t *testing.T) {
-	_, l := fresh(t)
-	withVotes(t, l)
-	broken := errors.New("broken")
-	err := l.group.submit(t.Context(), func(context.Context, *ballotTx) (answer, failure error) { return nil, broken })
-	if !errors.Is(err, broken) {
-		t.Errorf("got %v", err)
-	}
-	must(t, l.CastVote(t.Context(), ballot(1)))
-}
-
 func TestChangedAuditLogIsFound(t *testing.T) {
 	for name, change := range map[string]string{
 		"changed":  `UPDATE audit SET why = 'for fun' WHERE seq = 2`,
@@ -229,14 +144,16 @@ func TestChangedAuditLogIsFound(t *testing.T) {
 		"in front": `DELETE FROM audit WHERE seq = 1`,
 		"relinked": `UPDATE audit SET prev = hash WHERE seq = 3`,
 	} {
-		_, l := fresh(t)
+		file, l := fresh(t)
 		for range 3 {
 			_, err := l.Append(t.Context(), line)
 			must(t, err)
 		}
 		must(t, l.VerifyAudit(t.Context()))
-		_, err := l.writer.ExecContext(t.Context(), change)
+		db, err := sql.Open("sqlite", dsn(file, "_txlock=immediate"))
 		must(t, err)
+		_, err = db.ExecContext(t.Context(), change)
+		must(t, errors.Join(err, db.Close()))
 		if l.VerifyAudit(t.Context()) == nil {
 			t.Errorf("%s: not found", name)
 		}

@@ -16,7 +16,7 @@ func TestTokensFromBeforeThereWereOwnersKeepWorking(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, db, os.DirFS("migrations"))
+	p, err := goose.NewProvider(goose.DialectSQLite3, db, os.DirFS("../relational/migrations"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,31 +1,90 @@
-package sqlite
+package relational
 
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/candor-ota/candor/server/store"
 )
 
-// write runs f in one transaction; what names it in errors.
+// How long a write is repeated: what it lost to others is over in moments, and
+// an engine that restarts is back in seconds.
+const (
+	patience  = 4 * time.Second
+	firstWait = 2 * time.Millisecond
+	longWait  = 250 * time.Millisecond
+)
+
+// write runs f in one ordered transaction; what names it in errors. f may run
+// several times, of which only the last one counts.
 func (l *Ledger) write(ctx context.Context, what string, f func(*sql.Tx) error) error {
-	tx, err := l.writer.BeginTx(ctx, nil)
-	if err != nil {
-		return fmt.Errorf("%s: %w", what, err)
-	}
-	if err := f(tx); err != nil {
-		if undo := tx.Rollback(); undo != nil && !errors.Is(undo, sql.ErrTxDone) {
-			err = errors.Join(err, undo)
+	return l.writeAside(ctx, what, func(tx *sql.Tx) error {
+		if err := l.dialect.Order(ctx, tx); err != nil {
+			return err
 		}
-		return fmt.Errorf("%s: %w", what, err)
-	}
-	if err := tx.Commit(); err != nil {
+		return f(tx)
+	})
+}
+
+// writeAside is write without the order, for what guards itself row by row.
+func (l *Ledger) writeAside(ctx context.Context, what string, f func(*sql.Tx) error) error {
+	if err := l.repeat(ctx, l.writer, false, f); err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	return nil
+}
+
+// repeat runs f in a transaction until it commits or there is no hope. Where
+// f is harmless when done twice, also after a commit whose answer was lost.
+func (l *Ledger) repeat(ctx context.Context, db *sql.DB, harmless bool, f func(*sql.Tx) error) error {
+	end := time.Now().Add(patience)
+	for wait := firstWait; ; wait = min(2*wait, longWait) {
+		committing, err := transact(ctx, db, f)
+		if err == nil {
+			return nil
+		}
+		told, verdict := l.dialect.Judge(err)
+		hopeless := verdict == Final || verdict == Gone && committing && !harmless
+		if hopeless || ctx.Err() != nil || time.Now().After(end) {
+			return told
+		}
+		if !pause(ctx, wait/2+rand.N(wait)) {
+			return errors.Join(told, ctx.Err())
+		}
+	}
+}
+
+// transact runs f in a transaction; committing tells whether the error is that
+// of the commit.
+func transact(ctx context.Context, db *sql.DB, f func(*sql.Tx) error) (committing bool, err error) {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return false, err
+	}
+	if err := f(tx); err != nil {
+		if undo := tx.Rollback(); undo != nil && !errors.Is(undo, sql.ErrTxDone) && !errors.Is(undo, driver.ErrBadConn) {
+			err = errors.Join(err, undo)
+		}
+		return false, err
+	}
+	return true, tx.Commit()
+}
+
+// pause waits, and tells whether ctx still goes on.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // errUnchanged ends an audited write that found nothing to do.
@@ -71,43 +130,69 @@ type querier interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
+// reader is a pool whose errors are put into words.
+type reader struct {
+	*sql.DB
+	dialect Dialect
+}
+
 type row interface{ Scan(...any) error }
+
+// found puts the error of a query into words.
+func found(q any, err error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return store.ErrNotFound
+	}
+	if r, ok := q.(reader); ok && err != nil { // inside a transaction, its end does it
+		err, _ = r.dialect.Judge(err)
+	}
+	return err
+}
 
 // one reads a single row, or ErrNotFound.
 func one[T any](ctx context.Context, q querier, scan func(row) (T, error), query string, args ...any) (T, error) {
 	v, err := scan(q.QueryRowContext(ctx, query, args...))
-	if errors.Is(err, sql.ErrNoRows) {
-		err = store.ErrNotFound
-	}
-	return v, err
+	return v, found(q, err)
 }
 
 // hot are the queries that every vote makes, prepared.
-type hot struct{ enrolment, batch, votes *sql.Stmt }
+type hot struct {
+	reader                  reader
+	enrolment, batch, votes *sql.Stmt
+}
 
-func (h *hot) prepare(ctx context.Context, db *sql.DB) (err error) {
+func (h *hot) prepare(ctx context.Context, r reader) (err error) {
+	h.reader = r
 	for _, p := range []struct {
 		into  **sql.Stmt
 		query string
 	}{{&h.enrolment, selectEnrolment}, {&h.batch, selectBatch}, {&h.votes, selectVotes}} {
-		if *p.into, err = db.PrepareContext(ctx, p.query); err != nil {
-			return err
+		if *p.into, err = r.PrepareContext(ctx, p.query); err != nil {
+			return found(r, err)
 		}
 	}
 	return nil
 }
 
-// only reads the single row of a prepared query, or ErrNotFound.
-func only[T any](ctx context.Context, stmt *sql.Stmt, scan func(row) (T, error), args ...any) (T, error) {
-	v, err := scan(stmt.QueryRowContext(ctx, args...))
-	if errors.Is(err, sql.ErrNoRows) {
-		err = store.ErrNotFound
+func (h *hot) close() error {
+	var errs []error
+	for _, s := range []*sql.Stmt{h.enrolment, h.batch, h.votes} {
+		if s != nil {
+			errs = append(errs, s.Close())
+		}
 	}
-	return v, err
+	return errors.Join(errs...)
+}
+
+// only reads the single row of a prepared query, or ErrNotFound.
+func only[T any](ctx context.Context, h *hot, stmt *sql.Stmt, scan func(row) (T, error), args ...any) (T, error) {
+	v, err := scan(stmt.QueryRowContext(ctx, args...))
+	return v, found(h.reader, err)
 }
 
 // all reads every row; with an error, those before it.
 func all[T any](ctx context.Context, q querier, scan func(row) (T, error), query string, args ...any) (list []T, err error) {
+	defer func() { err = found(q, err) }()
 	rows, err := q.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err

@@ -1,4 +1,4 @@
-package sqlite
+package relational
 
 import (
 	"context"
@@ -32,7 +32,7 @@ func (l *Ledger) AddBatch(ctx context.Context, b store.Batch, e store.Entry) err
 
 // Batch reads a batch.
 func (l *Ledger) Batch(ctx context.Context, name manifests.Name) (store.Batch, error) {
-	b, err := only(ctx, l.hot.batch, scanBatch, name)
+	b, err := only(ctx, &l.hot, l.hot.batch, scanBatch, name)
 	if err != nil {
 		err = fmt.Errorf("batch %s: %w", name, err)
 	}
@@ -67,9 +67,11 @@ func scanEnrolment(r row) (n store.Enrolment, err error) {
 	return n, r.Scan(fixed(n.DeviceKey[:]), &n.Batch, &n.Day)
 }
 
-// Enrol records a handset that opted in, within the cap of its batch.
+// Enrol records a handset that opted in, within the cap of its batch. Where two
+// replicas enrol one key at the same moment, the second insertion fails and is
+// repeated, and then finds the first.
 func (l *Ledger) Enrol(ctx context.Context, n store.Enrolment, dailyCap int) error {
-	err := l.write(ctx, "enrol", func(tx *sql.Tx) error {
+	err := l.writeAside(ctx, "enrol", func(tx *sql.Tx) error {
 		old, err := one(ctx, tx, scanEnrolment, selectEnrolment, n.DeviceKey[:])
 		switch {
 		case err == nil && old.Batch == n.Batch:
@@ -99,16 +101,16 @@ func (l *Ledger) Enrol(ctx context.Context, n store.Enrolment, dailyCap int) err
 
 // Enrolment reads an enrolment.
 func (l *Ledger) Enrolment(ctx context.Context, key vote.DeviceKey) (store.Enrolment, error) {
-	n, err := only(ctx, l.hot.enrolment, scanEnrolment, key[:])
+	n, err := only(ctx, &l.hot, l.hot.enrolment, scanEnrolment, key[:])
 	if err != nil {
 		err = fmt.Errorf("enrolment: %w", err)
 	}
 	return n, err
 }
 
-// Withdraw deletes an enrolment and scrubs it from the log.
+// Withdraw deletes an enrolment and erases what it left.
 func (l *Ledger) Withdraw(ctx context.Context, key vote.DeviceKey) error {
-	err := l.write(ctx, "withdraw", func(tx *sql.Tx) error {
+	err := l.writeAside(ctx, "withdraw", func(tx *sql.Tx) error {
 		n, err := changed(ctx, tx, `DELETE FROM enrolments WHERE device_key = $1`, key[:])
 		if err == nil && n == 0 {
 			return errUnchanged
@@ -121,5 +123,5 @@ func (l *Ledger) Withdraw(ctx context.Context, key vote.DeviceKey) error {
 	if err != nil {
 		return err
 	}
-	return l.scrub(ctx)
+	return l.erase(ctx)
 }

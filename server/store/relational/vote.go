@@ -1,4 +1,4 @@
-package sqlite
+package relational
 
 import (
 	"context"
@@ -50,7 +50,7 @@ func (l *Ledger) OpenVotes(ctx context.Context, v store.VoteRelease) error {
 
 // VoteRelease reads how the votes of a release stand.
 func (l *Ledger) VoteRelease(ctx context.Context, ref vote.Ref) (store.VoteRelease, error) {
-	v, err := only(ctx, l.hot.votes, scanVoteRelease, ref.Product, ref.Build)
+	v, err := only(ctx, &l.hot, l.hot.votes, scanVoteRelease, ref.Product, ref.Build)
 	if err != nil {
 		err = fmt.Errorf("votes of %s: %w", ref, err)
 	}
@@ -70,10 +70,23 @@ func (l *Ledger) VoteReleases(ctx context.Context) ([]store.VoteRelease, error) 
 	return list, err
 }
 
+// holdVotes waits until nobody counts votes of the release and reads how they
+// stand; nobody will until tx has ended.
+func (l *Ledger) holdVotes(ctx context.Context, tx *sql.Tx, ref vote.Ref) (voteRelease, error) {
+	v, err := votesOf(ctx, tx, ref)
+	if err != nil {
+		return v, err
+	}
+	if err := l.dialect.Hold(ctx, tx, true, v.id); err != nil {
+		return v, err
+	}
+	return votesOf(ctx, tx, ref)
+}
+
 // SwitchVotes changes the key set in use.
 func (l *Ledger) SwitchVotes(ctx context.Context, ref vote.Ref, set vote.Set, e store.Entry) error {
 	return l.audited(ctx, e, fmt.Sprintf("switch votes to the %s keys", set), func(tx *sql.Tx) error {
-		v, err := votesOf(ctx, tx, ref)
+		v, err := l.holdVotes(ctx, tx, ref)
 		switch {
 		case err != nil:
 			return err
@@ -90,7 +103,7 @@ func (l *Ledger) SwitchVotes(ctx context.Context, ref vote.Ref, set vote.Set, e 
 // CloseVotes destroys all of the votes of a release but the counts.
 func (l *Ledger) CloseVotes(ctx context.Context, ref vote.Ref, e store.Entry) error {
 	err := l.audited(ctx, e, "close votes", func(tx *sql.Tx) error {
-		v, err := votesOf(ctx, tx, ref)
+		v, err := l.holdVotes(ctx, tx, ref)
 		if err != nil {
 			return err
 		}
@@ -112,24 +125,23 @@ func (l *Ledger) CloseVotes(ctx context.Context, ref vote.Ref, e store.Entry) er
 	if err != nil {
 		return err
 	}
-	return l.scrub(ctx) // also when repeated: the first time may have ended before it
+	return l.erase(ctx) // also when repeated: the first time may have ended before it
 }
 
-// scrub moves the log into the file, where secure_delete has overwritten what
-// was deleted, and cuts the log, which still holds it. Readers that are in the
-// middle of something can keep it from finishing; the next one does.
-func (l *Ledger) scrub(ctx context.Context) error {
-	if _, err := l.writer.ExecContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`); err != nil {
-		return fmt.Errorf("scrub the log: %w", err)
+// erase overwrites what was deleted, as far as the engine can.
+func (l *Ledger) erase(ctx context.Context) error {
+	if err := l.dialect.Erase(ctx); err != nil {
+		told, _ := l.dialect.Judge(err)
+		return fmt.Errorf("erase what was deleted: %w", told)
 	}
 	return nil
 }
 
 // Tally reads the counts of a set, as of one moment.
 func (l *Ledger) Tally(ctx context.Context, ref vote.Ref, set vote.Set) (t store.Tally, err error) {
-	tx, err := l.reader.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	tx, err := l.reader.BeginTx(ctx, &l.snapshot)
 	if err != nil {
-		return t, fmt.Errorf("tally: %w", err)
+		return t, fmt.Errorf("tally: %w", found(l.reader, err))
 	}
 	defer func() { err = errors.Join(err, tx.Rollback()) }()
 	v, err := votesOf(ctx, tx, ref)

@@ -1,4 +1,4 @@
-package sqlite
+package relational
 
 import (
 	"context"
@@ -31,6 +31,7 @@ func scanKeyed(r row) (k keyed, err error) {
 // BeginChange claims a key, or finds what became of its change.
 func (l *Ledger) BeginChange(ctx context.Context, c store.KeyedChange) (was store.Answer, claimed bool, err error) {
 	err = l.write(ctx, "begin change", func(tx *sql.Tx) error {
+		was, claimed = store.Answer{}, false
 		if _, err := tx.ExecContext(ctx, `DELETE FROM idempotency WHERE expires_at <= $1`, seconds(c.Now)); err != nil {
 			return err
 		}

@@ -1,4 +1,4 @@
-package sqlite
+package relational
 
 import (
 	"context"
@@ -84,6 +84,9 @@ func (l *Ledger) SetHead(ctx context.Context, v store.Lease, old int64, h store.
 			ON CONFLICT (name) DO UPDATE SET version = excluded.version, etag = excluded.etag,
 			document = excluded.document, fence = excluded.fence, updated_at = excluded.updated_at`,
 			h.Name, h.Version, h.ETag, document, v.Fence, seconds(h.Updated))
-		return err
+		if err != nil || again {
+			return err
+		}
+		return l.dialect.Announce(ctx, tx, h.Name)
 	})
 }

@@ -1,10 +1,8 @@
-package sqlite
+package relational
 
 import (
 	"context"
-	"database/sql"
 	"errors"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,17 +22,16 @@ const (
 	groupQueue  = 4096 // votes that wait; more are told ErrBusy
 )
 
-// job is one write that shares a transaction with others. do gives an answer
-// (a store sentinel) without spoiling the transaction, or fails it for all.
+// job is one vote or issue record that shares a transaction with others.
 type job struct {
-	do     func(context.Context, *ballotTx) (answer, failure error)
-	answer error
+	cast   *store.Ballot // one of the two
+	issue  *store.Issue
+	answer error // a store sentinel; it spoils nothing for the others
 	done   chan error
 }
 
 type group struct {
-	db       *sql.DB
-	sql      *statements
+	write    func(context.Context, []*job) error
 	queue    chan *job
 	closing  chan struct{}
 	finished chan struct{}
@@ -42,17 +39,13 @@ type group struct {
 	told     atomic.Pointer[func(store.Commit)] // after each group
 }
 
-func newGroup(ctx context.Context, db *sql.DB) (*group, error) {
-	s, err := prepare(ctx, db)
-	if err != nil {
-		return nil, err
-	}
+func newGroup(write func(context.Context, []*job) error) *group {
 	g := &group{
-		db: db, sql: s, queue: make(chan *job, groupQueue),
+		write: write, queue: make(chan *job, groupQueue),
 		closing: make(chan struct{}), finished: make(chan struct{}),
 	}
 	go g.run()
-	return g, nil
+	return g
 }
 
 // close writes what waits and stops.
@@ -65,8 +58,8 @@ var errLedgerClosed = errors.New("the ledger is closed")
 
 // submit queues a write and waits until it is durable. When ctx ends first the
 // write may still happen.
-func (g *group) submit(ctx context.Context, do func(context.Context, *ballotTx) (answer, failure error)) error {
-	j := &job{do: do, done: make(chan error, 1)}
+func (g *group) submit(ctx context.Context, j *job) error {
+	j.done = make(chan error, 1)
 	select {
 	case <-g.closing:
 		return errLedgerClosed
@@ -146,41 +139,15 @@ func (g *group) gather(first *job, timer *time.Timer) []*job {
 // caller: one who goes away must not take the others along.
 func (g *group) commit(jobs []*job) {
 	began := time.Now()
-	err := g.transact(context.Background(), jobs)
+	err := g.write(context.Background(), jobs)
 	if told := g.told.Load(); told != nil {
 		(*told)(store.Commit{Writes: len(jobs), Took: time.Since(began), Err: err})
 	}
 	for _, j := range jobs {
-		switch {
-		case err != nil:
+		if err != nil {
 			j.done <- err
-		default:
+		} else {
 			j.done <- j.answer
 		}
 	}
-}
-
-func (g *group) transact(ctx context.Context, jobs []*job) (err error) {
-	tx, err := g.db.BeginTx(ctx, nil)
-	if err != nil {
-		return fmt.Errorf("group commit: %w", err)
-	}
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("group commit: %w", err)
-			if undo := tx.Rollback(); undo != nil && !errors.Is(undo, sql.ErrTxDone) {
-				err = errors.Join(err, undo)
-			}
-		}
-	}()
-	b := newBallotTx(ctx, tx, g.sql)
-	for _, j := range jobs {
-		if j.answer, err = j.do(ctx, b); err != nil {
-			return err
-		}
-	}
-	if err := b.flush(ctx); err != nil {
-		return err
-	}
-	return tx.Commit()
 }

@@ -1,0 +1,79 @@
+package config
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/candor-ota/candor/server/store"
+	"github.com/candor-ota/candor/server/store/postgres"
+	"github.com/candor-ota/candor/server/store/sqlite"
+)
+
+// Ledger says where the ledger is: in ledger.db of the data directory unless
+// another engine is named.
+type Ledger struct {
+	// Postgres keeps it in PostgreSQL.
+	Postgres *Postgres `json:"postgres,omitempty"`
+}
+
+// Postgres names a database that exists and whose user may make tables in it.
+type Postgres struct {
+	// URL is postgres://user@host:5432/database?sslmode=verify-full, without a
+	// password. Several hosts, separated by commas, are tried in their order
+	// until one takes writes.
+	URL string `json:"url"`
+	// PasswordFile holds the user's password, on one line. Without it the
+	// engine must ask for none, or sslcert in the URL must do.
+	PasswordFile string `json:"passwordFile,omitempty"`
+	// Connections is the most that this server opens: 4 to 1000, 16 if absent.
+	// All replicas together must stay below the engine's max_connections.
+	Connections int `json:"connections,omitempty"`
+}
+
+// ledgers is what OpenLedger gives: a ledger that tells about its groups.
+type ledgers interface {
+	store.Ledger
+	store.Groups
+}
+
+// OpenLedger opens the ledger that f names and brings its tables up to date.
+// Each command that needs the ledger opens it here.
+func (d Dir) OpenLedger(ctx context.Context, f File) (ledgers, error) {
+	p := f.Ledger.Postgres
+	if p == nil {
+		return sqlite.Open(ctx, d.Ledger())
+	}
+	c := postgres.Config{URL: p.URL, Connections: p.Connections}
+	if p.PasswordFile != "" {
+		data, err := os.ReadFile(p.PasswordFile)
+		if err != nil {
+			return nil, fmt.Errorf("ledger: passwordFile: %w", err)
+		}
+		c.Password = strings.TrimRight(string(data), "\r\n")
+	}
+	return postgres.Open(ctx, c)
+}
+
+func (f *File) validateLedger(say func(field, format string, args ...any)) {
+	p := f.Ledger.Postgres
+	if p == nil {
+		return
+	}
+	if err := postgres.CheckURL(p.URL); err != nil {
+		if errors.Is(err, postgres.ErrPassword) {
+			err = fmt.Errorf("%w; put it into a file of mode 0600 and name that as ledger.postgres.passwordFile", err)
+		}
+		say("ledger.postgres.url", "%v", err)
+	}
+	if p.PasswordFile != "" {
+		if _, err := os.Stat(p.PasswordFile); err != nil {
+			say("ledger.postgres.passwordFile", "%v", err)
+		}
+	}
+	if n := p.Connections; n != 0 && (n < 4 || n > 1000) {
+		say("ledger.postgres.connections", "is %d; 4 to 1000 are allowed", n)
+	}
+}
