@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -15,8 +16,9 @@ import (
 
 // slotPath is one SLOT=PATH of the command line.
 type slotPath struct {
-	slot manifests.Name
-	path string
+	slot  manifests.Name
+	path  string
+	parts []string // that a pattern names: sparse files of one image
 }
 
 // slotPaths reads --image. Every file is looked at before hours are spent on
@@ -31,21 +33,27 @@ func slotPaths(args []string) ([]slotPath, error) {
 		if slices.ContainsFunc(out, func(s slotPath) bool { return s.slot == next.slot }) {
 			return nil, usagef("--image: slot %s is given twice", next.slot)
 		}
-		if _, err := os.Stat(next.path); err != nil {
-			return nil, err
-		}
 		out = append(out, next)
 	}
 	return out, nil
 }
 
+// slotPathOf reads one SLOT=PATH. A path that is no file may be a pattern of
+// several, such as super.img_sparsechunk.*.
 func slotPathOf(flag, arg string) (slotPath, error) {
 	name, path, ok := strings.Cut(arg, "=")
 	slot, err := manifests.ParseName(name)
 	if !ok || err != nil || path == "" {
 		return slotPath{}, usagef("%s %q: expected SLOT=PATH, such as system=system.img", flag, arg)
 	}
-	return slotPath{slot, path}, nil
+	s := slotPath{slot: slot, path: path}
+	if _, missing := os.Stat(path); missing != nil {
+		s.parts, err = filepath.Glob(path)
+		if err != nil || len(s.parts) == 0 {
+			return slotPath{}, missing
+		}
+	}
+	return s, nil
 }
 
 // bar follows the reading of one image.

@@ -18,10 +18,13 @@ type payloadFlags struct {
 	file string
 	only []manifests.Name
 	list []string // --only as it was typed
+
+	holes bool // of split sparse images
 }
 
 func (f *payloadFlags) register(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.file, "payload", "", "full payload.bin, or the OTA zip that holds it: each partition is the image of the slot of its name")
+	cmd.Flags().BoolVar(&f.holes, "holes", false, "what none of the files of a split sparse image fills is meant to be empty")
 	cmd.Flags().StringSliceVar(&f.list, "only", nil, "of the payload, only these partitions: NAME,NAME…")
 }
 
@@ -45,6 +48,7 @@ func (f *payloadFlags) names() ([]manifests.Name, error) {
 type importing struct {
 	app   *app
 	under string // directory in which they are made; "" is that of temporary files
+	holes bool   // see payloadFlags
 	dirs  []string
 }
 
@@ -56,6 +60,7 @@ func (i *importing) all(ctx context.Context, images []slotPath, p payloadFlags) 
 	if err != nil {
 		return nil, err
 	}
+	i.holes = p.holes
 	var out []slotPath
 	for _, s := range images {
 		if s.path, err = i.raw(ctx, s); err != nil {
@@ -84,11 +89,15 @@ func (i *importing) all(ctx context.Context, images []slotPath, p payloadFlags) 
 
 // raw gives the path of a raw image: the one given, or a copy of a sparse one.
 func (i *importing) raw(ctx context.Context, s slotPath) (string, error) {
-	kind, err := importer.Detect(s.path)
-	if err != nil || kind != importer.Sparse {
-		return s.path, err
+	files := s.parts
+	if files == nil {
+		kind, err := importer.Detect(s.path)
+		if err != nil || kind != importer.Sparse {
+			return s.path, err
+		}
+		files = []string{s.path}
 	}
-	made, err := i.run(ctx, s.path, importer.Options{Name: s.slot})
+	made, err := i.run(ctx, files, importer.Options{Name: s.slot, Holes: i.holes})
 	if err != nil {
 		return "", err
 	}
@@ -97,18 +106,18 @@ func (i *importing) raw(ctx context.Context, s slotPath) (string, error) {
 
 // partitions gives those of a payload, as images of the slots of their names.
 func (i *importing) partitions(ctx context.Context, path string, only []manifests.Name) ([]slotPath, error) {
-	made, err := i.run(ctx, path, importer.Options{Only: only})
+	made, err := i.run(ctx, []string{path}, importer.Options{Only: only})
 	if err != nil {
 		return nil, err
 	}
 	var out []slotPath
 	for _, p := range made {
-		out = append(out, slotPath{p.Name, p.Path})
+		out = append(out, slotPath{slot: p.Name, path: p.Path})
 	}
 	return out, nil
 }
 
-func (i *importing) run(ctx context.Context, path string, o importer.Options) ([]importer.Partition, error) {
+func (i *importing) run(ctx context.Context, files []string, o importer.Options) ([]importer.Partition, error) {
 	if i.under != "" {
 		if err := os.MkdirAll(i.under, 0o755); err != nil {
 			return nil, err
@@ -120,7 +129,7 @@ func (i *importing) run(ctx context.Context, path string, o importer.Options) ([
 	}
 	i.dirs = append(i.dirs, dir)
 	o.Dir = dir
-	return i.app.importFile(ctx, path, o)
+	return i.app.importFiles(ctx, files, o)
 }
 
 // close removes the copies.
@@ -132,15 +141,21 @@ func (i *importing) close() error {
 	return errors.Join(errs...)
 }
 
-// importFile imports with a bar.
-func (a *app) importFile(ctx context.Context, path string, o importer.Options) ([]importer.Partition, error) {
-	b := a.progress("importing "+path, -1)
+// importFiles imports with a bar: one file, or those of a split sparse image.
+func (a *app) importFiles(ctx context.Context, files []string, o importer.Options) ([]importer.Partition, error) {
+	b := a.progress("importing "+files[0], -1)
 	o.Progress = func(name manifests.Name, done, total int64) {
 		b.Describe("importing " + string(name))
 		b.ChangeMax64(total)
 		ignoreBar(b.Set64(done))
 	}
-	made, err := importer.Import(ctx, path, o)
+	var made []importer.Partition
+	var err error
+	if len(files) > 1 {
+		made, err = importer.ImportParts(ctx, files, o)
+	} else {
+		made, err = importer.Import(ctx, files[0], o)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -168,8 +183,9 @@ func (a *app) imageCommand() *cobra.Command {
 func (a *app) imageImport() *cobra.Command {
 	var out, name string
 	var only []string
+	var holes bool
 	cmd := &cobra.Command{
-		Use:   "import FILE --out DIR",
+		Use:   "import FILE... --out DIR",
 		Short: "Write the raw partitions of a sparse image, a full payload.bin or an OTA zip",
 		Long: `Write the raw partitions of an Android sparse image, of a full payload.bin, or of
 the OTA zip that holds one, as DIR/NAME.img, and print sizes and hashes. Every
@@ -177,14 +193,18 @@ checksum in the file is verified; the payload's own signature is not, since what
 handsets trust is the release that your engineers sign. Incremental payloads are
 refused: import the full one of the same build.
 
+Several files are one sparse image that was split, such as
+super.img_sparsechunk.0 and on. No two may fill the same block, and what none
+fills is refused, since a file may be missing, unless you say --holes.
+
 release build and release sign import by themselves; this command is there to
 look at what they will use.`,
-		Args: cobra.ExactArgs(1),
+		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if out == "" {
 				return usagef("--out: name the directory to write to")
 			}
-			o := importer.Options{Dir: out}
+			o := importer.Options{Dir: out, Holes: holes}
 			f := payloadFlags{file: args[0], list: only}
 			var err error
 			if o.Only, err = f.names(); err != nil {
@@ -195,7 +215,7 @@ look at what they will use.`,
 					return usagef("--name: %w", err)
 				}
 			}
-			made, err := a.importFile(cmd.Context(), args[0], o)
+			made, err := a.importFiles(cmd.Context(), args, o)
 			if err != nil {
 				return err
 			}
@@ -208,6 +228,7 @@ look at what they will use.`,
 	}
 	cmd.Flags().StringVar(&out, "out", "", "directory for the raw images")
 	cmd.Flags().StringSliceVar(&only, "only", nil, "of a payload, only these partitions: NAME,NAME…")
+	cmd.Flags().BoolVar(&holes, "holes", false, "what none of the files of a split sparse image fills is meant to be empty")
 	cmd.Flags().StringVar(&name, "name", "", "what the partition of a sparse image is called (by default, as its file)")
 	return cmd
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 
 	"github.com/candor-ota/candor/manifests"
@@ -42,9 +41,6 @@ func olderPaths(args []string) ([]slotPath, error) {
 	for _, arg := range args {
 		s, err := slotPathOf("--from", arg)
 		if err != nil {
-			return nil, err
-		}
-		if _, err := os.Stat(s.path); err != nil {
 			return nil, err
 		}
 		out = append(out, s)

@@ -1,5 +1,5 @@
 // Package importer turns what Android's build leaves behind into raw
-// partitions: sparse images (version 1.0) and full payloads of update_engine
+// partitions: sparse images (version 1.0), in one file or in several, and full payloads of update_engine
 // (payload.bin, major version 2, or the OTA zip that stores one).
 //
 // Parties. The person at this machine trusts the file as far as he would trust

@@ -69,6 +69,7 @@ type Options struct {
 	// Name is what the partition of a sparse image is called. By default it is
 	// the file's name without its ending.
 	Name     manifests.Name
+	Holes    bool                                         // of sparse files, what none fills is meant to be empty
 	Progress func(name manifests.Name, done, total int64) // bytes of one partition; may be nil
 }
 
@@ -139,10 +140,16 @@ func (o Options) read(file io.ReaderAt, size int64, kind Kind, path string) ([]i
 }
 
 func (o Options) readSparse(file io.ReaderAt, size int64, path string) ([]image, error) {
+	others, err := siblings(path)
+	if err != nil {
+		return nil, err
+	}
+	if len(others) > 0 && !o.Holes {
+		return nil, fmt.Errorf("%s looks like another part of it; name all parts (SLOT=%s.*), or say --holes if this one is the whole", others[0], strings.TrimSuffix(path, filepath.Ext(path)))
+	}
 	name := o.Name
 	if name == "" {
 		base := filepath.Base(path)
-		var err error
 		if name, err = manifests.ParseName(strings.TrimSuffix(base, filepath.Ext(base))); err != nil {
 			return nil, fmt.Errorf("the name of the partition: %w", err)
 		}
@@ -151,7 +158,10 @@ func (o Options) readSparse(file io.ReaderAt, size int64, path string) ([]image,
 	if err != nil {
 		return nil, err
 	}
-	return []image{{name, s.size(), s.write}}, nil
+	write := func(ctx context.Context, out target, progress func(int64)) (manifests.SHA256, error) {
+		return s.write(ctx, out, progress)
+	}
+	return []image{{name, s.size(), write}}, nil
 }
 
 // writeAll writes every partition under a name of no meaning, and names them

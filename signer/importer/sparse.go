@@ -134,7 +134,7 @@ func (s *sparse) chunkAt(at int64) (sparseChunk, error) {
 
 // write streams the raw image into an empty file of its size. What nobody
 // cares about reads as zero.
-func (s *sparse) write(ctx context.Context, out target, progress func(int64)) (manifests.SHA256, error) {
+func (s *sparse) write(ctx context.Context, out io.WriterAt, progress func(int64)) (manifests.SHA256, error) {
 	w := &sparseWriter{ctx: ctx, out: out, sum: sha256.New(), buf: make([]byte, bufferBytes), zero: make([]byte, bufferBytes), progress: progress}
 	err := s.each(func(c sparseChunk) error { return w.chunk(s, c) })
 	if err == nil && s.checksum != 0 && s.checksum != w.crc {
