@@ -114,7 +114,7 @@ func (a *Agent) Start() error {
 		return fmt.Errorf("agent state: %w", err)
 	}
 	var err error
-	if a.secret, err = loadSecret(a.Disk, filepath.Join(a.Config.State, "secret")); err != nil {
+	if a.secret, err = loadSecret(a.Disk, filepath.Join(a.Config.State, secretFile)); err != nil {
 		return err
 	}
 	if err := a.loadMemory(); err != nil {

@@ -18,9 +18,16 @@ type Config struct {
 	Region  manifests.Name    `json:"region,omitempty"`
 	Channel manifests.Name    `json:"channel,omitempty"` // default "stable"
 	Servers []string          `json:"servers"`           // base addresses, tried in order
-	State   string            `json:"state"`             // directory of the agent's own files
-	Slots   string            `json:"slots,omitempty"`   // directory of the simulated boot loader
-	Boot    Boot              `json:"boot,omitzero"`
+	// Mirrors are addresses of copies of what the servers publish. They are
+	// asked for all but what says that something is new.
+	Mirrors []string `json:"mirrors,omitempty"`
+	// PollMirrors has them asked for that as well, and the servers only where
+	// mirrors fail.
+	PollMirrors bool `json:"pollMirrors,omitempty"`
+
+	State string `json:"state"`           // directory of the agent's own files
+	Slots string `json:"slots,omitempty"` // directory of the simulated boot loader
+	Boot  Boot   `json:"boot,omitzero"`
 	// Credential is the factory credential (PEM) that opting in to reports needs.
 	Credential string `json:"credential,omitempty"`
 	// Health are programs that must all succeed after a restart into a new build.
@@ -166,6 +173,9 @@ func (c *Config) check() error {
 	var errs []error
 	if len(c.Servers) == 0 {
 		errs = append(errs, errors.New(`field "servers": name at least one address, such as https://updates.example.org`))
+	}
+	if c.PollMirrors && len(c.Mirrors) == 0 {
+		errs = append(errs, errors.New(`field "pollMirrors": there are no "mirrors" to ask`))
 	}
 	if c.State == "" {
 		errs = append(errs, errors.New(`field "state": name a directory`))

@@ -1,10 +1,14 @@
 package agent
 
 import (
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 
 	"github.com/candor-ota/candor/client/disk"
 	"github.com/candor-ota/candor/manifests/rollout"
@@ -45,7 +49,10 @@ func saveJSON(d disk.Disk, path string, kept strict.Kept, v any) error {
 	return nil
 }
 
-const maxSecretBytes = 1 << 10
+const (
+	secretFile     = "secret"
+	maxSecretBytes = 1 << 10
+)
 
 // loadSecret gives the handset's secret, made at the first start.
 func loadSecret(d disk.Disk, path string) (rollout.Secret, error) {
@@ -67,4 +74,16 @@ func loadSecret(d disk.Disk, path string) (rollout.Secret, error) {
 	}
 	copy(s[:], data)
 	return s, nil
+}
+
+// MirrorSeed is what puts this handset's mirrors in order: it comes from its
+// secret, and tells nothing about its place in the order of rollouts.
+func MirrorSeed(d disk.Disk, state string) (uint64, error) {
+	secret, err := loadSecret(d, filepath.Join(state, secretFile))
+	if err != nil {
+		return 0, err
+	}
+	h := hmac.New(sha256.New, secret[:])
+	h.Write([]byte("candor-mirrors-v1"))
+	return binary.BigEndian.Uint64(h.Sum(nil)), nil
 }

@@ -6,11 +6,10 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
-	"strings"
-	"sync/atomic"
 	"time"
 )
 
@@ -18,6 +17,9 @@ import (
 // field has the default that its comment names.
 type Options struct {
 	Bases          []string       // http or https addresses that the tree hangs from, best first; at least one
+	Mirrors        []string       // addresses of copies of the tree; see the package
+	Seed           uint64         // of the order of mirrors: each handset has one of its own
+	PollMirrors    bool           // mirrors are asked for what is new, too, before Bases
 	RootCAs        *x509.CertPool // for https; the system's
 	ConnectTimeout time.Duration  // to connect; 10 s
 	TLSTimeout     time.Duration  // for the handshake; 10 s
@@ -45,15 +47,8 @@ const (
 type Client struct {
 	options Options
 	http    *http.Client
-	mirrors []*mirror
-	best    atomic.Int32 // the mirror that answered last
-}
-
-// mirror is one base address and what is held against it.
-type mirror struct {
-	base      *url.URL
-	strikes   atomic.Int32
-	busyUntil atomic.Int64 // Unix nanoseconds; the server asked for it
+	origins line
+	mirrors line
 }
 
 // New makes a client. It sends nothing yet.
@@ -75,10 +70,17 @@ func New(o Options) (*Client, error) {
 		if err != nil {
 			return nil, err
 		}
-		c.mirrors = append(c.mirrors, &mirror{base: u})
+		c.origins.all = append(c.origins.all, &mirror{base: u})
 	}
-	if len(c.mirrors) == 0 {
+	if len(c.origins.all) == 0 {
 		return nil, errors.New("fetch: no base address is given")
+	}
+	for _, at := range rand.New(rand.NewPCG(o.Seed, 0)).Perm(len(o.Mirrors)) {
+		u, err := parseBase(o.Mirrors[at])
+		if err != nil {
+			return nil, err
+		}
+		c.mirrors.all = append(c.mirrors.all, &mirror{base: u, copy: true})
 	}
 	c.http = &http.Client{Transport: transport(o), CheckRedirect: checkRedirect}
 	return c, nil
@@ -131,39 +133,5 @@ func parseBase(s string) (*url.URL, error) {
 	return u, nil
 }
 
-// address joins base and path. Path may be escaped already; it never leads out
-// of the base.
-func (m *mirror) address(path string) (string, error) {
-	for segment := range strings.SplitSeq(path, "/") {
-		plain, err := url.PathUnescape(segment)
-		if err != nil {
-			plain = segment
-		}
-		if plain == "" || plain == "." || plain == ".." || strings.ContainsAny(plain, "\\\x00") || strings.Contains(plain, "../") {
-			return "", fmt.Errorf("path %q: segment %q is refused", path, segment)
-		}
-	}
-	return m.base.JoinPath(path).String(), nil
-}
-
 // Close drops idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
-
-// Blame counts bad bytes against a mirror, named as Origin names it, and turns
-// to the next one. After three the mirror is not asked again until the next
-// poll, which begins with a Get.
-func (c *Client) Blame(origin string) {
-	for i, m := range c.mirrors {
-		if m.base.String() == origin {
-			m.strikes.Add(1)
-			c.best.CompareAndSwap(int32(i), int32((i+1)%len(c.mirrors)))
-		}
-	}
-}
-
-// forgive clears what is held against mirrors.
-func (c *Client) forgive() {
-	for _, m := range c.mirrors {
-		m.strikes.Store(0)
-	}
-}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"strings"
 )
 
 // Response is a small file, whole.
@@ -16,20 +17,20 @@ type Response struct {
 	Body        []byte // decompressed
 	ETag        string // as the server gave it; empty if it gave none, or one of over 256 bytes
 	NotModified bool   // the file is still the one of the ETag asked with; Body is nil
+	Origin      string // who sent it, for Shun
 }
 
 const maxETag = 256
 
 // Get reads a JSON document below the base address, of at most most bytes. With
-// an etag the server may answer that nothing changed. A file that is not there
-// is ErrNotFound; that is an answer, and other mirrors are not asked. Mirrors
-// that sent bad bytes are asked again.
+// an etag the server may answer that nothing changed. A file that is nowhere is
+// ErrNotFound. Of the next root that is an answer, and nobody else is asked.
 func (c *Client) Get(ctx context.Context, path string, most int64, etag string) (Response, error) {
-	c.forgive()
 	var out Response
-	notFound := func(err error) bool { return errors.Is(err, ErrNotFound) }
-	err := c.everywhere(ctx, notFound, func(m *mirror) (err error) {
+	answers := func(err error) bool { return isNew(path) && errors.Is(err, ErrNotFound) }
+	err := c.everywhere(ctx, path, answers, func(m *mirror) (err error) {
 		out, err = c.get(ctx, m, path, most, etag)
+		out.Origin = m.base.String()
 		return err
 	})
 	return out, err
@@ -37,6 +38,9 @@ func (c *Client) Get(ctx context.Context, path string, most int64, etag string) 
 
 func (c *Client) get(ctx context.Context, m *mirror, path string, most int64, etag string) (Response, error) {
 	header := http.Header{"Accept": {"application/json"}, "Accept-Encoding": {"gzip"}}
+	if strings.HasSuffix(path, timestampName) {
+		header.Set("Accept-Encoding", "identity") // its tag is that of its bytes, on every handset
+	}
 	if etag != "" {
 		header.Set("If-None-Match", etag)
 	}

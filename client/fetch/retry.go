@@ -10,12 +10,12 @@ import (
 	"time"
 )
 
-// everywhere calls try on one mirror after another until one succeeds, then
-// again after a wait, while there is hope. It stops at once on an error that
-// answers says is an answer.
-func (c *Client) everywhere(ctx context.Context, answers func(error) bool, try func(*mirror) error) error {
+// everywhere calls try on one source of a file after another until one
+// succeeds, then again after a wait, while there is hope. It stops at once on
+// an error that answers says is an answer.
+func (c *Client) everywhere(ctx context.Context, file string, answers func(error) bool, try func(*mirror) error) error {
 	for round := 0; ; round++ {
-		err, hope := c.round(ctx, answers, try)
+		err, hope := c.round(ctx, file, answers, try)
 		switch {
 		case err == nil:
 			return nil
@@ -32,32 +32,26 @@ func (c *Client) everywhere(ctx context.Context, answers func(error) bool, try f
 	}
 }
 
-// round asks every mirror once, starting with the best, and tells whether
-// asking again makes sense.
-func (c *Client) round(ctx context.Context, answers func(error) bool, try func(*mirror) error) (failure error, hope bool) {
-	best, asked := int(c.best.Load()), false
-	for i := range c.mirrors {
-		at := (best + i) % len(c.mirrors)
-		m := c.mirrors[at]
-		if m.strikes.Load() >= maxStrikes {
-			continue
-		}
-		asked = true
+// round asks every source once and tells whether asking again makes sense.
+func (c *Client) round(ctx context.Context, file string, answers func(error) bool, try func(*mirror) error) (failure error, hope bool) {
+	sources := c.sources(file)
+	for _, m := range sources {
 		err := m.rested()
 		if err == nil {
 			err = try(m)
 		}
 		if err == nil || answers(err) {
-			c.best.Store(int32(at))
+			c.lineOf(m).prefer(m)
 			return err, false
 		}
 		if ctx.Err() != nil {
 			return err, false
 		}
+		c.failed(m, err)
 		hope = hope || judge(err) == transient
 		failure = also(failure, err)
 	}
-	if !asked {
+	if len(sources) == 0 {
 		return ErrNoMirror, false
 	}
 	return failure, hope

@@ -52,7 +52,7 @@ func (c *Client) Stream(ctx context.Context, r Range) (*Body, error) {
 	}
 	var out *Body
 	never := func(error) bool { return false }
-	err := c.everywhere(ctx, never, func(m *mirror) (err error) {
+	err := c.everywhere(ctx, r.Path, never, func(m *mirror) (err error) {
 		out, err = c.stream(ctx, m, r)
 		return err
 	})

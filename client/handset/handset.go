@@ -75,7 +75,11 @@ func (h *Handset) open() error {
 	if h.slots, err = openLoader(c); err != nil {
 		return err
 	}
-	if h.fetch, err = fetch.New(fetch.Options{Bases: c.Servers}); err != nil {
+	seed, err := agent.MirrorSeed(disk.OS{}, c.State)
+	if err != nil {
+		return err
+	}
+	if h.fetch, err = fetch.New(fetch.Options{Bases: c.Servers, Mirrors: c.Mirrors, PollMirrors: c.PollMirrors, Seed: seed}); err != nil {
 		return err
 	}
 	h.receipts = receipts.Open(disk.OS{}, receiptsPath(c), h.device.Now)

@@ -67,10 +67,28 @@ func Init(dir string, root []byte) error {
 // Poll brings the view up to date. A timestamp that has not changed costs one
 // request; everything else is a full walk. On error the last view stays valid
 // as far as its expiries allow, and nothing verified is lost.
+//
+// A source whose timestamp leads nowhere (it is behind, or mixed, or not the
+// maker's) is set aside, and the next one is asked, while there is one.
 func (c *Client) Poll(ctx context.Context) (*View, error) {
+	sources, several := c.Fetch.(Sources)
+	if several {
+		sources.Forgive()
+	}
+	for {
+		view, origin, err := c.poll(ctx)
+		var refusal *Refusal
+		if !several || !errors.As(err, &refusal) || !sources.Shun(layout.TimestampFile, origin) {
+			return view, err
+		}
+	}
+}
+
+// poll is one try, with the timestamp of one source, which it names.
+func (c *Client) poll(ctx context.Context) (*View, string, error) {
 	st, err := c.Store.loadState()
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	etag := ""
 	if c.fresh(st) {
@@ -78,13 +96,14 @@ func (c *Client) Poll(ctx context.Context) (*View, error) {
 	}
 	answer, err := c.Fetch.Get(ctx, layout.TimestampFile, maxTimestampBytes, etag)
 	if err != nil {
-		return nil, unreachable(metadata.TIMESTAMP, err)
+		return nil, "", unreachable(metadata.TIMESTAMP, err)
 	}
 	if answer.NotModified && etag != "" {
 		c.view.Expiry, c.view.Pace = c.times(st)
-		return c.view, nil
+		return c.view, answer.Origin, nil
 	}
-	return c.walk(ctx, st, answer)
+	view, err := c.walk(ctx, st, answer)
+	return view, answer.Origin, err
 }
 
 // fresh tells whether an unchanged timestamp would leave nothing to do.

@@ -245,12 +245,18 @@ func (r *repo) serve(w http.ResponseWriter, req *http.Request) {
 	path := strings.TrimPrefix(req.URL.Path, "/")
 	r.mu.Lock()
 	r.requests = append(r.requests, path)
-	data, ok := r.files[path]
 	answer := r.answer
 	r.mu.Unlock()
-	if answer != nil && answer(w, req) {
-		return
+	if answer == nil || !answer(w, req) {
+		r.serveTree(w, req)
 	}
+}
+
+// serveTree answers with what is published.
+func (r *repo) serveTree(w http.ResponseWriter, req *http.Request) {
+	r.mu.Lock()
+	data, ok := r.files[strings.TrimPrefix(req.URL.Path, "/")]
+	r.mu.Unlock()
 	if !ok {
 		http.NotFound(w, req)
 		return

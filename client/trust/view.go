@@ -123,14 +123,17 @@ func document(ctx context.Context, from Fetcher, role string, ref rollout.Refere
 	if ref.Length > limit {
 		return nil, refuse(role, ErrMalformed, "%s has %d bytes; at most %d are read", ref.Path, ref.Length, limit)
 	}
-	answer, err := from.Get(ctx, layout.TargetFile(ref.Path, ref.SHA256), ref.Length, "")
+	right := func(data []byte) bool {
+		return int64(len(data)) == ref.Length && manifests.SumSHA256(data) == ref.SHA256
+	}
+	data, err := wanted(ctx, from, layout.TargetFile(ref.Path, ref.SHA256), ref.Length, right)
 	if err != nil {
 		return nil, unreachable(role, err)
 	}
-	if int64(len(answer.Body)) != ref.Length || manifests.SumSHA256(answer.Body) != ref.SHA256 {
+	if !right(data) {
 		return nil, refuse(role, ErrMismatch, "%s has other bytes than were signed", ref.Path)
 	}
-	return answer.Body, nil
+	return data, nil
 }
 
 // checkChain compares the document with the newest one that was seen. The

@@ -23,6 +23,29 @@ type Fetcher interface {
 	Get(ctx context.Context, path string, max int64, etag string) (fetch.Response, error)
 }
 
+// Sources is a Fetcher with several sources, as *fetch.Client is.
+type Sources interface {
+	// Forgive begins a poll: whoever was set aside is asked again.
+	Forgive()
+	// Shun sets aside whoever sent a file; false: there is nobody else.
+	Shun(path, origin string) bool
+}
+
+// wanted fetches a file that was named with its hash. Whoever sends other bytes
+// is set aside, and others are asked; the last one's are given as they are.
+func wanted(ctx context.Context, from Fetcher, path string, most int64, right func([]byte) bool) ([]byte, error) {
+	sources, several := from.(Sources)
+	for {
+		answer, err := from.Get(ctx, path, most, "")
+		if err != nil {
+			return nil, err
+		}
+		if right(answer.Body) || !several || !sources.Shun(path, answer.Origin) {
+			return answer.Body, nil
+		}
+	}
+}
+
 // walk is one verification of the tree, from the root on.
 type walk struct {
 	store *Store
@@ -238,9 +261,10 @@ func (w *walk) download(ctx context.Context, role string, meta *metadata.MetaFil
 	if meta.Length > 0 {
 		limit = meta.Length
 	}
-	answer, err := w.fetch.Get(ctx, w.base+name, limit, "")
+	right := func(data []byte) bool { return meta.VerifyLengthHashes(data) == nil }
+	data, err := wanted(ctx, w.fetch, w.base+name, limit, right)
 	if err != nil {
 		return nil, unreachable(role, err)
 	}
-	return answer.Body, nil
+	return data, nil
 }
