@@ -14,7 +14,9 @@ type counter [16]struct {
 	_ [56]byte // the rest of a line
 }
 
-func (c *counter) add() { c[rand.Uint32()%uint32(len(c))].n.Add(1) }
+func (c *counter) add() { c.plus(1) }
+
+func (c *counter) plus(n uint64) { c[rand.Uint32()%uint32(len(c))].n.Add(n) }
 
 func (c *counter) sum() (n uint64) {
 	for i := range c {
@@ -25,16 +27,17 @@ func (c *counter) sum() (n uint64) {
 
 // staticCounts are the answers of the static plane. It is a
 // prometheus.Collector.
-type staticCounts struct{ served, unchanged, missing, blobs counter }
+type staticCounts struct{ served, unchanged, missing, blobs, bytes counter }
 
 var staticDesc = prometheus.NewDesc("candor_static_responses_total", "Answers of the static plane.", []string{"kind"}, nil)
 
 // Describe implements prometheus.Collector.
-func (s *staticCounts) Describe(out chan<- *prometheus.Desc) { out <- staticDesc }
+func (s *staticCounts) Describe(out chan<- *prometheus.Desc) { prometheus.DescribeByCollect(s, out) }
 
 // Collect implements prometheus.Collector.
 func (s *staticCounts) Collect(out chan<- prometheus.Metric) {
 	for kind, c := range map[string]*counter{"served": &s.served, "not_modified": &s.unchanged, "not_found": &s.missing, "blob": &s.blobs} {
 		out <- prometheus.MustNewConstMetric(staticDesc, prometheus.CounterValue, float64(c.sum()), kind)
 	}
+	out <- prometheus.MustNewConstMetric(bytesDesc, prometheus.CounterValue, float64(s.bytes.sum()))
 }

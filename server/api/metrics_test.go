@@ -8,14 +8,10 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
-
-	"go.yaml.in/yaml/v3"
 
 	"github.com/candor-ota/candor/manifests/vote"
 	"github.com/candor-ota/candor/server/api"
@@ -197,89 +193,5 @@ func TestBrokenLedgerLeavesTheOtherFigures(t *testing.T) {
 	got := w.figures()
 	if got["candor_metrics_errors_total"] < 1 || got["candor_audit_sequence"] == 0 || got[`candor_role_expires_in_seconds{role="root"}`] == 0 {
 		t.Errorf("%v", got)
-	}
-}
-
-// rules is the form of alerts.yaml.
-type rules struct {
-	Groups []struct {
-		Name  string
-		Rules []struct {
-			Alert, Expr, For    string
-			Labels, Annotations map[string]string
-		}
-	}
-}
-
-var (
-	promNames = regexp.MustCompile(`[a-zA-Z_:][a-zA-Z0-9_:]*`)
-	promTexts = regexp.MustCompile(`"[^"]*"|\[[0-9a-z]+\]`)
-	promWords = []string{"delta", "increase", "absent", "and", "or", "unless"}
-)
-
-// TestAlertRulesSpeakOfFiguresThatThereAre holds alerts.yaml to the real
-// /metrics: names, and labels with their values.
-func TestAlertRulesSpeakOfFiguresThatThereAre(t *testing.T) {
-	data, err := os.ReadFile("../alerts.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var file rules
-	d := yaml.NewDecoder(strings.NewReader(string(data)))
-	d.KnownFields(true)
-	if err := d.Decode(&file); err != nil {
-		t.Fatal(err)
-	}
-	figures := map[string]bool{}
-	for line := range inUse(t).figures() {
-		name, labels, _ := strings.Cut(strings.TrimSuffix(line, "}"), "{")
-		figures[name] = true
-		for l := range strings.SplitSeq(labels, ",") {
-			figures[name+"{"+l+"}"] = true
-			key, _, _ := strings.Cut(l, "=")
-			figures[name+" "+key] = true
-		}
-	}
-	labelled := regexp.MustCompile(`(candor_[a-z_]+)\{([a-z]+="[a-z-]+")\}`)
-	used := regexp.MustCompile(`\$labels\.([a-z]+)`)
-	seen := map[string]bool{}
-	for _, r := range file.Groups[0].Rules {
-		seen[r.Alert] = true
-		if r.Labels["severity"] == "" || r.Annotations["summary"] == "" || r.Annotations["action"] == "" {
-			t.Errorf("%s says not what to do", r.Alert)
-		}
-		if r.For != "" {
-			if _, err := time.ParseDuration(r.For); err != nil {
-				t.Errorf("%s: %v", r.Alert, err)
-			}
-		}
-		for _, m := range labelled.FindAllStringSubmatch(r.Expr, -1) {
-			if !figures[m[1]+"{"+m[2]+"}"] {
-				t.Errorf("%s: there is no %s", r.Alert, m[0])
-			}
-		}
-		bare := regexp.MustCompile(`\{[^}]*\}`).ReplaceAllString(promTexts.ReplaceAllString(r.Expr, ""), "")
-		metrics := 0
-		for _, name := range promNames.FindAllString(bare, -1) {
-			if slices.Contains(promWords, name) {
-				continue
-			}
-			if metrics++; !figures[name] {
-				t.Errorf("%s: there is no %s", r.Alert, name)
-			}
-			for _, l := range used.FindAllStringSubmatch(r.Annotations["summary"], -1) {
-				if !figures[name+" "+l[1]] {
-					t.Errorf("%s: %s has no label %s", r.Alert, name, l[1])
-				}
-			}
-		}
-		if metrics == 0 {
-			t.Errorf("%s speaks of nothing", r.Alert)
-		}
-	}
-	for _, need := range []string{"RolloutStuck", "RolloutHalted", "RoleExpiring", "HookFailing", "PublishFailing", "Silence"} {
-		if !seen["Candor"+need] {
-			t.Errorf("there is no rule Candor%s", need)
-		}
 	}
 }

@@ -138,7 +138,9 @@ func (s *static) blob(w http.ResponseWriter, r *http.Request) {
 	h["Content-Type"], h["X-Content-Type-Options"] = []string{"application/octet-stream"}, nosniff
 	s.counts.blobs.add()
 	expect(body, r, info.Size)
-	http.ServeContent(w, r, "", time.Time{}, body)
+	m := &metered{ResponseWriter: w}
+	http.ServeContent(m, r, "", time.Time{}, body)
+	s.counts.bytes.plus(m.sent)
 	if err := body.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
 		s.log.Warn("close blob", "error", err)
 	}

@@ -264,3 +264,13 @@ func BenchmarkPoll(b *testing.B) {
 		})
 	}
 }
+
+func TestBytesOfImagesAreCounted(t *testing.T) {
+	w := ready(t, 43)
+	path := "/" + layout.BlobFile(manifests.SumSHA256(releasetest.Blob))
+	w.call("", "GET", path, nil)
+	w.call("", "GET", path, nil, "Range", "bytes=0-1")
+	if got := w.figures()["candor_blob_bytes_total"]; got != float64(len(releasetest.Blob)+2) {
+		t.Errorf("%v bytes were counted", got)
+	}
+}
