@@ -131,7 +131,14 @@ func (a *Agent) Start() error {
 	if err := a.noteReboot(); err != nil {
 		return err
 	}
-	return a.reconcile()
+	if err := a.reconcile(); err != nil {
+		return err
+	}
+	switch a.rec.State {
+	case Trying, Committing, RolledBack: // a build that was booted must prove itself now, whatever failed before
+		a.endWait()
+	}
+	return nil
 }
 
 func (a *Agent) clock() time.Time {
@@ -246,6 +253,8 @@ func (a *Agent) settle(ctx context.Context, state State, failure error) (Status,
 		a.Log.Warn("reports wait", "reason", err)
 	}
 	switch {
+	case failure == nil && a.restart:
+		a.endWait()
 	case failure == nil:
 		a.countSuccess()
 	case ctx.Err() == nil && !errors.Is(failure, ErrInterrupted):
@@ -254,6 +263,18 @@ func (a *Agent) settle(ctx context.Context, state State, failure error) (Status,
 	}
 	a.mem.Last.At = new(manifests.At(a.now))
 	a.shows(state)
+	return a.mem.Last, errors.Join(failure, a.saveMemory())
+}
+
+// RestartFailed is told that the restart which the last step wanted did not come
+// about. It is a failure like others: counted, shown, and tried again, after
+// waits that grow, with one more look for news before each try.
+func (a *Agent) RestartFailed(reason error) (Status, error) {
+	failure := fmt.Errorf("the handset does not restart for build %d: %w", a.rec.Build, reason)
+	a.restart = false
+	a.countFailure(failure)
+	a.say(FailureCode, a.rec.Build, "%v", failure)
+	a.shows(a.rec.State)
 	return a.mem.Last, errors.Join(failure, a.saveMemory())
 }
 

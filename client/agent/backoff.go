@@ -80,9 +80,13 @@ func (a *Agent) countFailure(failure error) {
 
 // countSuccess ends the waits; what the day has cost stays.
 func (a *Agent) countSuccess() {
-	b := &a.mem.Backoff
-	b.InARow, b.Next, b.Busy = 0, nil, nil
+	a.endWait()
+	a.mem.Backoff.InARow = 0
 }
+
+// endWait lets the next try come at once. Failures are still in a row: a step
+// that ends with a restart has not succeeded before the handset is back.
+func (a *Agent) endWait() { a.mem.Backoff.Next, a.mem.Backoff.Busy = nil, nil }
 
 // NextTry tells when a failed step is tried again; false: the last one did not
 // fail. A time further ahead than any wait was stored before a clock was set

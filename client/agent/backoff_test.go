@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -226,4 +227,37 @@ func TestDownloadGoesOnWhereNoNewsComesInItsMidst(t *testing.T) {
 	w.slots.sync, w.tree.err = nil, nil
 	w.once()
 	w.runs(42)
+}
+
+// A program that does not restart the handset is not asked again and again, and
+// what is waited for ends with the restart, however that comes about: a build
+// on trial that waited would use its tries up.
+func TestRestartThatFailsIsTriedAgainWithABackoffThatDoubles(t *testing.T) {
+	w := newWorld(t)
+	w.offer(42)
+	w.longest()
+	for n := range 4 {
+		if w.step(); !w.agent.RestartWanted() {
+			t.Fatalf("%+v", w.agent.Status())
+		}
+		s, err := w.agent.RestartFailed(errors.New("systemctl reboot: no bus"))
+		if err == nil || s.Code != FailureCode || s.State != RebootPending || s.Build != 42 || !strings.Contains(s.Sentence, "no bus") {
+			t.Fatalf("%+v, %v", s, err)
+		}
+		next, failed := w.agent.NextTry()
+		if wait, want := next.At.Sub(w.device.now), time.Minute<<n; !failed || wait != want || next.Tries != n+1 {
+			t.Fatalf("after failure %d: %+v, want to wait for %s", n+1, next, want)
+		}
+		w.start()
+		w.longest()
+	}
+	w.reboot() // the owner's own doing
+	if next, _ := w.agent.NextTry(); next.At.After(w.device.now) {
+		t.Fatalf("the trial waits: %+v", next)
+	}
+	w.once()
+	w.runs(42)
+	if next, failed := w.agent.NextTry(); failed {
+		t.Fatalf("%+v", next)
+	}
 }

@@ -14,16 +14,11 @@ type OS struct{}
 
 // Open opens a file or device that exists.
 func (OS) Open(path string, mode Mode) (File, error) {
-	flag := os.O_RDONLY
-	if mode == Write {
-		flag = os.O_RDWR
-		// A device is opened for one writer alone: the kernel refuses one that is
-		// mounted, or that another driver holds, with EBUSY.
-		if info, err := os.Stat(path); err == nil && info.Mode()&(fs.ModeDevice|fs.ModeCharDevice) == fs.ModeDevice {
-			flag |= os.O_EXCL
-		}
+	var kind fs.FileMode
+	if info, err := os.Stat(path); err == nil {
+		kind = info.Mode()
 	}
-	f, err := os.OpenFile(path, flag, 0)
+	f, err := os.OpenFile(path, flags(mode, kind), 0)
 	if err != nil {
 		return nil, err
 	}
@@ -33,6 +28,19 @@ func (OS) Open(path string, mode Mode) (File, error) {
 		}
 	}
 	return osFile{f}, nil
+}
+
+// flags are those by which what is of that kind is opened. A block device is
+// opened for one writer alone: the kernel refuses one that is mounted, or that
+// another driver holds, with EBUSY.
+func flags(mode Mode, kind fs.FileMode) int {
+	switch {
+	case mode != Write:
+		return os.O_RDONLY
+	case kind&(fs.ModeDevice|fs.ModeCharDevice) == fs.ModeDevice:
+		return os.O_RDWR | os.O_EXCL
+	}
+	return os.O_RDWR
 }
 
 // Create makes a sparse file that only this user reads and writes.

@@ -3,6 +3,7 @@ package handset
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os/exec"
@@ -98,6 +99,9 @@ func (b *board) restart(ctx context.Context, log *slog.Logger) (bool, error) {
 	cmd := exec.CommandContext(ctx, b.reboot[0], b.reboot[1:]...)
 	cmd.WaitDelay = time.Second
 	out, err := cmd.CombinedOutput()
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		err = fmt.Errorf("no end within %s", patience)
+	}
 	if err != nil {
 		return false, fmt.Errorf("restart with %s: %w: %s", strings.Join(b.reboot, " "), err, bytes.TrimSpace(out[:min(len(out), maxWords)]))
 	}

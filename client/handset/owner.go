@@ -125,6 +125,9 @@ func Create(configPath string, f Factory) error {
 		}
 		return b.provision(f, trusted)
 	}
+	if err := sim.Vacant(disk.OS{}, c.Slots); err != nil {
+		return err
+	}
 	if err := trusted(); err != nil {
 		return err
 	}

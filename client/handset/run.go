@@ -80,6 +80,10 @@ func (h *Handset) follow(ctx context.Context, step func() (agent.Status, error))
 		}
 		restarts++
 		back, err := h.slots.restart(ctx, h.log)
+		if err != nil && ctx.Err() == nil {
+			s, err = h.agent.RestartFailed(err)
+			h.refresh()
+		}
 		if err != nil || !back {
 			h.down = err == nil
 			return s, err

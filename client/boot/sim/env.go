@@ -62,13 +62,13 @@ func Create(dir string, images map[manifests.Name]string, m boot.Metadata) error
 
 // CreateOn is Create on a disk other than this machine's.
 func CreateOn(d disk.Disk, dir string, images map[manifests.Name]string, m boot.Metadata) error {
+	if err := Vacant(d, dir); err != nil {
+		return err
+	}
 	if err := d.MkdirAll(dir); err != nil {
 		return fmt.Errorf("simulated slots: %w", err)
 	}
 	s := &Sim{dir: dir, disk: d}
-	if _, err := s.load(); err == nil || !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("simulated slots: %s is a handset already", dir)
-	}
 	m.Images = nil
 	for _, name := range slices.Sorted(maps.Keys(images)) {
 		image, err := boot.Measure(d, name, images[name])
@@ -84,6 +84,15 @@ func CreateOn(d disk.Disk, dir string, images map[manifests.Name]string, m boot.
 		return err
 	}
 	return s.save(&env{Booted: "a", First: "a", Slots: map[string]slotEnv{"a": {Bootable: true, Good: true}, "b": {}}})
+}
+
+// Vacant refuses a directory in which Create made a handset, or in which
+// something stands that says so and cannot be read.
+func Vacant(d disk.Disk, dir string) error {
+	if _, err := (&Sim{dir: dir, disk: d}).load(); err == nil || !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("simulated slots: %s is a handset already", dir)
+	}
+	return nil
 }
 
 // factory gives an image another name, or makes a copy of it.

@@ -1,8 +1,10 @@
 package uboot
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/candor-ota/candor/client/boot"
 	"github.com/candor-ota/candor/client/disk"
@@ -16,6 +18,7 @@ type Options struct {
 	Argument string // on the kernel's command line; candor.slot
 	Kernel   string // file of that command line; boot.KernelCommandLine
 	Disk     disk.Disk
+	Patience time.Duration // with one run of a tool; 30 s, as slow NOR flash needs some seconds for an erase
 }
 
 // Driver satisfies boot.Driver.
@@ -32,6 +35,7 @@ func Open(o Options) (*Driver, error) {
 			*field = otherwise
 		}
 	}
+	o.Patience = cmp.Or(o.Patience, patience)
 	d := &Driver{o}
 	if err := d.redundant(); err != nil {
 		return nil, err

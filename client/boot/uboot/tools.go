@@ -9,8 +9,7 @@ import (
 	"time"
 )
 
-// patience is how long one run of a tool may take; slow NOR flash needs some
-// seconds for an erase.
+// patience is how long one run of a tool may take.
 const patience = 30 * time.Second
 
 // maxWords is how much of a tool's complaint is shown, in bytes.
@@ -18,7 +17,7 @@ const maxWords = 400
 
 // run runs a tool with a bare environment and bounded output.
 func (d *Driver) run(stdin string, tool string, args ...string) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), d.o.Patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, tool, append([]string{"-c", d.o.Config}, args...)...)
 	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"}
@@ -27,7 +26,7 @@ func (d *Driver) run(stdin string, tool string, args ...string) ([]byte, error) 
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), out, words
 	err := cmd.Run()
 	if ctx.Err() != nil {
-		err = fmt.Errorf("no end within %s", patience)
+		err = fmt.Errorf("no end within %s", d.o.Patience)
 	}
 	if said := strings.TrimSpace(words.String()); err != nil && said != "" {
 		err = fmt.Errorf("%w: %s", err, said)

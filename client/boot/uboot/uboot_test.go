@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/candor-ota/candor/client/boot"
 	"github.com/candor-ota/candor/client/boot/boottest"
@@ -179,6 +180,24 @@ func TestToolThatIgnoresItsScriptIsNoticed(t *testing.T) {
 	}
 	must(t, os.WriteFile(filepath.Join(bin, "fw_setenv"), []byte("#!/bin/sh\necho no flash >&2\nexit 7\n"), 0o700))
 	if err := m.Arm("b", 1); err == nil || !strings.Contains(err.Error(), "no flash") {
+		t.Fatalf("got %v", err)
+	}
+}
+
+// A tool that hangs, as on a flash that does not answer, must not hold the agent
+// for ever.
+func TestToolThatHangsIsEnded(t *testing.T) {
+	dir := blank(t)
+	bin := t.TempDir()
+	for _, name := range []string{"fw_printenv", "fw_setenv"} {
+		if err := os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\nexec sleep 3600\n"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+	o := options(dir)
+	o.Patience = 50 * time.Millisecond
+	if _, err := uboot.Open(o); err == nil || !strings.Contains(err.Error(), "fw_printenv: no end within 50ms") {
 		t.Fatalf("got %v", err)
 	}
 }
