@@ -65,7 +65,7 @@ func (a *app) command() *cobra.Command {
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print results as JSON")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(a.initCommand(), a.runCommand(), a.tokenCommand(), a.batchCommand(), a.voteKeysCommand(),
-		a.auditCommand(), a.hookCommand())
+		a.auditCommand(), a.hookCommand(), a.migrateCommand())
 	return root
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/candor-ota/candor/server/api"
+	"github.com/candor-ota/candor/server/carry"
 	"github.com/candor-ota/candor/server/config"
 	"github.com/candor-ota/candor/server/observe"
 	"github.com/candor-ota/candor/server/publish"
@@ -91,6 +92,9 @@ func (a *app) run(ctx context.Context, d config.Dir, f config.File) (err error) 
 		return err
 	}
 	defer func() { err = errors.Join(err, ledger.Close()) }()
+	if err := carry.Ready(ctx, ledger); err != nil {
+		return err
+	}
 	blobs, err := a.openBlobs(ctx, d, f, slog.New(slog.NewTextHandler(a.err, nil)))
 	if err != nil {
 		return err

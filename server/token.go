@@ -12,6 +12,7 @@ import (
 
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/server/auth"
+	"github.com/candor-ota/candor/server/carry"
 	"github.com/candor-ota/candor/server/store"
 )
 
@@ -31,6 +32,9 @@ func (a *app) withLedger(ctx context.Context, f func(store.Ledger) error) (err e
 		return err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
+	if err := carry.Ready(ctx, l); err != nil {
+		return err
+	}
 	return f(l)
 }
 

@@ -133,7 +133,7 @@ func (s *step) putVersion(ctx context.Context, role string, make func(version in
 
 // signRollouts brings the documents up to date with the ledger.
 func (s *step) signRollouts(ctx context.Context) (bool, error) {
-	changed := s.all || s.next.role(layout.RolloutsRole) == nil
+	changed := s.all || s.next.role(layout.RolloutsRole) == nil || s.next.Ahead > 0
 	for _, p := range s.next.products() {
 		moved, err := s.document(ctx, p)
 		if err != nil {
@@ -141,6 +141,7 @@ func (s *step) signRollouts(ctx context.Context) (bool, error) {
 		}
 		changed = changed || moved
 	}
+	s.next.Ahead = 0
 	if !changed {
 		m, err := metadata.Targets().FromBytes(s.next.role(layout.RolloutsRole))
 		if err != nil {
@@ -185,10 +186,10 @@ func (s *step) document(ctx context.Context, p manifests.Product) (bool, error) 
 			return false, fmt.Errorf("publish rollouts of %s: the document before: %w", p, err)
 		}
 		same, err := equal(before.Rollouts, list)
-		if err != nil || same {
+		if err != nil || same && s.next.Ahead == 0 {
 			return false, err
 		}
-		doc.Counter, doc.Prev = before.Counter+1, &hash
+		doc.Counter, doc.Prev = before.Counter+1+s.next.Ahead, &hash
 	}
 	data, err := doc.Canonical()
 	if err != nil {

@@ -21,9 +21,12 @@ import (
 
 // The names of the heads in the ledger.
 const (
-	treeHead       = "tree"
+	treeHead       = TreeHead
 	submissionHead = "submission"
 )
+
+// TreeHead names the ledger's head of the published tree.
+const TreeHead = "tree"
 
 // head is what the ledger keeps of the published tree.
 type head struct {
@@ -33,6 +36,9 @@ type head struct {
 	Rollouts   map[manifests.Product]manifests.SHA256 `json:"rollouts"`   // documents
 	Files      map[string]file                        `json:"files"`      // by path in the tree, without the timestamp
 	Timestamp  []byte                                 `json:"timestamp"`
+	// Ahead is how far the counters of the next documents jump: after a restore
+	// handsets may have seen more than the ledger remembers.
+	Ahead uint64 `json:"ahead,omitempty"`
 }
 
 // file is one immutable file of the tree.

@@ -1,0 +1,309 @@
+package publish
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/theupdateframework/go-tuf/v2/metadata"
+
+	"github.com/candor-ota/candor/manifests"
+	"github.com/candor-ota/candor/manifests/layout"
+	"github.com/candor-ota/candor/manifests/rollout"
+	"github.com/candor-ota/candor/server/store"
+)
+
+// skipped is how far numbers jump where nobody knows how many were used: more
+// than are used in months, and two thousand times less than there are.
+const skipped = 1_000_000
+
+// maxSmall bounds a file of the tree that is not an image.
+const maxSmall = 8 << 20
+
+// Known is what a backup says of the tree: the ledger's head of it (no Document
+// if nothing was published) and the last version of each role.
+type Known struct {
+	Head     store.Head
+	Versions map[string]int64
+}
+
+// Recovered is what the ledger must say of the tree from now on, so that no
+// number is used for two things and no handset sees anything go back.
+type Recovered struct {
+	Known
+	// Adopted: the store holds what was published after the backup, and goes on
+	// from there. Otherwise numbers jump, in case handsets have seen more.
+	Adopted bool
+	// Documents are the rollouts as they are published, by product.
+	Documents map[manifests.Product]*rollout.Document
+}
+
+// ErrOtherTree means that the store holds the tree of another installation.
+var ErrOtherTree = errors.New("the store holds another installation's tree")
+
+// Recover brings together what a backup knows and what the store holds. It
+// writes nothing. put, which is called where the store is behind the backup,
+// brings the backup's files there.
+func Recover(ctx context.Context, k Known, b store.Blobs, keys Keys, now time.Time, put func() error) (Recovered, error) {
+	out := Recovered{Known: k, Documents: map[manifests.Product]*rollout.Document{}}
+	if k.Head.Document == nil {
+		return out, nil
+	}
+	p := &Publisher{blobs: b}
+	old := empty()
+	if err := json.Unmarshal(k.Head.Document, &old.head); err != nil {
+		return out, fmt.Errorf("the backup's head of the tree: %w", err)
+	}
+	g, err := p.walk(ctx, old.head)
+	if err != nil {
+		return out, fmt.Errorf("the tree in the store: %w", err)
+	}
+	if g == nil || g.Versions[metadata.TIMESTAMP] < old.Versions[metadata.TIMESTAMP] {
+		if err := put(); err != nil {
+			return out, err
+		}
+		if g, err = p.bodiesOf(ctx, old.head); err != nil {
+			return out, err
+		}
+		g.Ahead += skipped
+		out.Versions = jumped(k.Versions)
+	} else {
+		out.Adopted = true
+		if out.Versions, err = p.adopt(ctx, b, g, k.Versions, now); err != nil {
+			return out, err
+		}
+	}
+	if err := g.signedBy(keys); err != nil {
+		return out, err
+	}
+	for _, product := range g.products() {
+		if hash, ok := g.Rollouts[product]; ok {
+			doc, err := rollout.Parse(g.bodies[layout.TargetFile(layout.RolloutsPath(product), hash)])
+			if err != nil {
+				return out, fmt.Errorf("rollouts of %s: %w", product, err)
+			}
+			out.Documents[product] = doc
+		}
+	}
+	document, err := json.Marshal(g.head)
+	if err != nil {
+		return out, err
+	}
+	out.Head.Version, out.Head.Document, out.Head.Updated = k.Head.Version+1, document, now
+	out.Head.ETag = store.ETag(layout.ETag(g.Timestamp))
+	return out, nil
+}
+
+func jumped(versions map[string]int64) map[string]int64 {
+	out := map[string]int64{}
+	for role, v := range versions {
+		out[role] = v + skipped
+	}
+	return out
+}
+
+// walk reads the tree that the store's own timestamp names, nil if there is
+// none. It must begin at the same root as the one that is known.
+func (p *Publisher) walk(ctx context.Context, known head) (*generation, error) {
+	stamp, _, err := p.blobs.Load(ctx, layout.TimestampFile)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	g := empty()
+	g.Timestamp, g.Submission = stamp, known.Submission
+	root := layout.MetadataFile(metadata.ROOT, 1)
+	if err := p.small(ctx, g, root); err != nil {
+		return nil, err
+	}
+	if g.Files[root].SHA256 != known.Files[root].SHA256 {
+		return nil, fmt.Errorf("%s: %w", root, ErrOtherTree)
+	}
+	for g.Roots = 1; ; g.Roots++ {
+		err := p.small(ctx, g, layout.MetadataFile(metadata.ROOT, g.Roots+1))
+		if errors.Is(err, store.ErrNotFound) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if err := p.walkRoles(ctx, g); err != nil {
+		return nil, err
+	}
+	if err := g.verify(); err != nil {
+		return nil, fmt.Errorf("does not verify; bring it back from a mirror, or restore into an empty store: %w", err)
+	}
+	return g, nil
+}
+
+// walkRoles reads what timestamp and snapshot name.
+func (p *Publisher) walkRoles(ctx context.Context, g *generation) error {
+	t, err := metadata.Timestamp().FromBytes(g.Timestamp)
+	if err != nil || t.Signed.Meta["snapshot.json"] == nil {
+		return fmt.Errorf("%s is not a timestamp (%v)", layout.TimestampFile, err)
+	}
+	g.Versions[metadata.TIMESTAMP] = t.Signed.Version
+	g.Versions[metadata.SNAPSHOT] = t.Signed.Meta["snapshot.json"].Version
+	if err := p.small(ctx, g, layout.MetadataFile(metadata.SNAPSHOT, g.Versions[metadata.SNAPSHOT])); err != nil {
+		return err
+	}
+	s, err := metadata.Snapshot().FromBytes(g.role(metadata.SNAPSHOT))
+	if err != nil {
+		return fmt.Errorf("snapshot: %w", err)
+	}
+	for name, m := range s.Signed.Meta {
+		role := strings.TrimSuffix(name, ".json")
+		g.Versions[role] = m.Version
+		if err := p.small(ctx, g, layout.MetadataFile(role, m.Version)); err != nil {
+			return err
+		}
+		if role == metadata.TARGETS {
+			continue
+		}
+		targets, err := metadata.Targets().FromBytes(g.role(role))
+		if err != nil {
+			return fmt.Errorf("%s: %w", role, err)
+		}
+		for path, f := range targets.Signed.Targets {
+			if len(f.Hashes["sha256"]) != len(manifests.SHA256{}) {
+				return fmt.Errorf("%s: %s has no sha256", role, path)
+			}
+			hash := manifests.SHA256(f.Hashes["sha256"])
+			if err := p.small(ctx, g, layout.TargetFile(path, hash)); err != nil {
+				return err
+			}
+			if product, ok := strings.CutPrefix(path, "rollouts/"); role == layout.RolloutsRole && ok {
+				g.Rollouts[manifests.Product(strings.TrimSuffix(product, ".json"))] = hash
+			}
+		}
+	}
+	return nil
+}
+
+// small reads a file of the tree into a generation. What it says is checked
+// when all are there.
+func (p *Publisher) small(ctx context.Context, g *generation, path string) error {
+	r, info, err := p.blobs.Open(ctx, path)
+	if err != nil {
+		return err
+	}
+	if info.Size > maxSmall {
+		return errors.Join(fmt.Errorf("%s: has %d bytes; at most %d are metadata", path, info.Size, maxSmall), r.Close())
+	}
+	data, err := io.ReadAll(io.LimitReader(r, maxSmall))
+	if err = errors.Join(err, r.Close()); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	g.add(path, data)
+	return nil
+}
+
+// adopt takes in the files that the tree names no more, so that they are
+// collected in their time, and gives the greatest version of each role.
+func (p *Publisher) adopt(ctx context.Context, b store.Blobs, g *generation, known map[string]int64, now time.Time) (map[string]int64, error) {
+	versions := map[string]int64{}
+	for role, v := range known {
+		versions[role] = max(v, g.Versions[role])
+	}
+	for role, v := range g.Versions {
+		versions[role] = max(v, versions[role])
+	}
+	for _, dir := range []string{layout.MetadataDir, layout.TargetsDir} {
+		for info, err := range b.List(ctx, dir+"/") {
+			if err != nil {
+				return nil, err
+			}
+			if name := strings.TrimPrefix(info.Key, layout.MetadataDir+"/"); dir == layout.MetadataDir {
+				if role, v, err := roleOf(name); err == nil {
+					versions[role] = max(versions[role], v)
+				}
+			}
+			if _, named := g.Files[info.Key]; named || info.Key == layout.TimestampFile || info.Size > maxSmall {
+				continue
+			}
+			if err := p.small(ctx, g, info.Key); err != nil && !errors.Is(err, store.ErrNotFound) {
+				return nil, err
+			}
+		}
+	}
+	return versions, g.retire(now)
+}
+
+// bodiesOf loads the files of a head, as they are published.
+func (p *Publisher) bodiesOf(ctx context.Context, h head) (*generation, error) {
+	g := empty()
+	g.head = h
+	for path, f := range g.Files {
+		body, err := p.read(ctx, path, f)
+		if err != nil && f.Until == nil {
+			return nil, err
+		}
+		if err == nil {
+			g.bodies[path] = body
+		}
+	}
+	return g, nil
+}
+
+// signedBy tells whether the keys at hand are those that the newest root and
+// targets list: with others nothing could be published, and nobody told why.
+func (g *generation) signedBy(keys Keys) error {
+	root, err := metadata.Root().FromBytes(g.bodies[layout.MetadataFile(metadata.ROOT, g.Roots)])
+	if err != nil {
+		return fmt.Errorf("root %d: %w", g.Roots, err)
+	}
+	targets, err := metadata.Targets().FromBytes(g.role(metadata.TARGETS))
+	if err != nil {
+		return fmt.Errorf("targets: %w", err)
+	}
+	listed := map[string][]string{}
+	for _, role := range []string{metadata.SNAPSHOT, metadata.TIMESTAMP} {
+		if r := root.Signed.Roles[role]; r != nil {
+			listed[role] = r.KeyIDs
+		}
+	}
+	if d := targets.Signed.Delegations; d != nil {
+		for _, r := range d.Roles {
+			if r.Name == layout.RolloutsRole {
+				listed[r.Name] = r.KeyIDs
+			}
+		}
+	}
+	for role, ids := range listed {
+		id, err := keys.ID(role)
+		if err != nil {
+			return err
+		}
+		if !slices.Contains(ids, id) {
+			return fmt.Errorf("the key of %s in the data directory is not the one that handsets know; put the saved keys/ there first", role)
+		}
+	}
+	return nil
+}
+
+// Published names the files of the tree that a head names, images apart.
+func Published(h store.Head) ([]store.Object, error) {
+	var one head
+	if h.Document == nil {
+		return nil, nil
+	}
+	if err := json.Unmarshal(h.Document, &one); err != nil {
+		return nil, fmt.Errorf("head %d of the tree: %w", h.Version, err)
+	}
+	var out []store.Object
+	for path, f := range one.Files {
+		if f.Until == nil {
+			out = append(out, store.Object{Key: path, Size: f.Size, SHA256: f.SHA256})
+		}
+	}
+	slices.SortFunc(out, func(a, b store.Object) int { return strings.Compare(a.Key, b.Key) })
+	return out, nil
+}
