@@ -109,7 +109,12 @@ func (a *app) run(ctx context.Context, d config.Dir, f config.File) (err error) 
 		return err
 	}
 	defer func() { err = errors.Join(err, closeTracing(ctx, tracing)) }()
+	bounds, err := limits(f, log)
+	if err != nil {
+		return err
+	}
 	service, err := api.Assemble(ctx, api.Parts{
+		Limits: bounds,
 		Ledger: ledger, Blobs: blobs, Keys: keys, Master: master, UploadDir: d.Uploads(), Now: a.now,
 		Log: log, Observed: observe.New(a.now, tracing.Tracer()),
 		MinKeyAge: f.Votes.KeyAge(), Grace: f.Votes.GraceTime(), ShowEvery: f.Votes.Shown(),
@@ -133,6 +138,11 @@ func (a *app) serve(ctx context.Context, service *api.API, f config.File, log *s
 	if err != nil {
 		return errors.Join(fmt.Errorf("listen for admin: %w", err), public.Close())
 	}
+	front, back := api.NewServer(service), api.NewServer(service.Admin())
+	counted, err := bounded(public, front, service, f)
+	if err != nil {
+		return errors.Join(err, public.Close(), admin.Close())
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	renewal := make(chan struct{})
@@ -140,15 +150,14 @@ func (a *app) serve(ctx context.Context, service *api.API, f config.File, log *s
 		defer close(renewal)
 		service.Run(ctx)
 	}()
-	front, back := api.NewServer(service), api.NewServer(service.Admin())
 	front.ErrorLog, back.ErrorLog = observe.ServerLog(log), observe.ServerLog(log)
 	failed := make(chan error, 2)
 	scheme := "http"
 	if f.TLS != nil {
 		scheme = "https"
-		go func() { failed <- front.ServeTLS(public, f.TLS.Cert, f.TLS.Key) }()
+		go func() { failed <- front.ServeTLS(counted, f.TLS.Cert, f.TLS.Key) }()
 	} else {
-		go func() { failed <- front.Serve(public) }()
+		go func() { failed <- front.Serve(counted) }()
 	}
 	go func() { failed <- back.Serve(admin) }()
 	address, adminAddress := scheme+"://"+public.Addr().String(), "http://"+admin.Addr().String()

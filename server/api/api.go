@@ -18,6 +18,7 @@ import (
 	"github.com/candor-ota/candor/server/auth"
 	"github.com/candor-ota/candor/server/hooks"
 	"github.com/candor-ota/candor/server/observe"
+	"github.com/candor-ota/candor/server/overload"
 	"github.com/candor-ota/candor/server/publish"
 	"github.com/candor-ota/candor/server/release"
 	"github.com/candor-ota/candor/server/rollout"
@@ -58,6 +59,7 @@ type Deps struct {
 	Votes    *votes.Service
 	Hooks    *hooks.Dispatcher // nil: none
 	Watch    *watch.Hub
+	Limits   overload.Limits
 	Now      func() time.Time
 	Log      *slog.Logger
 	// CloseAfter is how long after the end of its rollouts a release still
@@ -81,6 +83,7 @@ type API struct {
 	underWay underWay
 	gin      *gin.Engine
 	metrics  *metrics
+	lanes    *lanes
 	bearers  *auth.Bearers
 	logins   *auth.Limiter
 	refused  atomic.Int64 // votes turned away
@@ -102,7 +105,7 @@ func New(d Deps) (*API, error) {
 	if d.Observed == nil {
 		d.Observed = observe.New(d.Now, nil)
 	}
-	a := &API{Deps: d, metrics: newMetrics(d.Observed, d.Tree), logins: auth.NewLimiter(loginsEach, loginsAll)}
+	a := &API{Deps: d, metrics: newMetrics(d.Observed, d.Tree), logins: auth.NewLimiter(loginsEach, loginsAll), lanes: newLanes(d.Limits)}
 	a.bearers = &auth.Bearers{Tokens: d.Ledger, Now: d.Now, Limit: auth.NewLimiter(triesEach, triesAll)}
 	a.static = &static{tree: d.Tree.Tree, blobs: d.Blobs, log: d.Log, counts: a.metrics.static}
 	a.static.presign, _ = d.Blobs.(presigner)
@@ -121,7 +124,7 @@ func New(d Deps) (*API, error) {
 	e.NoRoute(func(c *gin.Context) { a.fail(c, errNoRoute) })
 	e.NoMethod(func(c *gin.Context) { a.fail(c, errNoRoute) })
 	g := newGauges(a)
-	a.metrics.registry.MustRegister(g, g.errors, watchGauges{d.Watch})
+	a.metrics.registry.MustRegister(g, g.errors, watchGauges{d.Watch}, laneGauges{a.lanes})
 	a.gin = e
 	a.routes(e, validate)
 	return a, nil
@@ -146,7 +149,7 @@ const (
 
 func (a *API) routes(e *gin.Engine, v *validator) {
 	device := func(request string) gin.IRoutes {
-		return e.Group("/v1", a.sent(request), limited(maxDeviceBody), a.whole)
+		return e.Group("/v1", a.sent(request), a.paced, limited(maxDeviceBody), a.arrived, a.through(a.lanes.reports))
 	}
 	device("enrol").POST("/enrolments", a.enrol)
 	device("withdraw").POST("/enrolments/withdraw", a.withdraw)
@@ -156,22 +159,22 @@ func (a *API) routes(e *gin.Engine, v *validator) {
 
 	e.GET("/v1/products/:product/watch", a.watch)
 	a.peopleRoutes(e, v)
-	operator := func(need auth.Permission, limit int64) gin.IRoutes {
-		return e.Group("/v1", a.operated, a.identified, a.may(need), limited(limit), a.whole, a.ours, a.noted, a.idempotent, a.validated(v))
+	operator := func(need auth.Permission, limit int64, lane *overload.Lane) gin.IRoutes {
+		return e.Group("/v1", a.operated, a.through(lane), a.identified, a.may(need), limited(limit), a.whole, a.ours, a.noted, a.idempotent, a.validated(v))
 	}
-	submit := operator(auth.Submit, maxOperatorBody)
+	submit := operator(auth.Submit, maxOperatorBody, a.lanes.operators)
 	submit.POST("/uploads", a.startUpload)
 	submit.GET("/uploads/:id", a.getUpload)
-	e.Group("/v1", a.operated, a.identified, a.may(auth.Submit), limited(maxPiece), a.ours, a.noted, a.validated(v)).PATCH("/uploads/:id", a.appendUpload)
-	operator(auth.Submit, maxSubmissionBody).POST("/submissions", a.submit)
+	e.Group("/v1", a.operated, a.through(a.lanes.uploads), a.identified, a.may(auth.Submit), limited(maxPiece), a.ours, a.noted, a.validated(v)).PATCH("/uploads/:id", a.appendUpload)
+	operator(auth.Submit, maxSubmissionBody, a.lanes.submissions).POST("/submissions", a.submit)
 
-	read := operator(auth.Read, maxOperatorBody)
+	read := operator(auth.Read, maxOperatorBody, a.lanes.operators)
 	read.GET("/products", a.listProducts)
 	read.GET("/products/:product/releases", a.listReleases)
 	read.GET("/products/:product/releases/:build/vote-keys", a.voteKeys)
 	read.GET("/products/:product/releases/:build/counts", a.counts)
 	read.GET("/audit", a.listAudit)
-	operator(auth.Administer, maxOperatorBody).GET("/audit/export", a.exportAudit)
+	operator(auth.Administer, maxOperatorBody, a.lanes.operators).GET("/audit/export", a.exportAudit)
 	read.GET("/rollouts", a.listRollouts)
 	read.GET("/rollouts/:id", a.getRollout)
 
@@ -183,21 +186,26 @@ func (a *API) routes(e *gin.Engine, v *validator) {
 	read.POST("/rollouts/stages", a.planStages)
 	read.GET("/products/:product/releases/:build/lab-reports", a.labReports)
 
-	operate := operator(auth.Operate, maxOperatorBody)
+	operate := operator(auth.Operate, maxOperatorBody, a.lanes.operators)
 	operate.POST("/rollouts", a.createRollout)
 	operate.PUT("/rollouts/:id", a.editRollout)
 	// What an action takes is asked there: whoever may only halt can do that.
-	e.Group("/v1", a.operated, a.identified, limited(maxOperatorBody), a.whole, a.ours, a.noted, a.idempotent, a.validated(v)).POST("/rollouts/:id/:action", a.changeRollout)
+	e.Group("/v1", a.operated, a.through(a.lanes.actions), a.identified, limited(maxOperatorBody), a.whole, a.ours, a.noted, a.idempotent, a.validated(v)).POST("/rollouts/:id/:action", a.changeRollout)
 	operate.POST("/lab-handsets/:deviceKey/:action", a.muteLab)
 }
 
 // ServeHTTP sends the static plane past gin.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.TransferEncoding != nil {
+		// It may have had a length as well, by which a proxy goes. net/http does
+		// not tell, so nothing may follow (RFC 9112, section 6.3).
+		w.Header().Set("Connection", "close")
+	}
 	switch p := r.URL.Path; {
 	case strings.HasPrefix(p, "/v1/"):
 		a.gin.ServeHTTP(w, r)
 	case strings.HasPrefix(p, "/blobs/"):
-		a.static.blob(w, r)
+		a.download(w, r)
 	default:
 		a.static.file(w, r)
 	}

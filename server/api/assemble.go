@@ -16,6 +16,7 @@ import (
 	"github.com/candor-ota/candor/server/auth"
 	"github.com/candor-ota/candor/server/hooks"
 	"github.com/candor-ota/candor/server/observe"
+	"github.com/candor-ota/candor/server/overload"
 	"github.com/candor-ota/candor/server/publish"
 	"github.com/candor-ota/candor/server/release"
 	"github.com/candor-ota/candor/server/rollout"
@@ -52,8 +53,8 @@ type Parts struct {
 	People         *auth.People
 	TrustedProxies []string
 
-	// Watch bounds the streams by which handsets are woken.
-	Watch watch.Options
+	// Limits bound what is done at once; the zero value is overload.Defaults.
+	Limits overload.Limits
 
 	// Webhooks are told of every change.
 	Webhooks []hooks.Config
@@ -90,7 +91,14 @@ func (j judged) LabFailures(ctx context.Context, ref vote.Ref) ([]verdict.LabFai
 // and closes it before the stores. What a ledger offers besides store.Ledger is
 // looked for in the one that comes in Parts.
 func Assemble(ctx context.Context, p Parts) (*API, error) {
-	hub := watch.New(p.Watch)
+	if p.Limits == (overload.Limits{}) {
+		files, err := overload.Files()
+		if err != nil {
+			return nil, err
+		}
+		p.Limits = overload.Defaults(files)
+	}
+	hub := watch.New(watch.Options{Streams: p.Limits.Streams, PerAddress: p.Limits.StreamsPerAddress, Heartbeat: p.Limits.Heartbeat})
 	a, err := assemble(ctx, p, hub)
 	if err != nil {
 		hub.Close()
@@ -99,7 +107,7 @@ func Assemble(ctx context.Context, p Parts) (*API, error) {
 }
 
 func assemble(ctx context.Context, p Parts, hub *watch.Hub) (*API, error) {
-	d := Deps{Watch: hub}
+	d := Deps{Watch: hub, Limits: p.Limits}
 	var err error
 	if p.Log == nil {
 		p.Log = slog.Default()

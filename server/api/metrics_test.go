@@ -55,7 +55,9 @@ func (w *world) withHook() {
 		Now: w.now, Log: slog.New(slog.NewTextHandler(&w.log, nil)), Webhooks: []hooks.Config{c},
 	})
 	w.must(err)
-	w.http = httptest.NewServer(w.api)
+	w.http = httptest.NewUnstartedServer(w.api)
+	w.bound()
+	w.http.Start()
 	w.must(second(w.ledger.OpenHook(ctx, "chat")))
 }
 

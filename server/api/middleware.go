@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"os"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
@@ -109,7 +110,11 @@ func (a *API) whole(c *gin.Context) {
 	body, err := io.ReadAll(c.Request.Body)
 	if err != nil {
 		var tooLarge *http.MaxBytesError
-		if !errors.As(err, &tooLarge) {
+		switch {
+		case errors.As(err, &tooLarge):
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			err = &refusal{code: contract.CodeTooSlow, detail: "the body did not arrive in time"}
+		default:
 			err = &refusal{code: contract.CodeBadRequest, detail: "the body did not arrive whole"}
 		}
 		a.fail(c, err)

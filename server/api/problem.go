@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"runtime/debug"
-	"strconv"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -13,6 +12,7 @@ import (
 	contract "github.com/candor-ota/candor/manifests/api"
 	"github.com/candor-ota/candor/manifests/strict"
 	"github.com/candor-ota/candor/server/auth"
+	"github.com/candor-ota/candor/server/overload"
 	"github.com/candor-ota/candor/server/publish"
 	"github.com/candor-ota/candor/server/release"
 	"github.com/candor-ota/candor/server/rollout"
@@ -70,12 +70,15 @@ func refusalOf(err error) *refusal {
 		missing *release.MissingBlob
 		field   *strict.FieldError
 		many    *auth.TooManyError
+		busy    *overload.BusyError
 	)
 	switch {
 	case errors.As(err, &own):
 		return own
 	case errors.As(err, &many):
 		return &refusal{code: contract.CodeRateLimited, detail: many.Error()}
+	case errors.As(err, &busy):
+		return &refusal{code: contract.CodeBusy, detail: busy.Error()}
 	case errors.As(err, &vote):
 		return &refusal{code: vote.Code, detail: vote.Detail}
 	case errors.As(err, &change):
@@ -164,15 +167,6 @@ func (a *API) fail(c *gin.Context, err error) {
 	c.Header("Cache-Control", "no-store")
 	c.Data(status, "application/problem+json", body)
 	c.Abort()
-}
-
-// retryAfter is in whole seconds, rounded up.
-func retryAfter(err error) string {
-	var many *auth.TooManyError
-	if errors.As(err, &many) {
-		return strconv.FormatInt(int64((many.Retry+time.Second-1)/time.Second), 10)
-	}
-	return "5"
 }
 
 // recovered turns a panic into a problem; the log gets the stack, no request.

@@ -15,18 +15,18 @@ import (
 )
 
 func (a *API) peopleRoutes(e *gin.Engine, v *validator) {
-	open := e.Group("/v1/auth", limited(0), a.whole, a.validated(v))
+	open := e.Group("/v1/auth", a.through(a.lanes.signIns), limited(0), a.whole, a.validated(v))
 	open.GET("/login", a.login)
 	open.GET("/callback", a.callback)
 
-	known := e.Group("/v1", a.operated, a.identified, limited(maxOperatorBody), a.whole, a.ours, a.noted, a.idempotent, a.validated(v))
+	known := e.Group("/v1", a.operated, a.through(a.lanes.operators), a.identified, limited(maxOperatorBody), a.whole, a.ours, a.noted, a.idempotent, a.validated(v))
 	known.GET("/auth/session", a.whoami)
 	known.GET("/auth/sessions", a.listSessions)
 	known.DELETE("/auth/sessions/:id", a.endSession)
 	known.POST("/auth/logout", a.logout)
 	known.POST("/auth/logout-everywhere", a.logoutEverywhere)
 
-	admin := e.Group("/v1", a.operated, a.identified, a.everywhere(auth.Administer), limited(maxOperatorBody), a.whole, a.ours, a.noted, a.idempotent, a.validated(v))
+	admin := e.Group("/v1", a.operated, a.through(a.lanes.operators), a.identified, a.everywhere(auth.Administer), limited(maxOperatorBody), a.whole, a.ours, a.noted, a.idempotent, a.validated(v))
 	admin.GET("/api-tokens", a.listTokens)
 	admin.POST("/api-tokens", a.createToken)
 	admin.DELETE("/api-tokens/:id", a.revokeToken)

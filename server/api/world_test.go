@@ -23,6 +23,7 @@ import (
 	"github.com/candor-ota/candor/server/api"
 	"github.com/candor-ota/candor/server/auth"
 	"github.com/candor-ota/candor/server/observe"
+	"github.com/candor-ota/candor/server/overload"
 	"github.com/candor-ota/candor/server/publish"
 	"github.com/candor-ota/candor/server/release/releasetest"
 	"github.com/candor-ota/candor/server/store"
@@ -53,6 +54,8 @@ type world struct {
 	people  func(w *world, origin string) *auth.People
 	plain   bool     // does not speak TLS all the same
 	proxies []string // that are trusted
+	limits  func(*overload.Limits)
+	around  func(store.Ledger) store.Ledger // what the service sees of it
 	// bucket, if set, holds the blobs and the tree instead of the disk.
 	bucket store.Blobs
 	// logger and observed are the world's own unless they are set.
@@ -115,18 +118,37 @@ func (w *world) start() {
 	if blobs == nil {
 		blobs = w.blobs
 	}
+	limits := overload.Defaults(20_000)
+	if w.limits != nil {
+		w.limits(&limits)
+	}
+	var ledger store.Ledger = w.ledger
+	if w.around != nil {
+		ledger = w.around(ledger)
+	}
 	w.api, err = api.Assemble(ctx, api.Parts{
+		Limits: limits,
 		People: people, TrustedProxies: w.proxies,
-		Ledger: w.ledger, Blobs: blobs, Keys: w.keys, Master: vote.Master{1}, UploadDir: filepath.Join(w.dir, "uploads"),
+		Ledger: ledger, Blobs: blobs, Keys: w.keys, Master: vote.Master{1}, UploadDir: filepath.Join(w.dir, "uploads"),
 		Now: w.now, Log: w.logger, Observed: w.observed,
 	})
 	w.must(err)
 	w.http.Config.Handler = w.api
+	w.bound()
 	if secure {
 		w.http.StartTLS()
 	} else {
 		w.http.Start()
 	}
+}
+
+// bound has the connections of the listener bounded, as a process does.
+func (w *world) bound() {
+	w.t.Helper()
+	counted, err := overload.NewListener(w.http.Listener, w.api.Limits.Connections, w.api.Limits.ConnectionsPerAddress, w.proxies)
+	w.must(err)
+	w.http.Listener, w.http.Config.ConnState = counted, counted.State
+	w.api.Counted(counted)
 }
 
 func (w *world) stop() {

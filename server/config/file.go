@@ -43,6 +43,8 @@ type File struct {
 	TrustedProxies []string `json:"trustedProxies,omitempty"`
 	// Webhooks are told of changes.
 	Webhooks []hooks.Config `json:"webhooks,omitempty"`
+	// Limits are what the server takes at once.
+	Limits Limits `json:"limits,omitzero"`
 	// Rollouts says who may open how much.
 	Rollouts Rollouts `json:"rollouts,omitzero"`
 	// Log says in which form the server tells what it does.
@@ -168,6 +170,7 @@ func (f *File) Validate() error {
 	f.validateS3(say)
 	f.validateLedger(say)
 	f.validatePeople(say)
+	f.Limits.validate(say)
 	f.Log.validate(say)
 	if f.Tracing != nil {
 		f.Tracing.validate(say)
@@ -190,5 +193,6 @@ admin: %q
 #   clientSecretFile: /path/secret
 #   redirectURL: https://ota.example.org/v1/auth/callback
 #   grants: [{group: release-managers, role: operator, products: [phone]}]
+# limits: {connections: 10000, watch: {heartbeat: 2m}}
 # webhooks: [{name: chat, url: https://chat.example.org/candor, secretFile: /path/secret, events: [rollout.*]}]
 `
