@@ -27,6 +27,15 @@ func execute() int {
 		return 0
 	}
 	fmt.Fprintln(os.Stderr, "candor-server:", err)
+	return codeOf(err)
+}
+
+// codeOf is how the program ends with an error.
+func codeOf(err error) int {
+	var exit exitError
+	if errors.As(err, &exit) {
+		return exit.code
+	}
 	var usage usageError
 	if errors.As(err, &usage) {
 		return 2
@@ -65,7 +74,7 @@ func (a *app) command() *cobra.Command {
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print results as JSON")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(a.initCommand(), a.runCommand(), a.tokenCommand(), a.batchCommand(), a.voteKeysCommand(),
-		a.auditCommand(), a.hookCommand(), a.migrateCommand())
+		a.auditCommand(), a.hookCommand(), a.migrateCommand(), a.doctorCommand())
 	return root
 }
 

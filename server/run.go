@@ -95,7 +95,12 @@ func (a *app) run(ctx context.Context, d config.Dir, f config.File) (err error) 
 	if err := carry.Ready(ctx, ledger); err != nil {
 		return err
 	}
-	blobs, err := a.openBlobs(ctx, d, f, slog.New(slog.NewTextHandler(a.err, nil)))
+	log, tracing, err := a.watched(f)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeTracing(ctx, tracing)) }()
+	blobs, err := a.openBlobs(ctx, d, f, log)
 	if err != nil {
 		return err
 	}
@@ -104,11 +109,6 @@ func (a *app) run(ctx context.Context, d config.Dir, f config.File) (err error) 
 	if err != nil {
 		return err
 	}
-	log, tracing, err := a.watched(f)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, closeTracing(ctx, tracing)) }()
 	bounds, err := limits(f, log)
 	if err != nil {
 		return err

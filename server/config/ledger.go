@@ -42,19 +42,39 @@ type ledgers interface {
 // OpenLedger opens the ledger that f names and brings its tables up to date.
 // Each command that needs the ledger opens it here.
 func (d Dir) OpenLedger(ctx context.Context, f File) (ledgers, error) {
-	p := f.Ledger.Postgres
-	if p == nil {
+	if f.Ledger.Postgres == nil {
 		return sqlite.Open(ctx, d.Ledger())
 	}
+	c, err := f.Ledger.Postgres.config()
+	if err != nil {
+		return nil, err
+	}
+	return postgres.Open(ctx, c)
+}
+
+// LedgerSchema gives the version of the ledger's tables and the newest that
+// this program knows, and changes nothing.
+func (d Dir) LedgerSchema(ctx context.Context, f File) (has, knows int64, err error) {
+	if f.Ledger.Postgres == nil {
+		return sqlite.Schema(ctx, d.Ledger())
+	}
+	c, err := f.Ledger.Postgres.config()
+	if err != nil {
+		return 0, 0, err
+	}
+	return postgres.Schema(ctx, c)
+}
+
+func (p *Postgres) config() (postgres.Config, error) {
 	c := postgres.Config{URL: p.URL, Connections: p.Connections}
 	if p.PasswordFile != "" {
 		data, err := os.ReadFile(p.PasswordFile)
 		if err != nil {
-			return nil, fmt.Errorf("ledger: passwordFile: %w", err)
+			return c, fmt.Errorf("ledger: passwordFile: %w", err)
 		}
 		c.Password = strings.TrimRight(string(data), "\r\n")
 	}
-	return postgres.Open(ctx, c)
+	return c, nil
 }
 
 func (f *File) validateLedger(say func(field, format string, args ...any)) {

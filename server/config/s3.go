@@ -151,6 +151,14 @@ func (streamed) Close() error { return nil }
 // Driver names the store in figures.
 func (streamed) Driver() string { return "s3" }
 
+// Removes is that of the bucket.
+func (s streamed) Removes(ctx context.Context) (rules []string, known bool, err error) {
+	if b, ok := s.Blobs.(*s3.Blobs); ok {
+		return b.Removes(ctx)
+	}
+	return nil, false, nil
+}
+
 // Sweep drops what dead processes left half-sent in a bucket, and tells how
 // many objects that were. There is nothing to do for a folder, which does it
 // when it is opened.

@@ -187,7 +187,17 @@ func (p *Publisher) load(ctx context.Context) (*generation, error) {
 }
 
 func (p *Publisher) read(ctx context.Context, path string, f file) ([]byte, error) {
-	r, info, err := p.blobs.Open(ctx, path)
+	return readFile(ctx, p.blobs, path, f)
+}
+
+// opener is what is needed to read the tree.
+type opener interface {
+	Open(ctx context.Context, key string) (io.ReadSeekCloser, store.Info, error)
+}
+
+// readFile reads a file and checks it against what the ledger says of it.
+func readFile(ctx context.Context, blobs opener, path string, f file) ([]byte, error) {
+	r, info, err := blobs.Open(ctx, path)
 	if err != nil {
 		return nil, err
 	}

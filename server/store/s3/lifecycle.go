@@ -1,0 +1,34 @@
+package s3
+
+import (
+	"context"
+	"strings"
+
+	"github.com/minio/minio-go/v7"
+)
+
+// Removes names the rules of the bucket's lifecycle that remove objects of
+// ours; known is false where the service does not say.
+func (b *Blobs) Removes(ctx context.Context) (rules []string, known bool, err error) {
+	c, err := b.core.Client.GetBucketLifecycle(ctx, b.bucket)
+	if err != nil {
+		switch minio.ToErrorResponse(err).Code {
+		case "NoSuchLifecycleConfiguration":
+			return nil, true, nil
+		case "NotImplemented", "MethodNotAllowed", "AccessDenied":
+			return nil, false, nil
+		}
+		return nil, false, b.named("lifecycle", err)
+	}
+	for _, r := range c.Rules {
+		prefix := r.RuleFilter.Prefix
+		if prefix == "" {
+			prefix = r.Prefix
+		}
+		ours := strings.HasPrefix(prefix, b.prefix) || strings.HasPrefix(b.prefix, prefix)
+		if r.Status == "Enabled" && ours && (!r.Expiration.IsNull() || r.Expiration.Days > 0) {
+			rules = append(rules, r.ID)
+		}
+	}
+	return rules, true, nil
+}
