@@ -32,13 +32,9 @@ func (dialect) Order(ctx context.Context, tx *sql.Tx) error {
 
 // Hold takes an advisory lock, because it queues fairly: with row locks, groups
 // that follow each other without a gap would keep a closing waiting for ever.
-func (dialect) Hold(ctx context.Context, tx *sql.Tx, alone bool, releases ...int64) error {
-	statement := `SELECT pg_advisory_xact_lock_shared($1, $2)`
-	if alone {
-		statement = `SELECT pg_advisory_xact_lock($1, $2)`
-	}
+func (dialect) Hold(ctx context.Context, tx *sql.Tx, releases ...int64) error {
 	for _, id := range releases {
-		if _, err := tx.ExecContext(ctx, statement, lockVotes, id); err != nil {
+		if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1, $2)`, lockVotes, id); err != nil {
 			return err
 		}
 	}

@@ -82,21 +82,30 @@ func connect(ctx context.Context, config *pgx.ConnConfig, connections int) (*rel
 	}
 	connections = max(connections, 4)
 	writers := connections / 4
-	pool := func(n int) *sql.DB {
+	pool := func(n int, config *pgx.ConnConfig) *sql.DB {
 		db := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(checkDurable))
 		db.SetMaxOpenConns(n)
 		db.SetMaxIdleConns(n)
 		db.SetConnMaxIdleTime(5 * time.Minute)
 		return db
 	}
-	writer := pool(writers)
+	writer := pool(writers, config)
 	if err := prepare(ctx, writer); err != nil {
 		return nil, errors.Join(err, writer.Close())
 	}
 	return relational.New(ctx, relational.Engine{
-		Writer: writer, Counter: pool(1), Reader: pool(connections - writers - 1),
+		Writer: writer, Counter: pool(1, counting(config)), Reader: pool(connections-writers-1, config),
 		Snapshot: sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead}, Dialect: dialect{},
 	})
+}
+
+// counting is the connection that writes groups: it only looks rows up.
+func counting(config *pgx.ConnConfig) *pgx.ConnConfig {
+	c := config.Copy()
+	for _, other := range []string{"enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin"} {
+		c.RuntimeParams[other] = "off"
+	}
+	return c
 }
 
 // prepare makes the tables; one replica does, the others wait for it.
@@ -121,7 +130,7 @@ func forgetSoon(ctx context.Context, db *sql.DB) error {
 	if autovacuum == "off" {
 		return errors.New("autovacuum is off, so what handsets withdraw would stay in the files; turn it on")
 	}
-	for _, table := range []string{"enrolments", "vote_issues", "vote_nullifiers", "vote_hours"} {
+	for _, table := range []string{"enrolments", "vote_issues", "vote_marks", "vote_hours"} {
 		var done bool
 		err := db.QueryRowContext(ctx, `SELECT COALESCE('autovacuum_vacuum_threshold=0' = ANY (reloptions), FALSE)
 			FROM pg_class WHERE oid = $1::regclass`, table).Scan(&done)

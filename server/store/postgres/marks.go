@@ -9,23 +9,21 @@ import (
 	"github.com/candor-ota/candor/server/store/relational"
 )
 
-// marks is relational.Marks. A group is one statement: the rows travel as
-// arrays, are inserted in the order of their keys, so that groups of two
-// replicas never wait for each other in a circle, and only the places of those
-// that were there already come back. What stands there is read by a second
-// statement, which sees what another replica committed meanwhile.
+// marks is relational.Marks. Rows travel as arrays, so a group takes a few
+// statements however large it is. Its connection looks rows up by index and
+// nothing else (see counting), for no plan that PostgreSQL kept from the time
+// when the table was small may read all of it later.
 type marks struct{}
 
 const (
-	putSpent = `WITH want AS (
-			SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::bytea[]) WITH ORDINALITY AS w (release_id, nullifier, mac_part, n)),
-		put AS (
-			INSERT INTO vote_nullifiers (release_id, nullifier, mac_part)
-			SELECT release_id, nullifier, mac_part FROM want ORDER BY release_id, nullifier
-			ON CONFLICT DO NOTHING RETURNING release_id, nullifier)
-		SELECT n FROM want LEFT JOIN put USING (release_id, nullifier) WHERE put.nullifier IS NULL`
-	getSpent = `SELECT mac_part FROM vote_nullifiers WHERE release_id = $1 AND nullifier = $2`
-
+	getBuckets = `SELECT b.first, b.marks FROM
+		(SELECT DISTINCT (SELECT m.first FROM vote_marks m WHERE m.release_id = $1 AND m.first <= p ORDER BY m.first DESC LIMIT 1) AS first
+			FROM unnest($2::bigint[]) p) w
+		CROSS JOIN LATERAL (SELECT m.first, m.marks FROM vote_marks m WHERE m.release_id = $1 AND m.first = w.first LIMIT 1) b
+		ORDER BY b.first`
+	putBuckets = `INSERT INTO vote_marks (release_id, first, marks)
+		SELECT $1, first, marks FROM unnest($2::bigint[], $3::bytea[]) AS w (first, marks)
+		ON CONFLICT (release_id, first) DO UPDATE SET marks = excluded.marks`
 	putDrawn = `WITH want AS (
 			SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bytea[], $5::bytea[])
 			WITH ORDINALITY AS w (release_id, key_set, class, tag, element, n)),
@@ -37,24 +35,31 @@ const (
 	getDrawn = `SELECT element FROM vote_issues WHERE release_id = $1 AND key_set = $2 AND class = $3 AND tag = $4`
 )
 
-// Spend writes nullifiers.
-func (marks) Spend(ctx context.Context, tx *sql.Tx, rows []relational.Spent) error {
-	releases, nullifiers, checks := make([]int64, len(rows)), make([][]byte, len(rows)), make([][]byte, len(rows))
-	for i := range rows {
-		releases[i], nullifiers[i], checks[i] = rows[i].Release, rows[i].Nullifier[:], rows[i].Check[:]
-	}
-	there, err := places(tx.QueryContext(ctx, putSpent, releases, nullifiers, checks))
+// Buckets reads the buckets of places.
+func (marks) Buckets(ctx context.Context, tx *sql.Tx, release int64, places []int64) (list []relational.Bucket, err error) {
+	rows, err := tx.QueryContext(ctx, getBuckets, release, places)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for _, n := range there {
-		r := &rows[n]
-		r.Old = true
-		if err := stored(r.Stored[:], tx.QueryRowContext(ctx, getSpent, r.Release, r.Nullifier[:])); err != nil {
-			return err
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var b relational.Bucket
+		if err := rows.Scan(&b.First, &b.Marks); err != nil {
+			return nil, err
 		}
+		list = append(list, b)
 	}
-	return nil
+	return list, rows.Err()
+}
+
+// Keep writes buckets.
+func (marks) Keep(ctx context.Context, tx *sql.Tx, release int64, buckets []relational.Bucket) error {
+	firsts, contents := make([]int64, len(buckets)), make([][]byte, len(buckets))
+	for i, b := range buckets {
+		firsts[i], contents[i] = b.First, b.Marks
+	}
+	_, err := tx.ExecContext(ctx, putBuckets, release, firsts, contents)
+	return err
 }
 
 // Draw writes issue records.

@@ -103,7 +103,7 @@ func (b *batch) hold(ctx context.Context, jobs []*job) error {
 		ids = append(ids, b.ids[ref])
 	}
 	slices.Sort(ids)
-	if err := b.l.dialect.Hold(ctx, b.tx, false, ids...); err != nil {
+	if err := b.l.dialect.Hold(ctx, b.tx, ids...); err != nil {
 		return err
 	}
 	for ref := range b.releases {
@@ -132,46 +132,6 @@ func (b *batch) refusal(j *job) error {
 		return fmt.Errorf("%s: %w", ref, store.ErrClosed)
 	case v.Active != set:
 		return fmt.Errorf("%s: %w", ref, store.ErrRetired)
-	}
-	return nil
-}
-
-// spend writes the nullifiers and counts those that are new. A nonce that is
-// in the group twice is written once.
-func (b *batch) spend(ctx context.Context, jobs []*job) error {
-	type key struct {
-		release   int64
-		nullifier vote.Nullifier
-	}
-	rows := make([]Spent, 0, len(jobs))
-	first := make(map[key]int, len(jobs)) // the row of a nonce
-	for _, j := range jobs {
-		if j.cast == nil || j.answer != nil {
-			continue
-		}
-		k := key{b.releases[j.cast.Ref].id, j.cast.Nullifier}
-		if _, twice := first[k]; !twice {
-			first[k] = len(rows)
-			rows = append(rows, Spent{Release: k.release, Nullifier: k.nullifier, Check: j.cast.Check})
-		}
-	}
-	if len(rows) == 0 {
-		return nil
-	}
-	if err := b.l.dialect.Spend(ctx, b.tx, rows); err != nil {
-		return err
-	}
-	for _, j := range jobs {
-		if j.cast == nil || j.answer != nil {
-			continue
-		}
-		r := &rows[first[key{b.releases[j.cast.Ref].id, j.cast.Nullifier}]]
-		if !r.Old { // the first of its nonce
-			r.Old, r.Stored = true, r.Check
-			b.count(r.Release, j.cast)
-		} else if r.Stored != j.cast.Check {
-			j.answer = store.ErrConflict
-		}
 	}
 	return nil
 }

@@ -16,9 +16,10 @@ type Dialect interface {
 	// Order makes a transaction that has done nothing yet wait until no other
 	// ordered one is under way, on any replica.
 	Order(ctx context.Context, tx *sql.Tx) error
-	// Hold keeps the votes of releases from being switched or closed until the
-	// transaction ends; alone, also from being counted. IDs come sorted.
-	Hold(ctx context.Context, tx *sql.Tx, alone bool, releases ...int64) error
+	// Hold waits until no other transaction, on any replica, counts, switches
+	// or closes the votes of these releases, and keeps it so until this one
+	// ends. IDs come sorted.
+	Hold(ctx context.Context, tx *sql.Tx, releases ...int64) error
 	// Announce tells other replicas, once the transaction has committed, that
 	// a head has moved.
 	Announce(ctx context.Context, tx *sql.Tx, head string) error
@@ -30,22 +31,18 @@ type Dialect interface {
 	Judge(err error) (error, Verdict)
 }
 
-// Marks writes what may be there only once, in a group's transaction. No two
-// rows of a call have the same key. Rows whose key is there already are left
-// alone: Old is set, and Stored to the bytes that stand there.
+// Marks reads and writes what may be there only once, in the transaction of a
+// group, which holds the votes of its releases.
 type Marks interface {
-	Spend(ctx context.Context, tx *sql.Tx, rows []Spent) error
+	// Buckets gives, in order and each once, the buckets in which places lie.
+	// Places come sorted. None means that the release has no bucket yet.
+	Buckets(ctx context.Context, tx *sql.Tx, release int64, places []int64) ([]Bucket, error)
+	// Keep writes buckets, in the place of those with the same First.
+	Keep(ctx context.Context, tx *sql.Tx, release int64, buckets []Bucket) error
+	// Draw writes issue records. No two rows have the same key. Rows whose key
+	// is there already are left alone: Old is set, and Stored to the bytes that
+	// stand there.
 	Draw(ctx context.Context, tx *sql.Tx, rows []Drawn) error
-}
-
-// Spent is a nullifier and a part of the vote's MAC. Its key is release and
-// nullifier.
-type Spent struct {
-	Release   int64
-	Nullifier vote.Nullifier
-	Check     [8]byte
-	Old       bool
-	Stored    [8]byte
 }
 
 // Drawn is a token given out. Its key is all but the element.

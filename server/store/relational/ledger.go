@@ -42,6 +42,7 @@ func Migrate(ctx context.Context, db *sql.DB, dialect goose.Dialect, options ...
 	if err != nil {
 		return err
 	}
+	options = append(options, goose.WithGoMigrations(marksMigration()))
 	p, err := goose.NewProvider(dialect, db, dir, options...)
 	if err != nil {
 		return err

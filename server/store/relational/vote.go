@@ -77,7 +77,7 @@ func (l *Ledger) holdVotes(ctx context.Context, tx *sql.Tx, ref vote.Ref) (voteR
 	if err != nil {
 		return v, err
 	}
-	if err := l.dialect.Hold(ctx, tx, true, v.id); err != nil {
+	if err := l.dialect.Hold(ctx, tx, v.id); err != nil {
 		return v, err
 	}
 	return votesOf(ctx, tx, ref)
@@ -111,7 +111,7 @@ func (l *Ledger) CloseVotes(ctx context.Context, ref vote.Ref, e store.Entry) er
 			return errUnchanged
 		}
 		for _, statement := range []string{
-			`DELETE FROM vote_nullifiers WHERE release_id = $1`,
+			`DELETE FROM vote_marks WHERE release_id = $1`,
 			`DELETE FROM vote_issues WHERE release_id = $1`,
 			`DELETE FROM vote_hours WHERE release_id = $1`,
 		} {

@@ -29,6 +29,10 @@ import (
 
 const readers = 4
 
+// cache is what the writer keeps of the file: marks of votes lie anywhere in
+// it, and what is not kept is read again for each group. KiB.
+const cache = "_pragma=cache_size(-32768)"
+
 // Ledger is a store.Ledger in one file.
 type Ledger struct{ *relational.Ledger }
 
@@ -62,7 +66,7 @@ func Open(ctx context.Context, file string) (*Ledger, error) {
 	if _, err := os.Stat(file); err != nil {
 		return nil, fmt.Errorf("open ledger: %w", err)
 	}
-	l, err := connect(ctx, dsn(file, "_txlock=immediate"), dsn(file, "_pragma=query_only(1)"))
+	l, err := connect(ctx, dsn(file, "_txlock=immediate&"+cache), dsn(file, "_pragma=query_only(1)"))
 	if err != nil {
 		return nil, fmt.Errorf("open ledger %s: %w", file, err)
 	}
@@ -84,8 +88,12 @@ func connect(ctx context.Context, writer, reader string) (*Ledger, error) {
 	}
 	r.SetMaxOpenConns(readers)
 	r.SetMaxIdleConns(readers)
+	d, err := newDialect(ctx, w)
+	if err != nil {
+		return nil, errors.Join(err, r.Close(), w.Close())
+	}
 	l, err := relational.New(ctx, relational.Engine{
-		Writer: w, Counter: w, Reader: r, Snapshot: sql.TxOptions{ReadOnly: true}, Dialect: &dialect{writer: w},
+		Writer: w, Counter: w, Reader: r, Snapshot: sql.TxOptions{ReadOnly: true}, Dialect: d,
 	})
 	if err != nil {
 		return nil, err
