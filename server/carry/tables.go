@@ -45,14 +45,14 @@ var why = map[string]string{
 	"batches": "", "batch_days": "", "vote_releases": "", "vote_issued": "", "vote_cells": "", "vote_hours": "",
 	"lab_reports": "", "lab_muted": "", "audit": "",
 
-	"enrolments":      "a restore must not bring back who withdrew; handsets that still agree enrol again by themselves",
-	"vote_issues":     "stand for handsets; of no use, as a restore ends the key sets that they belong to",
-	"vote_nullifiers": "of no use, as a restore ends the key sets that they belong to",
-	"logins":          "last for minutes",
-	"sessions":        "a restore must not bring back a session that was ended; people sign in again",
-	"idempotency":     "last for a day",
-	"leases":          "whoever held one is gone",
-	"uploads":         "their bytes are elsewhere; they begin anew",
+	"enrolments":  "a restore must not bring back who withdrew; handsets that still agree enrol again by themselves",
+	"vote_issues": "stand for handsets; of no use, as a restore ends the key sets that they belong to",
+	"vote_marks":  "of no use, as a restore ends the key sets that they belong to",
+	"logins":      "last for minutes",
+	"sessions":    "a restore must not bring back a session that was ended; people sign in again",
+	"idempotency": "last for a day",
+	"leases":      "whoever held one is gone",
+	"uploads":     "their bytes are elsewhere; they begin anew",
 }
 
 // Count is what a table amounts to.

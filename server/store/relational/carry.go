@@ -51,7 +51,7 @@ func Tables() []Table {
 		{"vote_releases", key("id")},
 		{"vote_issues", key("release_id", "key_set:text", "class:text", "tag")},
 		{"vote_issued", key("release_id", "key_set:text", "class:text", "batch:text")},
-		{"vote_nullifiers", key("release_id", "nullifier")},
+		{"vote_marks", key("release_id", "first")},
 		{"vote_cells", key("release_id", "key_set:text", "class:text", "cell")},
 		{"vote_hours", key("release_id", "key_set:text", "hour")},
 		{"lab_reports", key("product:text", "build", "device_key", "class:text")},
