@@ -5,6 +5,8 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
+	"iter"
 	"net"
 	"os"
 	"regexp"
@@ -134,6 +136,24 @@ func secret(name string) (string, error) {
 		return "", errors.New("s3: " + name + " is empty")
 	}
 	return text, nil
+}
+
+// Published is what is published, to be read only.
+type Published interface {
+	Open(ctx context.Context, key string) (io.ReadSeekCloser, store.Info, error)
+	Stat(ctx context.Context, key string) (store.Info, error)
+	List(ctx context.Context, prefix string) iter.Seq2[store.Info, error]
+	Load(ctx context.Context, key string) ([]byte, store.ETag, error)
+	Close() error
+}
+
+// OpenPublished opens the bucket or the folder tree/ for reading, also while a
+// server uses it.
+func (d Dir) OpenPublished(ctx context.Context, f File) (Published, error) {
+	if f.S3 == nil {
+		return disk.OpenView(d.Tree())
+	}
+	return d.OpenBlobs(ctx, f)
 }
 
 type bucket struct{ *s3.Blobs }

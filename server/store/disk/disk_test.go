@@ -1,6 +1,7 @@
 package disk_test
 
 import (
+	"errors"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
@@ -148,5 +149,50 @@ func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestViewReadsBesideTheServerAndLeavesNoTrace(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "tree")
+	if err := disk.Create(dir); err != nil {
+		t.Fatal(err)
+	}
+	b, err := disk.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := disk.OpenView(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.PutBytes(t.Context(), b, "a/x", []byte("1")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Replace(t.Context(), "head", []byte("2"), ""); err != nil {
+		t.Fatal(err)
+	}
+	r, info, err := v.Open(t.Context(), "a/x")
+	if err != nil || info.Size != 1 {
+		t.Fatal(info, err)
+	}
+	if err := r.Close(); err != nil {
+		t.Error(err)
+	}
+	data, _, err := v.Load(t.Context(), "head")
+	n := 0
+	for range v.List(t.Context(), "") {
+		n++
+	}
+	if _, statErr := v.Stat(t.Context(), "none"); err != nil || string(data) != "2" || n != 2 || !errors.Is(statErr, store.ErrNotFound) {
+		t.Errorf("%q, %d objects, %v, %v", data, n, err, statErr)
+	}
+	if err := v.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := store.PutBytes(t.Context(), b, "a/y", []byte("1")); err != nil {
+		t.Errorf("the server was disturbed: %v", err)
+	}
+	if err := b.Close(); err != nil {
+		t.Error(err)
 	}
 }
