@@ -74,8 +74,7 @@ func (a *app) command() *cobra.Command {
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print results as JSON")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(a.initCommand(), a.runCommand(), a.tokenCommand(), a.batchCommand(), a.voteKeysCommand(),
-		a.auditCommand(), a.hookCommand(), a.doctorCommand())
-	root.AddCommand(a.migrateCommand(), a.backupCommand(), a.restoreCommand())
+		a.auditCommand(), a.hookCommand(), a.migrateCommand(), a.backupCommand(), a.restoreCommand(), a.doctorCommand(), a.healthyCommand())
 	return root
 }
 

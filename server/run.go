@@ -129,7 +129,7 @@ func (a *app) run(ctx context.Context, d config.Dir, f config.File) (err error) 
 	return a.serve(ctx, service, f, log)
 }
 
-func (a *app) serve(ctx context.Context, service *api.API, f config.File, log *slog.Logger) error {
+func (a *app) serve(ctx context.Context, service *api.API, f config.File, log *slog.Logger) (err error) {
 	public, err := net.Listen("tcp", f.Listen)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
@@ -143,6 +143,10 @@ func (a *app) serve(ctx context.Context, service *api.API, f config.File, log *s
 	if err != nil {
 		return errors.Join(err, public.Close(), admin.Close())
 	}
+	figures, scrapes, err := metrics(service, f, log)
+	if err != nil {
+		return errors.Join(err, public.Close(), admin.Close())
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	renewal := make(chan struct{})
@@ -151,7 +155,11 @@ func (a *app) serve(ctx context.Context, service *api.API, f config.File, log *s
 		service.Run(ctx)
 	}()
 	front.ErrorLog, back.ErrorLog = observe.ServerLog(log), observe.ServerLog(log)
-	failed := make(chan error, 2)
+	failed := make(chan error, 3)
+	if figures != nil {
+		defer func() { err = errors.Join(err, figures.Close()) }()
+		go func() { failed <- figures.Serve(scrapes) }()
+	}
 	scheme := "http"
 	if f.TLS != nil {
 		scheme = "https"
@@ -162,6 +170,9 @@ func (a *app) serve(ctx context.Context, service *api.API, f config.File, log *s
 	go func() { failed <- back.Serve(admin) }()
 	address, adminAddress := scheme+"://"+public.Addr().String(), "http://"+admin.Addr().String()
 	err = a.print(map[string]string{"listen": address, "admin": adminAddress}, fmt.Sprintf("serving %s, admin %s", address, adminAddress))
+	if err == nil {
+		err = told(ctx, admin.Addr().String())
+	}
 	if err == nil {
 		select {
 		case <-ctx.Done():

@@ -6,8 +6,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Admin is the handler for a listener on loopback: /metrics, /livez, /readyz.
-func (a *API) Admin() http.Handler {
+// Admin is the handler for a listener on loopback: what Health has.
+func (a *API) Admin() http.Handler { return a.Health() }
+
+// Health has what a Prometheus and a keeper of containers ask for, from another
+// machine too: /metrics, /livez, /readyz.
+func (a *API) Health() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(a.metrics.registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError}))
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "ok\n") })

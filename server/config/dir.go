@@ -162,7 +162,7 @@ func (d Dir) LoadMaster() (vote.Master, error) {
 // Lock keeps a second process from serving the directory, until the file is
 // closed or the process ends.
 func (d Dir) Lock() (*os.File, error) {
-	f, err := os.OpenFile(d.lock(), os.O_RDWR, 0)
+	f, err := os.OpenFile(d.lock(), os.O_RDWR|os.O_CREATE, 0o600) // containers make only what has something in it
 	if err != nil {
 		return nil, fmt.Errorf("lock: %w", err)
 	}

@@ -26,6 +26,9 @@ type File struct {
 	// Admin is host:port for metrics and health, on loopback; DefaultAdmin if
 	// empty.
 	Admin string `json:"admin,omitempty"`
+	// Metrics is host:port for metrics and health on another address, for a
+	// Prometheus that is on another machine; none if empty.
+	Metrics string `json:"metrics,omitempty"`
 	// TLS turns HTTPS on. Without it a proxy in front must speak TLS.
 	TLS *TLS `json:"tls,omitempty"`
 	// Ledger says where counts, approvals and the audit log are kept.
@@ -169,6 +172,9 @@ func (f *File) Validate() error {
 	}
 	f.validateS3(say)
 	f.validateLedger(say)
+	if _, _, err := net.SplitHostPort(f.Metrics); f.Metrics != "" && err != nil {
+		say("metrics", "%q is not host:port", f.Metrics)
+	}
 	f.validatePeople(say)
 	f.Limits.validate(say)
 	f.Log.validate(say)

@@ -38,17 +38,21 @@ var migrations embed.FS
 
 // Migrate brings the tables up to date.
 func Migrate(ctx context.Context, db *sql.DB, dialect goose.Dialect, options ...goose.ProviderOption) error {
-	dir, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
-	}
-	options = append(options, goose.WithGoMigrations(marksMigration()))
-	p, err := goose.NewProvider(dialect, db, dir, options...)
+	p, err := provider(db, dialect, options...)
 	if err != nil {
 		return err
 	}
 	_, err = p.Up(ctx)
 	return err
+}
+
+// provider knows every migration.
+func provider(db *sql.DB, dialect goose.Dialect, options ...goose.ProviderOption) (*goose.Provider, error) {
+	dir, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, err
+	}
+	return goose.NewProvider(dialect, db, dir, append(options, goose.WithGoMigrations(marksMigration()))...)
 }
 
 // Engine is a database whose tables are up to date.

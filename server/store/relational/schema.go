@@ -3,7 +3,6 @@ package relational
 import (
 	"context"
 	"database/sql"
-	"io/fs"
 
 	"github.com/pressly/goose/v3"
 )
@@ -11,11 +10,7 @@ import (
 // Schema gives the version that the tables have, and the newest that this
 // program knows. It changes nothing and waits for no migration.
 func Schema(ctx context.Context, db *sql.DB, dialect goose.Dialect) (has, knows int64, err error) {
-	dir, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return 0, 0, err
-	}
-	p, err := goose.NewProvider(dialect, db, dir)
+	p, err := provider(db, dialect)
 	if err != nil {
 		return 0, 0, err
 	}
