@@ -27,7 +27,7 @@ const maxETag = 256
 // ErrNotFound. Of the next root that is an answer, and nobody else is asked.
 func (c *Client) Get(ctx context.Context, path string, most int64, etag string) (Response, error) {
 	var out Response
-	answers := func(err error) bool { return isNew(path) && errors.Is(err, ErrNotFound) }
+	answers := func(err error) bool { return strings.HasSuffix(path, rootSuffix) && errors.Is(err, ErrNotFound) }
 	err := c.everywhere(ctx, path, answers, func(m *mirror) (err error) {
 		out, err = c.get(ctx, m, path, most, etag)
 		out.Origin = m.base.String()

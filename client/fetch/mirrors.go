@@ -1,7 +1,6 @@
 package fetch
 
 import (
-	"errors"
 	"fmt"
 	"net/url"
 	"path"
@@ -60,10 +59,13 @@ const atMostMirrors = 3
 // before it, with its hash.
 func isNew(file string) bool {
 	name := path.Base(file)
-	return name == timestampName || strings.HasSuffix(name, ".root.json")
+	return name == timestampName || strings.HasSuffix(name, rootSuffix)
 }
 
-const timestampName = "timestamp.json"
+const (
+	timestampName = "timestamp.json"
+	rootSuffix    = ".root.json"
+)
 
 // sources gives whom to ask for a file, in order.
 func (c *Client) sources(file string) []*mirror {
@@ -84,9 +86,8 @@ func (c *Client) lineOf(m *mirror) *line {
 
 // failed notes what a mirror did not give. A copy that fails three times is
 // left alone, as one that sends bad bytes is: the origin has it all.
-func (c *Client) failed(m *mirror, err error) {
-	var busy *BusyError
-	if m.copy && !errors.As(err, &busy) {
+func (c *Client) failed(m *mirror) {
+	if m.copy {
 		m.strikes.Add(1)
 		c.lineOf(m).leave(m)
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -63,6 +64,11 @@ func TestMirrorsSayWhatIsNewWhereThatIsWanted(t *testing.T) {
 	}
 }
 
+func TestEmptyMirrorDoesNotHideTheTimestamp(t *testing.T) {
+	c := edge(t, Options{PollMirrors: true}, document(`{}`), status(404))
+	get(t, c, "metadata/timestamp.json")
+}
+
 // Whatever a mirror does, the origin has the file, after a bounded number of
 // requests; and a mirror that goes on like that is left alone until the next poll.
 func TestBadMirrorsOnlyDelay(t *testing.T) {
@@ -98,6 +104,32 @@ func TestBadMirrorsOnlyDelay(t *testing.T) {
 				t.Errorf("%d requests after the next poll", n)
 			}
 		})
+	}
+}
+
+func TestEachPollBeginsWithTheHandsetsOwnMirror(t *testing.T) {
+	var down atomic.Bool
+	var first, second counted
+	answer := func(w http.ResponseWriter, r *http.Request) {
+		if down.Swap(false) {
+			w.WriteHeader(500)
+			return
+		}
+		document(`{}`)(w, r)
+	}
+	c := edge(t, Options{}, document(`{}`), first.handler(answer), second.handler(answer))
+	get(t, c, "metadata/1.targets.json")
+	own, other := &first, &second
+	if second.count() == 1 {
+		own, other = other, own
+	}
+	down.Store(true)
+	get(t, c, "metadata/1.targets.json")
+	get(t, c, "metadata/1.targets.json") // stays with the one that answered
+	c.Forgive()
+	get(t, c, "metadata/1.targets.json")
+	if own.count() != 3 || other.count() != 2 {
+		t.Errorf("%d and %d requests", own.count(), other.count())
 	}
 }
 

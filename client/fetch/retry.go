@@ -47,7 +47,7 @@ func (c *Client) round(ctx context.Context, file string, answers func(error) boo
 		if ctx.Err() != nil {
 			return err, false
 		}
-		c.failed(m, err)
+		c.failed(m)
 		hope = hope || judge(err) == transient
 		failure = also(failure, err)
 	}
