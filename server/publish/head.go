@@ -136,7 +136,7 @@ func (g *generation) retire(now time.Time) error {
 		case live[path]:
 			f.Until = nil
 		case f.Until == nil:
-			until := manifests.At(now.Add(TimestampLife + 24*time.Hour))
+			until := manifests.At(now.Add(Grace))
 			f.Until = &until
 		}
 		g.Files[path] = f

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -21,9 +20,6 @@ import (
 // skipped is how far numbers jump where nobody knows how many were used: more
 // than are used in months, and two thousand times less than there are.
 const skipped = 1_000_000
-
-// maxSmall bounds a file of the tree that is not an image.
-const maxSmall = 8 << 20
 
 // Known is what a backup says of the tree: the ledger's head of it (no Document
 // if nothing was published) and the last version of each role.
@@ -43,9 +39,6 @@ type Recovered struct {
 	Documents map[manifests.Product]*rollout.Document
 }
 
-// ErrOtherTree means that the store holds the tree of another installation.
-var ErrOtherTree = errors.New("the store holds another installation's tree")
-
 // Recover brings together what a backup knows and what the store holds. It
 // writes nothing. put, which is called where the store is behind the backup,
 // brings the backup's files there.
@@ -55,13 +48,17 @@ func Recover(ctx context.Context, k Known, b store.Blobs, keys Keys, now time.Ti
 		return out, nil
 	}
 	p := &Publisher{blobs: b}
+	w := walker{b}
 	old := empty()
 	if err := json.Unmarshal(k.Head.Document, &old.head); err != nil {
 		return out, fmt.Errorf("the backup's head of the tree: %w", err)
 	}
-	g, err := p.walk(ctx, old.head)
+	g, err := w.walk(ctx, old.Files[firstRoot].SHA256)
 	if err != nil {
-		return out, fmt.Errorf("the tree in the store: %w", err)
+		return out, fmt.Errorf("the tree in the store, which can be brought back from a mirror: %w", err)
+	}
+	if g != nil {
+		g.Submission = old.Submission
 	}
 	if g == nil || g.Versions[metadata.TIMESTAMP] < old.Versions[metadata.TIMESTAMP] {
 		if err := put(); err != nil {
@@ -74,7 +71,7 @@ func Recover(ctx context.Context, k Known, b store.Blobs, keys Keys, now time.Ti
 		out.Versions = jumped(k.Versions)
 	} else {
 		out.Adopted = true
-		if out.Versions, err = p.adopt(ctx, b, g, k.Versions, now); err != nil {
+		if out.Versions, err = w.adopt(ctx, b, g, k.Versions, now); err != nil {
 			return out, err
 		}
 	}
@@ -107,108 +104,9 @@ func jumped(versions map[string]int64) map[string]int64 {
 	return out
 }
 
-// walk reads the tree that the store's own timestamp names, nil if there is
-// none. It must begin at the same root as the one that is known.
-func (p *Publisher) walk(ctx context.Context, known head) (*generation, error) {
-	stamp, _, err := p.blobs.Load(ctx, layout.TimestampFile)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	g := empty()
-	g.Timestamp, g.Submission = stamp, known.Submission
-	root := layout.MetadataFile(metadata.ROOT, 1)
-	if err := p.small(ctx, g, root); err != nil {
-		return nil, err
-	}
-	if g.Files[root].SHA256 != known.Files[root].SHA256 {
-		return nil, fmt.Errorf("%s: %w", root, ErrOtherTree)
-	}
-	for g.Roots = 1; ; g.Roots++ {
-		err := p.small(ctx, g, layout.MetadataFile(metadata.ROOT, g.Roots+1))
-		if errors.Is(err, store.ErrNotFound) {
-			break
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	if err := p.walkRoles(ctx, g); err != nil {
-		return nil, err
-	}
-	if err := g.verify(); err != nil {
-		return nil, fmt.Errorf("does not verify; bring it back from a mirror, or restore into an empty store: %w", err)
-	}
-	return g, nil
-}
-
-// walkRoles reads what timestamp and snapshot name.
-func (p *Publisher) walkRoles(ctx context.Context, g *generation) error {
-	t, err := metadata.Timestamp().FromBytes(g.Timestamp)
-	if err != nil || t.Signed.Meta["snapshot.json"] == nil {
-		return fmt.Errorf("%s is not a timestamp (%v)", layout.TimestampFile, err)
-	}
-	g.Versions[metadata.TIMESTAMP] = t.Signed.Version
-	g.Versions[metadata.SNAPSHOT] = t.Signed.Meta["snapshot.json"].Version
-	if err := p.small(ctx, g, layout.MetadataFile(metadata.SNAPSHOT, g.Versions[metadata.SNAPSHOT])); err != nil {
-		return err
-	}
-	s, err := metadata.Snapshot().FromBytes(g.role(metadata.SNAPSHOT))
-	if err != nil {
-		return fmt.Errorf("snapshot: %w", err)
-	}
-	for name, m := range s.Signed.Meta {
-		role := strings.TrimSuffix(name, ".json")
-		g.Versions[role] = m.Version
-		if err := p.small(ctx, g, layout.MetadataFile(role, m.Version)); err != nil {
-			return err
-		}
-		if role == metadata.TARGETS {
-			continue
-		}
-		targets, err := metadata.Targets().FromBytes(g.role(role))
-		if err != nil {
-			return fmt.Errorf("%s: %w", role, err)
-		}
-		for path, f := range targets.Signed.Targets {
-			if len(f.Hashes["sha256"]) != len(manifests.SHA256{}) {
-				return fmt.Errorf("%s: %s has no sha256", role, path)
-			}
-			hash := manifests.SHA256(f.Hashes["sha256"])
-			if err := p.small(ctx, g, layout.TargetFile(path, hash)); err != nil {
-				return err
-			}
-			if product, ok := strings.CutPrefix(path, "rollouts/"); role == layout.RolloutsRole && ok {
-				g.Rollouts[manifests.Product(strings.TrimSuffix(product, ".json"))] = hash
-			}
-		}
-	}
-	return nil
-}
-
-// small reads a file of the tree into a generation. What it says is checked
-// when all are there.
-func (p *Publisher) small(ctx context.Context, g *generation, path string) error {
-	r, info, err := p.blobs.Open(ctx, path)
-	if err != nil {
-		return err
-	}
-	if info.Size > maxSmall {
-		return errors.Join(fmt.Errorf("%s: has %d bytes; at most %d are metadata", path, info.Size, maxSmall), r.Close())
-	}
-	data, err := io.ReadAll(io.LimitReader(r, maxSmall))
-	if err = errors.Join(err, r.Close()); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	g.add(path, data)
-	return nil
-}
-
 // adopt takes in the files that the tree names no more, so that they are
 // collected in their time, and gives the greatest version of each role.
-func (p *Publisher) adopt(ctx context.Context, b store.Blobs, g *generation, known map[string]int64, now time.Time) (map[string]int64, error) {
+func (w walker) adopt(ctx context.Context, b store.Blobs, g *generation, known map[string]int64, now time.Time) (map[string]int64, error) {
 	versions := map[string]int64{}
 	for role, v := range known {
 		versions[role] = max(v, g.Versions[role])
@@ -229,7 +127,7 @@ func (p *Publisher) adopt(ctx context.Context, b store.Blobs, g *generation, kno
 			if _, named := g.Files[info.Key]; named || info.Key == layout.TimestampFile || info.Size > maxSmall {
 				continue
 			}
-			if err := p.small(ctx, g, info.Key); err != nil && !errors.Is(err, store.ErrNotFound) {
+			if err := w.small(ctx, g, info.Key); err != nil && !errors.Is(err, store.ErrNotFound) {
 				return nil, err
 			}
 		}
