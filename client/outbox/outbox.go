@@ -42,6 +42,9 @@ type Options struct {
 	Dial     func(ctx context.Context, network, address string) (net.Conn, error) // makes connections; the system's
 	Disk     disk.Disk                                                            // of the files; this machine's
 	Receipts Receipts                                                             // the owner's log; none: nothing is noted
+	// Observe is told of each request once it is over: what it was for, how long
+	// it took, and how it failed. For those who measure a service; may be nil.
+	Observe func(path string, took time.Duration, err error)
 
 	Now    func() time.Time                         // time.Now, also while it gives the zero time (a clock that was never set)
 	Random io.Reader                                // for keys; crypto/rand

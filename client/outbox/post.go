@@ -48,10 +48,11 @@ type post struct {
 	servers []*url.URL
 	http    *http.Client
 	timeout time.Duration
+	observe func(path string, took time.Duration, err error)
 }
 
 func newPost(o Options) (*post, error) {
-	p := &post{timeout: o.Timeout}
+	p := &post{timeout: o.Timeout, observe: o.Observe}
 	for _, s := range o.Servers {
 		u, err := url.Parse(s)
 		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
@@ -89,7 +90,11 @@ func (p *post) send(ctx context.Context, path string, document any, want int) ([
 	}
 	var failures error
 	for _, server := range p.servers {
+		began := time.Now()
 		answer, err := p.once(ctx, server.JoinPath(path).String(), body, want)
+		if p.observe != nil {
+			p.observe(path, time.Since(began), err)
+		}
 		if err == nil {
 			return answer, nil
 		}

@@ -9,6 +9,11 @@
 //	go run ./scripts/fleet simulate --quick    fewer seeds, to see that it works
 //	go run ./scripts/fleet simulate --plan rollout.yaml --fail 3,5 --brick 0
 //
+// It also loads a real server with light handsets over HTTP (package load):
+//
+//	go run ./scripts/fleet load                a server of its own, on this machine
+//	go run ./scripts/fleet load --rate 2000 --handsets 20000 --opt-in 100 --json
+//
 // Exit codes: 0 it ran, whatever the figures say; 1 it could not; 2 the command
 // line is wrong.
 package main
@@ -29,6 +34,9 @@ Commands:
   simulate   plays rollouts on a fleet on virtual time: when bad builds halt, how
              much of the fleet has them by then, and how often good ones halt
              (simulate --help lists its flags)
+  load       drives a real server over HTTP with light handsets that poll, decide,
+             ask for tokens and vote: latencies, errors, and whether every vote that
+             was acknowledged was counted (load --help lists its flags)
 `
 
 func main() {
@@ -36,23 +44,46 @@ func main() {
 		fmt.Print(usage)
 		return
 	}
-	if os.Args[1] != "simulate" {
+	run, ok := commands[os.Args[1]]
+	if !ok {
 		fmt.Fprintf(os.Stderr, "fleet: there is no command %q\n\n%s", os.Args[1], usage)
 		os.Exit(2)
 	}
-	o, err := parse(os.Args[2:])
+	err := run(os.Args[2:])
+	var wrong *usageError
 	switch {
-	case errors.Is(err, flag.ErrHelp):
+	case err == nil, errors.Is(err, flag.ErrHelp):
 		return
-	case err != nil:
+	case errors.As(err, &wrong):
 		fmt.Fprintln(os.Stderr, "fleet:", err)
 		os.Exit(2)
 	}
-	if err := simulate(o); err != nil {
-		fmt.Fprintln(os.Stderr, "fleet:", err)
-		os.Exit(1)
-	}
+	fmt.Fprintln(os.Stderr, "fleet:", err)
+	os.Exit(1)
 }
+
+var commands = map[string]func(args []string) error{
+	"simulate": func(args []string) error {
+		o, err := parse(args)
+		if err != nil {
+			return &usageError{err}
+		}
+		return simulate(o)
+	},
+	"load": func(args []string) error {
+		o, err := parseLoad(args)
+		if err != nil {
+			return &usageError{err}
+		}
+		return o.run()
+	},
+}
+
+// usageError is a command line that makes no sense.
+type usageError struct{ err error }
+
+func (u *usageError) Error() string { return u.err.Error() }
+func (u *usageError) Unwrap() error { return u.err }
 
 // simulate plays what was asked for, and prints it.
 func simulate(o *options) error {

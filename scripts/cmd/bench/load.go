@@ -8,34 +8,16 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/candor-ota/candor/scripts/figure"
 )
 
-const (
-	connections = 32
-	tickHz      = 100 // of /proc/PID/stat, on every Linux that Go runs on
-)
-
-// cpuSeconds is the CPU time that a process has used.
-func cpuSeconds(pid int) (float64, error) {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0, err
-	}
-	_, rest, ok := strings.Cut(string(stat), ") ") // the name may hold spaces
-	fields := strings.Fields(rest)
-	if !ok || len(fields) < 13 {
-		return 0, fmt.Errorf("/proc/%d/stat has an unknown form", pid)
-	}
-	user, uerr := strconv.ParseFloat(fields[11], 64)
-	system, serr := strconv.ParseFloat(fields[12], 64)
-	return (user + system) / tickHz, errors.Join(uerr, serr)
-}
+const connections = 32
 
 // target is one server under load.
 type target struct {
@@ -54,7 +36,7 @@ func (t *target) perCPUSecond() float64 { return float64(t.requests) / t.cpu }
 // load sends requests over keep-alive connections for a while and adds up what
 // they cost the server.
 func (t *target) load(ctx context.Context, d time.Duration) error {
-	before, err := cpuSeconds(t.pid)
+	before, err := figure.CPUSeconds(t.pid)
 	if err != nil {
 		return err
 	}
@@ -67,7 +49,7 @@ func (t *target) load(ctx context.Context, d time.Duration) error {
 		wg.Go(func() { errs[i] = t.connection(ctx, &done) })
 	}
 	wg.Wait()
-	after, err := cpuSeconds(t.pid)
+	after, err := figure.CPUSeconds(t.pid)
 	if err = errors.Join(append(errs, err)...); err != nil {
 		return fmt.Errorf("%s: %w", t.name, err)
 	}

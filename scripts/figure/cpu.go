@@ -1,0 +1,28 @@
+package figure
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+)
+
+const tickHz = 100 // of /proc/PID/stat, on every Linux that Go runs on
+
+// CPUSeconds is the CPU time that a process has used, its own and the system's
+// for it.
+func CPUSeconds(pid int) (float64, error) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, err
+	}
+	_, rest, ok := strings.Cut(string(stat), ") ") // the name may hold spaces
+	fields := strings.Fields(rest)
+	if !ok || len(fields) < 13 {
+		return 0, fmt.Errorf("/proc/%d/stat has an unknown form", pid)
+	}
+	user, uerr := strconv.ParseFloat(fields[11], 64)
+	system, serr := strconv.ParseFloat(fields[12], 64)
+	return (user + system) / tickHz, errors.Join(uerr, serr)
+}
