@@ -79,6 +79,7 @@ func TestLibrariesStayInTheirRooms(t *testing.T) {
 		"github.com/gin-gonic/gin":             {"server/api"},
 		"github.com/coreos/go-oidc":            {"server/auth"},
 		"golang.org/x/oauth2":                  {"server/auth"},
+		"go.opentelemetry.io":                  {"server/observe"},
 		"github.com/minio/minio-go":            {"server/store/s3"},
 		"modernc.org/sqlite":                   {"server/store/sqlite"},
 		"github.com/jackc/pgx":                 {"server/store/postgres", "server/store/storetest"}, // storetest starts servers
@@ -96,9 +97,9 @@ func TestLibrariesStayInTheirRooms(t *testing.T) {
 
 func TestBinariesStaySmall(t *testing.T) {
 	banned := map[string][]string{
-		"client": {"github.com/coreos/go-oidc", "golang.org/x/oauth2", "github.com/gin-gonic", "github.com/minio", "database/sql$", "modernc.org/sqlite", "github.com/jackc", "filippo.io/age"},
-		"signer": {"github.com/coreos/go-oidc", "github.com/gin-gonic", "github.com/minio", "database/sql$", "modernc.org/sqlite", "net/http/httptest", "net/http/pprof"},
-		"server": {"filippo.io/age", module + "/signer", module + "/client"},
+		"client": {"go.opentelemetry.io", "github.com/coreos/go-oidc", "golang.org/x/oauth2", "github.com/gin-gonic", "github.com/minio", "database/sql$", "modernc.org/sqlite", "github.com/jackc", "filippo.io/age"},
+		"signer": {"github.com/coreos/go-oidc", "github.com/gin-gonic", "github.com/minio", "database/sql$", "modernc.org/sqlite", "net/http/httptest", "net/http/pprof", "go.opentelemetry.io"},
+		"server": {"filippo.io/age", "google.golang.org/grpc", module + "/signer", module + "/client"},
 	}
 	for _, p := range packages(t) {
 		for _, dep := range p.Deps {
@@ -225,7 +226,7 @@ func TestTopLevelIsTheDesignsAndNothingIsReplaced(t *testing.T) {
 			t.Errorf("%s does not belong at the top level", f)
 		}
 	}
-	for _, f := range []string{"../go.mod", "tools/go.mod"} {
+	for _, f := range []string{"../go.mod", "tools/go.mod", "tools/deploy/go.mod"} {
 		mod, err := os.ReadFile(f)
 		if err != nil {
 			t.Fatal(err)
