@@ -210,6 +210,7 @@ func (a *API) Run(ctx context.Context) {
 	others.Go(func() { a.closeVotes(ctx) })
 	others.Go(func() { a.Rollouts.Run(ctx, a.LookEvery) })
 	others.Go(func() { a.Hooks.Run(ctx) })
+	others.Go(func() { a.Tree.Watch(ctx) })
 	a.Tree.Run(ctx)
 	others.Wait()
 }

@@ -21,6 +21,10 @@
 // expired, and 24 hours more. A submission that was noted is always published
 // before anything else.
 //
+// The store is trusted with nothing. What it holds is compared with what was
+// published at each start and every few minutes (patrol.go), and put right from
+// memory or from the ledger, or named.
+//
 // Expiries: rollouts and snapshot 7 days, signed anew after 3 and with each
 // submission; timestamp 48 hours, after 6 and with each publish.
 package publish

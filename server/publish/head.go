@@ -178,6 +178,11 @@ func (p *Publisher) load(ctx context.Context) (*generation, error) {
 		if err != nil && f.Until != nil {
 			continue // retired: nobody needs it for long
 		}
+		if err != nil && changed(err) {
+			if data, ok := p.recollect(ctx, path, f); ok {
+				body, err = data, p.mend(ctx, path, data, err)
+			}
+		}
 		if err != nil {
 			return nil, fmt.Errorf("load the published tree: %w", err)
 		}
@@ -202,14 +207,14 @@ func readFile(ctx context.Context, blobs opener, path string, f file) ([]byte, e
 		return nil, err
 	}
 	if info.Size != f.Size {
-		return nil, errors.Join(fmt.Errorf("%s: has %d bytes, published were %d; restore it from a backup", path, info.Size, f.Size), r.Close())
+		return nil, errors.Join(fmt.Errorf("%s has %d bytes, published were %d: %w", path, info.Size, f.Size, errDiffers), r.Close())
 	}
 	body, err := io.ReadAll(io.LimitReader(r, f.Size))
 	if err = errors.Join(err, r.Close()); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if manifests.SumSHA256(body) != f.SHA256 {
-		return nil, fmt.Errorf("%s: its bytes are not those that were published; restore it from a backup", path)
+		return nil, fmt.Errorf("%s: %w", path, errDiffers)
 	}
 	return body, nil
 }

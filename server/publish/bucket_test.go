@@ -1,0 +1,80 @@
+package publish_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/candor-ota/candor/manifests"
+	"github.com/candor-ota/candor/manifests/rollout"
+	"github.com/candor-ota/candor/server/publish"
+	"github.com/candor-ota/candor/server/store/s3"
+	"github.com/candor-ota/candor/server/store/storetest"
+)
+
+// Whatever a bucket does, readers see the state before or after, the error
+// says what it did, and the first try after it has come back publishes.
+func TestPublishSurvivesTheBucketsBadDays(t *testing.T) {
+	server := storetest.StartS3(t)
+	c := server.Config(t, "bucket")
+	c.AnswerTime = 500 * time.Millisecond
+	proxy := server.Faulty(t)
+	blobs, err := s3.New(t.Context(), proxy.Through(c))
+	if err != nil {
+		t.Fatal(err)
+	}
+	direct, err := s3.New(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t)
+	w.reader.Blobs, w.rollouts.builds = direct, []manifests.Build{42}
+	p, err := w.open(w.ledger, blobs)
+	w.must(err)
+	for _, s := range []publish.Submission{w.makers.Init(), w.makers.Product(phone), w.makers.Add(w.makers.Release(42))} {
+		_, err := submit(p, s)
+		w.must(err)
+	}
+	before, turn := w.read(), 0
+	for _, day := range []struct {
+		fault storetest.Fault
+		words string
+	}{
+		{storetest.Fault{Status: 403, Code: "AccessDenied"}, "the service forbids it"},
+		{storetest.Fault{Status: 400, Code: "ExpiredToken"}, "the credentials have expired"},
+		{storetest.Fault{Status: 403, Code: "RequestTimeTooSkewed"}, "the clocks"},
+		{storetest.Fault{Status: 404, Code: "NoSuchBucket"}, "no such bucket"},
+		{storetest.Fault{Status: 500, Code: "InternalError"}, "failed on its side"},
+		{storetest.Fault{Status: 503, Code: "SlowDown"}, "overloaded"},
+		{storetest.Fault{Hang: true}, "did not answer in time"},
+		{storetest.Fault{Lost: true}, "bucket bucket"},
+		{storetest.Fault{Half: true}, "bucket bucket"},
+	} {
+		// What fails: everything, or the writes of names from one on.
+		for _, from := range []string{"", "metadata/", "timestamp.json"} {
+			w.rollouts.state = []rollout.State{rollout.Held, rollout.Active}[turn%2]
+			turn++
+			proxy.Set(func(r *http.Request) storetest.Fault {
+				if strings.Contains(r.URL.Path, from) && (from == "" || r.Method != http.MethodHead) {
+					return day.fault
+				}
+				return storetest.Fault{}
+			})
+			err := p.Publish(ctx)
+			if err != nil && !strings.Contains(err.Error(), day.words) {
+				t.Errorf("%q %q: %v", day.words, from, err)
+			}
+			if doc := w.read(); doc.Counter != before.Counter && doc.Counter != before.Counter+1 {
+				t.Errorf("%q %q: document %d after %d", day.words, from, doc.Counter, before.Counter)
+			}
+			proxy.Set(nil)
+			w.must(p.Publish(ctx))
+			doc := w.read()
+			if doc.Counter != before.Counter+1 || doc.Rollouts[0].State != w.rollouts.state {
+				t.Errorf("%q %q: after it ended: document %d after %d", day.words, from, doc.Counter, before.Counter)
+			}
+			before = doc
+		}
+	}
+}
