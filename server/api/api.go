@@ -74,6 +74,9 @@ type Deps struct {
 	TrustedProxies []string
 	// Observed has the figures of the other parts; nil: none.
 	Observed *observe.Observer
+
+	follower *publish.Follower // nil: there are no other servers
+	changes  changes           // nil: the ledger does not tell
 }
 
 // API is the front. Handler and Admin are safe for concurrent use.

@@ -109,6 +109,7 @@ func Assemble(ctx context.Context, p Parts) (*API, error) {
 func assemble(ctx context.Context, p Parts, hub *watch.Hub) (*API, error) {
 	d := Deps{Watch: hub, Limits: p.Limits}
 	var err error
+	ledger := p.Ledger
 	if p.Log == nil {
 		p.Log = slog.Default()
 	}
@@ -153,8 +154,8 @@ func assemble(ctx context.Context, p Parts, hub *watch.Hub) (*API, error) {
 	}
 	if d.Tree, err = publish.Open(ctx, publish.Options{
 		Ledger: p.Ledger, Blobs: blobs, Keys: p.Keys, Rollouts: d.Rollouts, Now: p.Now, Log: p.Log, After: settle,
-		Observe: d.Observed.Publishing,
-		Moved:   func(t *publish.Tree) { hub.Moved(t.Counters) },
+		Observe: d.Observed.Publishing, Turn: p.turn(),
+		Moved: func(t *publish.Tree) { hub.Moved(t.Counters) },
 	}); err != nil {
 		return nil, err
 	}
@@ -166,8 +167,11 @@ func assemble(ctx context.Context, p Parts, hub *watch.Hub) (*API, error) {
 	if err := settle(ctx); err != nil {
 		return nil, err
 	}
-	if err := d.Tree.Renew(ctx); err != nil {
-		p.Log.Error("the tree is not what the ledger says; it is published as soon as that works", "error", err)
+	d.share(p, ledger)
+	if !p.Shared { // else Run waits for its turn, and nobody here
+		if err := d.Tree.Renew(ctx); err != nil {
+			p.Log.Error("the tree is not what the ledger says; it is published as soon as that works", "error", err)
+		}
 	}
 	if d.Uploads, err = release.NewUploads(p.Ledger, blobs, p.UploadDir, p.Now); err != nil {
 		return nil, err
@@ -211,6 +215,7 @@ func (a *API) Run(ctx context.Context) {
 	others.Go(func() { a.Rollouts.Run(ctx, a.LookEvery) })
 	others.Go(func() { a.Hooks.Run(ctx) })
 	others.Go(func() { a.Tree.Watch(ctx) })
+	others.Go(func() { a.follow(ctx) })
 	a.Tree.Run(ctx)
 	others.Wait()
 }

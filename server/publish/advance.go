@@ -281,13 +281,16 @@ func (s *step) commit(ctx context.Context) error {
 }
 
 // serve makes a generation that the ledger holds the one that readers see: in
-// the store first, then in memory. It may be repeated.
+// the store first, then in memory. It may be repeated, and done by several
+// processes at once. The version of what stands in the store is read before
+// the ledger's head is, so that whoever was paused in between replaces nothing
+// newer.
 func (p *Publisher) serve(ctx context.Context, g *generation) error {
 	if g.number == 0 {
 		p.current = g
 		return nil
 	}
-	_, tag, err := p.blobs.Load(ctx, layout.TimestampFile)
+	stands, tag, err := p.blobs.Load(ctx, layout.TimestampFile)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return fmt.Errorf("publish timestamp: %w", err)
 	}
@@ -298,13 +301,13 @@ func (p *Publisher) serve(ctx context.Context, g *generation) error {
 	if h.Version != g.number { // another process has gone on since
 		return fmt.Errorf("publish timestamp: %w", store.ErrStale)
 	}
-	if _, err := p.blobs.Replace(ctx, layout.TimestampFile, g.Timestamp, tag); err != nil {
-		return fmt.Errorf("publish timestamp: %w", err)
+	if !bytes.Equal(stands, g.Timestamp) {
+		if _, err := p.blobs.Replace(ctx, layout.TimestampFile, g.Timestamp, tag); err != nil {
+			return fmt.Errorf("publish timestamp: %w", err)
+		}
 	}
 	p.current = g
-	t := newTree(g, issuedOf(g.Timestamp), p.tree.Load())
-	t.Counters = counters(g, p.log)
-	p.show(t)
+	p.show(g)
 	return nil
 }
 

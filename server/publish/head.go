@@ -162,11 +162,14 @@ func (g *generation) overdue(now time.Time) []string {
 // the ledger's hash: the store of blobs is trusted with nothing.
 func (p *Publisher) load(ctx context.Context) (*generation, error) {
 	h, err := p.ledger.Head(ctx, treeHead)
-	if errors.Is(err, store.ErrNotFound) {
+	if errors.Is(err, store.ErrNotFound) && p.shown == nil {
 		return empty(), nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("load the published tree: %w", err)
+	}
+	if p.shown != nil && h.Version < p.shown.number {
+		return nil, fmt.Errorf("load the published tree: %w: the ledger has it at %d, readers saw %d", errBack, h.Version, p.shown.number)
 	}
 	g := empty()
 	g.number = h.Version
@@ -174,7 +177,7 @@ func (p *Publisher) load(ctx context.Context) (*generation, error) {
 		return nil, fmt.Errorf("load the published tree: head %d: %w", h.Version, err)
 	}
 	for path, f := range g.Files {
-		body, err := p.read(ctx, path, f)
+		body, err := p.body(ctx, path, f)
 		if err != nil && f.Until != nil {
 			continue // retired: nobody needs it for long
 		}
@@ -189,6 +192,20 @@ func (p *Publisher) load(ctx context.Context) (*generation, error) {
 		g.bodies[path] = body
 	}
 	return g, nil
+}
+
+// errBack means that the ledger has forgotten what readers saw.
+var errBack = errors.New("the ledger went back; was an older copy of it put in its place? Stop every server and use `candor-server restore`")
+
+// body gives a file of a head: from memory if it was shown before, which is
+// most of them whenever another process has published.
+func (p *Publisher) body(ctx context.Context, path string, f file) ([]byte, error) {
+	if p.shown != nil {
+		if body, ok := p.shown.bodies[path]; ok && p.shown.Files[path].SHA256 == f.SHA256 {
+			return body, nil
+		}
+	}
+	return p.read(ctx, path, f)
 }
 
 func (p *Publisher) read(ctx context.Context, path string, f file) ([]byte, error) {

@@ -8,9 +8,16 @@ import (
 	"github.com/candor-ota/candor/manifests/layout"
 )
 
-// show makes a tree the one that readers see, and then has Options.Moved told.
-// Every way to a newer tree, our own or another process's, ends here.
-func (p *Publisher) show(t *Tree) {
+// show makes a generation the one that readers see, and then has Options.Moved
+// told. Every way to a newer tree, our own or another process's, ends here; the
+// way to an older one too, and it ends without effect.
+func (p *Publisher) show(g *generation) {
+	if p.shown != nil && g.number <= p.shown.number {
+		return
+	}
+	t := newTree(g, issuedOf(g.Timestamp), p.tree.Load())
+	t.Counters = counters(g, p.log)
+	p.shown = g
 	p.tree.Store(t)
 	if p.moved != nil {
 		p.moved(t)

@@ -13,7 +13,7 @@ import (
 func (p *Publisher) Proof(ctx context.Context, product manifests.Product, build manifests.Build) (map[string][]byte, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	g, err := p.generation(ctx)
+	g, err := p.fresh(ctx)
 	if err != nil {
 		return nil, err
 	}

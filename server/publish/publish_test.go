@@ -76,9 +76,10 @@ func TestReadersNeverSeeAMixture(t *testing.T) {
 func TestFailedPublishIsRepeatedByTheSameProcess(t *testing.T) {
 	w, _ := ready(t)
 	w.rollouts.state = rollout.Halted
-	f := &faults{at: 3}
+	f := &faults{}
 	p, err := w.open(faultyLedger{w.ledger, f}, faultyBlobs{w.blobs, f})
 	w.must(err)
+	f.at, f.count = 3, 0
 	if err := p.Publish(ctx); !errors.Is(err, errFault) {
 		t.Fatalf("got %v", err)
 	}

@@ -13,13 +13,13 @@ import (
 
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/rollout"
+	"github.com/candor-ota/candor/server/lease"
 	"github.com/candor-ota/candor/server/store"
 )
 
 // Ledger is the part of the ledger that publishing needs.
 type Ledger interface {
-	Acquire(ctx context.Context, r store.LeaseRequest) (store.Lease, error)
-	Yield(ctx context.Context, l store.Lease) error
+	store.Leases
 	ReserveVersion(ctx context.Context, l store.Lease, role string, least int64) (int64, error)
 	Head(ctx context.Context, name string) (store.Head, error)
 	SetHead(ctx context.Context, l store.Lease, old int64, h store.Head) error
@@ -52,6 +52,9 @@ type Options struct {
 	// Moved is told of each tree as readers begin to see it, the first one
 	// included. It must neither wait nor call the publisher; nil is nobody.
 	Moved func(*Tree)
+	// Turn is how long a publish waits for other processes to end theirs; 0
+	// where there are none.
+	Turn time.Duration
 }
 
 // Publisher keeps the tree. It is safe for concurrent use.
@@ -65,13 +68,16 @@ type Publisher struct {
 	after    func(context.Context) error
 	observe  Observe
 	moved    func(*Tree)
+	wait     time.Duration
 	holder   string
 	kick     chan struct{}
 	tree     atomic.Pointer[Tree]
 	failing  atomic.Int64 // since when publishing fails, Unix seconds; 0: it does not
 
+	turn    sync.Mutex // of those in this process who publish; comes before mu
 	mu      sync.Mutex
 	current *generation // nil: to be loaded
+	shown   *generation // what readers see; nil: nothing yet
 }
 
 // ErrNotConfigured means that no root of trust was submitted yet.
@@ -80,25 +86,19 @@ var ErrNotConfigured = errors.New("there is no root of trust yet; submit the one
 // LeaseName is the lease under which the tree moves.
 const LeaseName = "publish"
 
-const leaseLife = 15 * time.Second
-
 // Open loads what is published and finishes what a crash interrupted. An empty
 // ledger is fine: there is no tree then.
 func Open(ctx context.Context, o Options) (*Publisher, error) {
 	p := &Publisher{
 		ledger: o.Ledger, blobs: o.Blobs, keys: o.Keys, rollouts: o.Rollouts, now: o.Now, log: o.Log, after: o.After,
-		observe: o.Observe, moved: o.Moved, holder: rand.Text(), kick: make(chan struct{}, 1),
+		observe: o.Observe, moved: o.Moved, wait: o.Turn, holder: rand.Text(), kick: make(chan struct{}, 1),
 	}
 	if p.log == nil {
 		p.log = slog.Default()
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	g, err := p.load(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if err := p.serve(ctx, g); err != nil {
+	if err := p.follow(ctx); err != nil {
 		return nil, err
 	}
 	return p, nil
@@ -108,11 +108,13 @@ func Open(ctx context.Context, o Options) (*Publisher, error) {
 // lock.
 func (p *Publisher) Tree() *Tree { return p.tree.Load() }
 
-// State gives what submissions are judged against.
+// State gives what submissions are judged against: where there are other
+// processes, nothing that the ledger had as published before the call is
+// missing from it.
 func (p *Publisher) State(ctx context.Context) (State, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	g, err := p.generation(ctx)
+	g, err := p.fresh(ctx)
 	if err != nil {
 		return State{}, err
 	}
@@ -128,6 +130,11 @@ func (p *Publisher) generation(ctx context.Context) (*generation, error) {
 	if err != nil {
 		return nil, err
 	}
+	if p.shown != nil && g.number != p.shown.number { // somebody else made it
+		if err := g.verify(); err != nil {
+			return nil, fmt.Errorf("load the published tree: what another process published does not verify: %w", err)
+		}
+	}
 	return g, p.serve(ctx, g)
 }
 
@@ -135,7 +142,7 @@ func (p *Publisher) generation(ctx context.Context) (*generation, error) {
 // version of the snapshot that carries it. Nobody else publishes between the
 // two. A Submission that is published already changes nothing.
 func (p *Publisher) Submit(ctx context.Context, verify func(State) (Submission, error)) (int64, error) {
-	err := p.exclusively(ctx, func(lease store.Lease) error {
+	err := p.exclusively(ctx, func(ctx context.Context, lease store.Lease) error {
 		state, err := p.current.state()
 		if err != nil {
 			return err
@@ -160,7 +167,7 @@ func (p *Publisher) Submit(ctx context.Context, verify func(State) (Submission, 
 
 // Publish brings the tree up to date with the ledger, if they differ.
 func (p *Publisher) Publish(ctx context.Context) error {
-	return p.exclusively(ctx, func(lease store.Lease) error { return p.advance(ctx, lease, nil) })
+	return p.exclusively(ctx, func(ctx context.Context, lease store.Lease) error { return p.advance(ctx, lease, nil) })
 }
 
 // Renew is Publish for a tree that exists; without one it does nothing. It is
@@ -218,52 +225,43 @@ func (p *Publisher) Run(ctx context.Context) {
 	}
 }
 
+// tries is how often a publish is begun anew after its lease was lost.
+const tries = 3
+
 // exclusively runs f under the lease, on the state that the ledger has, after
 // whatever was noted and not finished. A failure makes the next call load the
-// state anew.
-func (p *Publisher) exclusively(ctx context.Context, f func(store.Lease) error) (err error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	var before *Tree
+// state anew; one that only means that another process came first is repeated
+// where there are others.
+func (p *Publisher) exclusively(ctx context.Context, f func(context.Context, store.Lease) error) (err error) {
+	p.turn.Lock()
+	defer p.turn.Unlock()
+	before := p.Tree()
 	if p.observe != nil {
 		var ended func(Outcome, error)
 		ctx, ended = p.observe(ctx)
 		defer func() { ended(outcome(before, p.Tree(), err)) }()
 	}
-	lease, err := p.ledger.Acquire(ctx, store.LeaseRequest{Name: LeaseName, Holder: p.holder, Now: p.now(), For: leaseLife})
-	if err != nil {
-		return fmt.Errorf("publish: %w", err)
-	}
-	defer func() {
-		if yieldErr := p.ledger.Yield(context.WithoutCancel(ctx), lease); yieldErr != nil {
-			p.log.Warn("the lease runs out by itself", "error", yieldErr)
+	r := lease.Request{Leases: p.ledger, Name: LeaseName, Holder: p.holder, Now: p.now, Wait: p.wait, Log: p.log}
+	for range tries {
+		err = lease.Do(ctx, r, func(ctx context.Context, l store.Lease) error {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			if err := p.follow(ctx); err != nil {
+				return err
+			}
+			before = p.Tree()
+			if err := p.finish(ctx, l); err != nil {
+				return err
+			}
+			return f(ctx, l)
+		})
+		if refused := (refusal{}); p.wait == 0 || ctx.Err() != nil || !errors.Is(err, store.ErrStale) || errors.As(err, &refused) {
+			break
 		}
-	}()
-	if err := p.follow(ctx); err != nil {
-		return err
 	}
-	before = p.Tree()
-	if err := p.finish(ctx, lease); err != nil {
-		return err
+	if err != nil && errors.Is(err, store.ErrConflict) {
+		err = fmt.Errorf("publish: another process is at it: %w", err)
 	}
-	return f(lease)
-}
-
-// follow loads the state if another process moved it.
-func (p *Publisher) follow(ctx context.Context) error {
-	g, err := p.generation(ctx)
-	if err != nil {
-		return err
-	}
-	h, err := p.ledger.Head(ctx, treeHead)
-	if errors.Is(err, store.ErrNotFound) || err == nil && h.Version == g.number {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("publish: %w", err)
-	}
-	p.current = nil
-	_, err = p.generation(ctx)
 	return err
 }
 

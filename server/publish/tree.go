@@ -13,6 +13,7 @@ import (
 // is read without locks and never changes.
 type Tree struct {
 	files    map[string]*File
+	Head     int64 // number in the ledger; it only rises
 	Snapshot int64 // version
 	Issued   time.Time
 	Expires  time.Time // of the timestamp
@@ -29,7 +30,7 @@ func (t *Tree) File(path string) *File { return t.files[path] }
 // compressed forms: a publish costs what is new in it, however much is there.
 func newTree(g *generation, issued time.Time, before *Tree) *Tree {
 	t := &Tree{
-		files: make(map[string]*File, len(g.bodies)+1), Snapshot: g.Versions["snapshot"],
+		files: make(map[string]*File, len(g.bodies)+1), Head: g.number, Snapshot: g.Versions["snapshot"],
 		Issued: issued, Expires: issued.Add(TimestampLife),
 	}
 	for path, body := range g.bodies {

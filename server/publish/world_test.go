@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -28,9 +29,18 @@ var ctx = context.Background()
 type rollouts struct {
 	builds []manifests.Build
 	state  rollout.State
+	mu     sync.Mutex // of state, where something runs
+}
+
+func (r *rollouts) set(s rollout.State) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.state = s
 }
 
 func (r *rollouts) Rollouts(_ context.Context, p manifests.Product, signed map[manifests.Build]rollout.Reference) ([]rollout.Rollout, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	var out []rollout.Rollout
 	for _, b := range r.builds {
 		if ref, ok := signed[b]; ok {
@@ -84,10 +94,24 @@ func (w *world) must(err error) {
 }
 
 func (w *world) open(l publish.Ledger, b publish.Blobs) (*publish.Publisher, error) {
-	return publish.Open(ctx, publish.Options{
+	return publish.Open(ctx, w.options(l, b))
+}
+
+func (w *world) options(l publish.Ledger, b publish.Blobs) publish.Options {
+	return publish.Options{
 		Ledger: l, Blobs: b, Keys: w.keys, Rollouts: w.rollouts, Now: func() time.Time { return w.now },
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
-	})
+	}
+}
+
+// replica is a publisher among others.
+func (w *world) replica(l publish.Ledger, b publish.Blobs) *publish.Publisher {
+	w.t.Helper()
+	o := w.options(l, b)
+	o.Turn = 10 * time.Second
+	p, err := publish.Open(ctx, o)
+	w.must(err)
+	return p
 }
 
 func (w *world) start() *publish.Publisher {
@@ -112,10 +136,12 @@ func (w *world) read() *rollout.Document {
 }
 
 // faults fails one store operation: before it does anything, or after it did.
+// With meanwhile it does not fail, but something happens first, or then.
 type faults struct {
-	at    int
-	after bool
-	count int
+	at        int
+	after     bool
+	count     int
+	meanwhile func()
 }
 
 var errFault = errors.New("fault")
@@ -124,6 +150,16 @@ func (f *faults) around(do func() error) error {
 	f.count++
 	if f.count != f.at {
 		return do()
+	}
+	if f.meanwhile != nil {
+		if !f.after {
+			f.meanwhile()
+		}
+		err := do()
+		if f.after {
+			f.meanwhile()
+		}
+		return err
 	}
 	if f.after {
 		if err := do(); err != nil {
@@ -147,6 +183,11 @@ func (l faultyLedger) SetHead(ctx context.Context, lease store.Lease, old int64,
 	return l.around(func() error { return l.Ledger.SetHead(ctx, lease, old, h) })
 }
 
+func (l faultyLedger) Head(ctx context.Context, name string) (h store.Head, err error) {
+	err = l.around(func() error { h, err = l.Ledger.Head(ctx, name); return err })
+	return h, err
+}
+
 type faultyBlobs struct {
 	*disk.Blobs
 	*faults
@@ -159,6 +200,11 @@ func (b faultyBlobs) Put(ctx context.Context, o store.Object, body io.Reader) er
 func (b faultyBlobs) Replace(ctx context.Context, key string, data []byte, old store.ETag) (tag store.ETag, err error) {
 	err = b.around(func() error { tag, err = b.Blobs.Replace(ctx, key, data, old); return err })
 	return tag, err
+}
+
+func (b faultyBlobs) Load(ctx context.Context, key string) (data []byte, tag store.ETag, err error) {
+	err = b.around(func() error { data, tag, err = b.Blobs.Load(ctx, key); return err })
+	return data, tag, err
 }
 
 func file(t *testing.T, p *publish.Publisher, path string) *publish.File {

@@ -119,7 +119,7 @@ func (in *Intake) Reconcile(ctx context.Context, by string) error {
 				return fmt.Errorf("record %s: %w", path, err)
 			}
 		}
-		if err := in.withdrawn(ctx, by, product, m); err != nil {
+		if err := in.withdrawn(ctx, by, product); err != nil {
 			return fmt.Errorf("record withdrawals of %s: %w", product, err)
 		}
 	}
@@ -131,7 +131,8 @@ func (in *Intake) reconcileProduct(ctx context.Context, by string, p manifests.P
 	if !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	return in.Ledger.AddProduct(ctx, store.Product{Name: p, Created: in.Now()}, in.entry(by, "product.add", string(p)))
+	err = in.Ledger.AddProduct(ctx, store.Product{Name: p, Created: in.Now()}, in.entry(by, "product.add", string(p)))
+	return elsewhere(err, store.ErrExists)
 }
 
 func (in *Intake) entry(by, what, subject string) store.Entry {
@@ -163,11 +164,30 @@ func (in *Intake) published(ctx context.Context, by, path string, data []byte) e
 			return err
 		}
 	}
-	return in.Ledger.MoveRelease(ctx, ref, store.ReleaseStaged, store.ReleasePublished, in.entry(by, "release.publish", ref.String()))
+	err = in.Ledger.MoveRelease(ctx, ref, store.ReleaseStaged, store.ReleasePublished, in.entry(by, "release.publish", ref.String()))
+	return elsewhere(err, store.ErrStale)
 }
 
-func (in *Intake) withdrawn(ctx context.Context, by string, p manifests.Product, m *targetsMeta) error {
+// elsewhere drops the answer that another server has just recorded the same.
+func elsewhere(err, answer error) error {
+	if errors.Is(err, answer) {
+		return nil
+	}
+	return err
+}
+
+// withdrawn reads the tree after the ledger: a release that another server has
+// just published and recorded is in the tree then, and not taken for withdrawn.
+func (in *Intake) withdrawn(ctx context.Context, by string, p manifests.Product) error {
 	list, err := in.Ledger.Releases(ctx, p)
+	if err != nil {
+		return err
+	}
+	state, err := in.Tree.State(ctx)
+	if err != nil {
+		return err
+	}
+	m, err := parseTargets(layout.ReleasesRole(p), state.Releases[p])
 	if err != nil {
 		return err
 	}
@@ -176,7 +196,8 @@ func (in *Intake) withdrawn(ctx context.Context, by string, p manifests.Product,
 			continue
 		}
 		e := in.entry(by, "release.withdraw", r.Ref().String())
-		if err := in.Ledger.MoveRelease(ctx, r.Ref(), store.ReleasePublished, store.ReleaseWithdrawn, e); err != nil {
+		err := in.Ledger.MoveRelease(ctx, r.Ref(), store.ReleasePublished, store.ReleaseWithdrawn, e)
+		if err := elsewhere(err, store.ErrStale); err != nil {
 			return err
 		}
 	}

@@ -11,15 +11,14 @@ import (
 	policy "github.com/candor-ota/candor/manifests/rollout"
 	"github.com/candor-ota/candor/manifests/verdict"
 	"github.com/candor-ota/candor/manifests/vote"
+	"github.com/candor-ota/candor/server/lease"
 	"github.com/candor-ota/candor/server/store"
 )
 
-// LeaseName is the lease of the runner, which decides alone for as long as it
-// holds it; whoever lost it is stopped by the version of the rollout, which a
+// LeaseName is the lease of the runner, which decides alone for as long as a
+// look takes; whoever lost it is stopped by the version of the rollout, which a
 // decision must still find.
 const LeaseName = "rollouts"
-
-const leaseLife = 30 * time.Second
 
 // engine is who acts when nobody does.
 var engine = Person{ID: "engine", Name: "engine"}
@@ -33,13 +32,15 @@ func (e *Engine) Tick(ctx context.Context) (err error) {
 		ctx, ended = e.Observe(ctx)
 		defer func() { ended(err) }()
 	}
-	lease, err := e.Ledger.Acquire(ctx, store.LeaseRequest{Name: LeaseName, Holder: e.holder, Now: e.Now(), For: leaseLife})
-	if errors.Is(err, store.ErrConflict) {
-		return nil
+	r := lease.Request{Leases: e.Ledger, Name: LeaseName, Holder: e.holder, Now: e.Now, Log: e.Log}
+	err = lease.Do(ctx, r, func(ctx context.Context, _ store.Lease) error { return e.look(ctx) })
+	if errors.Is(err, store.ErrConflict) || errors.Is(err, lease.ErrLost) && ctx.Err() == nil {
+		return nil // somebody else is at it, or goes on
 	}
-	if err != nil {
-		return fmt.Errorf("rollouts: %w", err)
-	}
+	return err
+}
+
+func (e *Engine) look(ctx context.Context) error {
 	products, err := e.Ledger.Products(ctx)
 	if err != nil {
 		return fmt.Errorf("rollouts: %w", err)
@@ -60,8 +61,8 @@ func (e *Engine) Tick(ctx context.Context) (err error) {
 			if !all[i].Live() {
 				continue
 			}
-			if e.Now().After(lease.Expires) { // it took long; somebody else goes on
-				return errors.Join(errs...)
+			if err := ctx.Err(); err != nil {
+				return errors.Join(append(errs, err)...)
 			}
 			if err := e.step(ctx, &all[i]); err != nil && ctx.Err() == nil {
 				errs = append(errs, fmt.Errorf("rollout %s: %w", all[i].ID, err))
