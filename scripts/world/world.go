@@ -46,13 +46,8 @@ func New(ctx context.Context, dir string, config ...string) (*World, error) {
 	if err := w.build(ctx); err != nil {
 		return nil, err
 	}
-	if err := w.init(ctx); err != nil {
+	if err := w.init(ctx, config); err != nil {
 		return nil, err
-	}
-	for _, text := range config {
-		if err := w.Configure(text); err != nil {
-			return nil, err
-		}
 	}
 	return w, w.StartServer(ctx)
 }
@@ -99,14 +94,16 @@ func (w *World) Exec(ctx context.Context, program string, args ...string) ([]byt
 	return out.Bytes(), nil
 }
 
-func (w *World) init(ctx context.Context) error {
+func (w *World) init(ctx context.Context, config []string) error {
 	if _, err := w.Exec(ctx, "server", "init", "--data", w.Path("data")); err != nil {
 		return err
 	}
 	// Nobody here can wait two days until a new device key may vote, or an
 	// hour until it is seen.
-	if err := w.Configure("votes: {minKeyAge: 0s, showEvery: 0s}\n"); err != nil {
-		return err
+	for _, text := range append([]string{"votes: {minKeyAge: 0s, showEvery: 0s}\n"}, config...) {
+		if err := w.Configure(text); err != nil {
+			return err
+		}
 	}
 	var err error
 	if w.Token, err = w.NewToken(ctx, "world", "admin"); err != nil {

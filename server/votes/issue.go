@@ -91,7 +91,7 @@ func (s *Service) oldEnough(ctx context.Context, ref vote.Ref, n store.Enrolment
 // Cast counts a vote. It is durable when Cast returns nil; the same request
 // again is nil too, and counts nothing.
 func (s *Service) Cast(ctx context.Context, r *vote.CastRequest) error {
-	key, _, err := s.key(ctx, keyName{r.Ref(), r.Class, r.Set})
+	key, err := s.castKey(ctx, keyName{r.Ref(), r.Class, r.Set})
 	if err != nil {
 		return err
 	}

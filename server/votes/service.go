@@ -217,6 +217,17 @@ func (s *Service) key(ctx context.Context, name keyName) (*vote.Key, store.VoteR
 	return k, v, nil
 }
 
+// castKey is key without a look at the ledger once the key is known: whether
+// the votes are open under this set is read where the vote is counted, in the
+// same transaction.
+func (s *Service) castKey(ctx context.Context, name keyName) (*vote.Key, error) {
+	if k, ok := s.keys.Load(name); ok {
+		return k.(*vote.Key), nil
+	}
+	k, _, err := s.key(ctx, name)
+	return k, err
+}
+
 // tag stands for a credential within one release: without k_r nobody can tell
 // which credential it is, nor that two releases saw the same one.
 func tag(v store.VoteRelease, credentialKey ed25519.PublicKey) store.Tag {

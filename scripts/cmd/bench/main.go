@@ -30,7 +30,7 @@ var benches = []bench{
 	{"refresh", "a handset's cold and warm refresh: time and requests", refresh, nil},
 	{"install", "a 512 MiB image from download to restart, and the client's memory", install, nil},
 	{"apply", "an update by patch, by chunks and in full: speed, memory, bytes, requests, and what kill -9 costs", apply, nil},
-	{"vote", "CPU of a vote, and durable votes a second", votes, nil},
+	{"votes", "durable votes per CPU-second of the real server over HTTP, on SQLite and PostgreSQL; marks, restart, and what a token costs", votes, nil},
 	{"delta", "what an update costs a handset: by patch, by chunks, in full; beside xdelta3, zstd and casync (bench delta OLD NEW: your own images)", delta, deltaOf},
 }
 
