@@ -18,6 +18,8 @@ type options struct {
 	json     bool
 	keep     bool
 	soak     time.Duration
+	ledger   string
+	blobs    string
 }
 
 func main() {
@@ -27,6 +29,8 @@ func main() {
 	flag.BoolVar(&o.json, "json", false, "print one JSON object at the end, and nothing else on standard output")
 	flag.BoolVar(&o.keep, "keep", false, "leave the server up at the end and print its address")
 	flag.DurationVar(&o.soak, "soak", 2*time.Second, "how long each stage lasts at least")
+	flag.StringVar(&o.ledger, "ledger", "sqlite", "where the server counts: sqlite, or postgres, of which the demo starts one")
+	flag.StringVar(&o.blobs, "blobs", "disk", "where the server keeps images and metadata: disk, or s3, of which the demo starts one")
 	flag.Usage = func() {
 		fmt.Fprint(flag.CommandLine.Output(), "Usage: scripts/demo [flags]\n\nRuns Candor's main job once, for real, on this machine: two OS images, the ceremony, a\nsigned release, a staged rollout, and handsets that install it and report.\n\n")
 		flag.PrintDefaults()
@@ -45,7 +49,7 @@ func main() {
 			o.handsets = 100
 		}
 	}
-	if flag.NArg() > 0 || o.handsets < 1 || o.handsets > 500 {
+	if flag.NArg() > 0 || o.handsets < 1 || o.handsets > 500 || !o.engines() {
 		flag.Usage()
 		os.Exit(2)
 	}
@@ -70,6 +74,7 @@ func run(ctx context.Context, o options) (err error) {
 		do   func(context.Context) error
 	}{
 		{"making two OS images from real files", d.makeImages},
+		{"starting what the server stands on", d.startEngines},
 		{"building the three programs, starting the server", d.start},
 		{"the ceremony: three root holders, two engineers, thresholds of two", d.ceremony},
 		{"building and signing the release", d.release},

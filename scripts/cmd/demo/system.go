@@ -23,6 +23,8 @@ type demo struct {
 	dir    string
 	say    *voice
 	cloud  *cloud
+	config string // names the engines
+	ends   []func() error
 	images map[string]string
 	size   int64
 	fleet  []*phone
@@ -41,6 +43,9 @@ func (d *demo) close() error {
 	if d.cloud != nil {
 		err = errors.Join(err, d.cloud.server.Close())
 	}
+	for _, end := range d.ends {
+		err = errors.Join(err, end())
+	}
 	return errors.Join(err, os.RemoveAll(d.dir))
 }
 
@@ -49,7 +54,7 @@ func (d *demo) start(ctx context.Context) error {
 	if d.cloud, err = startCloud(); err != nil {
 		return err
 	}
-	d.World, err = world.New(ctx, d.dir, "rollouts: {lookEvery: 1s}\n")
+	d.World, err = world.New(ctx, d.dir, "rollouts: {lookEvery: 1s}\n"+d.config)
 	return err
 }
 

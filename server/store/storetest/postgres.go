@@ -148,12 +148,8 @@ func (p *Postgres) command(ctx context.Context, name string, args ...string) (*e
 // Start starts the server, also after Stop or Kill, at the same address.
 func (p *Postgres) Start(ctx context.Context) error {
 	if p.Address == "" {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return err
-		}
-		p.Address = l.Addr().String()
-		if err := l.Close(); err != nil {
+		var err error
+		if p.Address, err = freeAddress(); err != nil {
 			return err
 		}
 	}
