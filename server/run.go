@@ -120,7 +120,7 @@ func (a *app) run(ctx context.Context, d config.Dir, f config.File) (err error) 
 		MinKeyAge: f.Votes.KeyAge(), Grace: f.Votes.GraceTime(), ShowEvery: f.Votes.Shown(),
 		CloseAfter: f.Votes.Closing(),
 		People:     people, TrustedProxies: f.TrustedProxies, ApprovalShare: f.Rollouts.OnePerson(), LookEvery: f.Rollouts.Look(),
-		Webhooks: f.Webhooks,
+		Webhooks: f.Webhooks, Shared: f.Shared(),
 	})
 	if err != nil {
 		return err

@@ -173,7 +173,7 @@ func assemble(ctx context.Context, p Parts, hub *watch.Hub) (*API, error) {
 			p.Log.Error("the tree is not what the ledger says; it is published as soon as that works", "error", err)
 		}
 	}
-	if d.Uploads, err = release.NewUploads(p.Ledger, blobs, p.UploadDir, p.Now); err != nil {
+	if d.Uploads, err = p.uploads(blobs); err != nil {
 		return nil, err
 	}
 	a, err := New(d)
@@ -226,6 +226,9 @@ func (a *API) closeVotes(ctx context.Context) {
 	for {
 		if err := a.Votes.CloseOver(ctx, a.CloseAfter, a.Rollouts.Over); err != nil && ctx.Err() == nil {
 			a.Log.Error("votes that are over stay open for now", "error", err)
+		}
+		if err := a.Uploads.Sweep(ctx); err != nil && ctx.Err() == nil {
+			a.Log.Warn("what is left of uploads that are over takes space for now", "error", err)
 		}
 		select {
 		case <-ctx.Done():

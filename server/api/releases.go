@@ -47,6 +47,10 @@ func (a *API) startUpload(c *gin.Context) {
 		a.fail(c, &refusal{code: contract.CodeBadRequest, detail: err.Error(), field: "sha256"})
 		return
 	}
+	// It may have to make a blob of what a dead server left.
+	if err := unsupported(http.NewResponseController(c.Writer).SetWriteDeadline(patience(2 * maxPiece))); err != nil {
+		a.Log.Warn("an upload keeps its deadline", "error", err)
+	}
 	s, err := a.Uploads.Begin(c.Request.Context(), identity(c).ID, manifests.Blob{SHA256: hash, Size: r.Size})
 	a.reply(c, uploadOf(s), err)
 }

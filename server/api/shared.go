@@ -3,6 +3,9 @@ package api
 import (
 	"context"
 	"time"
+
+	"github.com/candor-ota/candor/server/observe"
+	"github.com/candor-ota/candor/server/release"
 )
 
 // publishTurn is how long a change waits for the publishing of other servers:
@@ -15,6 +18,14 @@ func (p Parts) turn() time.Duration {
 		return publishTurn
 	}
 	return 0
+}
+
+// uploads keeps what arrives where every server can go on with it.
+func (p Parts) uploads(blobs *observe.Blobs) (*release.Uploads, error) {
+	if p.Shared {
+		return release.NewSharedUploads(p.Ledger, blobs, p.UploadDir, p.Now)
+	}
+	return release.NewUploads(p.Ledger, blobs, p.UploadDir, p.Now)
 }
 
 // share prepares for other servers. ledger is the one that came in Parts: it

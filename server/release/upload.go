@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"strings"
 	"sync"
 	"time"
@@ -39,24 +37,38 @@ var (
 type Uploads struct {
 	ledger store.Uploads
 	blobs  Blobs
-	dir    *os.Root
+	pieces pieces
 	now    func() time.Time
 
 	mu   sync.Mutex
 	busy map[string]bool
 }
 
+// pieces keeps what has arrived of blobs that are not whole.
+type pieces interface {
+	// begin prepares for an upload.
+	begin(ctx context.Context, id string) error
+	// add takes what arrives after s.Offset, at most what is missing, and tells
+	// how many bytes are durable now. With an error, those before it are.
+	add(ctx context.Context, s store.Upload, body io.Reader) (int64, error)
+	// open reads all of an upload that is whole.
+	open(ctx context.Context, s store.Upload) (io.ReadCloser, error)
+	// drop forgets an upload; one that is not there is fine.
+	drop(ctx context.Context, id string) error
+	close() error
+}
+
 // NewUploads keeps unfinished blobs in files of dir.
 func NewUploads(ledger store.Uploads, blobs Blobs, dir string, now func() time.Time) (*Uploads, error) {
-	root, err := os.OpenRoot(dir)
+	f, err := newFolder(dir)
 	if err != nil {
-		return nil, fmt.Errorf("uploads: %w", err)
+		return nil, err
 	}
-	return &Uploads{ledger: ledger, blobs: blobs, dir: root, now: now, busy: map[string]bool{}}, nil
+	return &Uploads{ledger: ledger, blobs: blobs, pieces: f, now: now, busy: map[string]bool{}}, nil
 }
 
 // Close releases the folder.
-func (u *Uploads) Close() error { return u.dir.Close() }
+func (u *Uploads) Close() error { return u.pieces.close() }
 
 // Status of an upload.
 type Status struct {
@@ -89,9 +101,13 @@ func (u *Uploads) Begin(ctx context.Context, owner string, b manifests.Blob) (St
 		return Status{}, fmt.Errorf("upload: %w", err)
 	}
 	for _, s := range all {
-		if s.Owner == owner && s.SHA256 == b.SHA256 && s.Size == b.Size {
-			return Status{ID: s.ID, Offset: s.Offset, Size: s.Size}, nil
+		if s.Owner != owner || s.SHA256 != b.SHA256 || s.Size != b.Size {
+			continue
 		}
+		if s.Offset == s.Size { // a server died before it made the blob of it
+			return u.complete(ctx, s)
+		}
+		return Status{ID: s.ID, Offset: s.Offset, Size: s.Size}, nil
 	}
 	if len(all) >= maxOpen && !u.evict(ctx, all[0]) {
 		return Status{}, ErrTooMany
@@ -106,25 +122,13 @@ func (u *Uploads) evict(ctx context.Context, s store.Upload) bool {
 
 func (u *Uploads) create(ctx context.Context, owner string, b manifests.Blob) (Status, error) {
 	s := store.Upload{ID: strings.ToLower(rand.Text()), Owner: owner, SHA256: b.SHA256, Size: b.Size, Created: u.now(), Updated: u.now()}
-	f, err := u.dir.OpenFile(s.ID, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return Status{}, fmt.Errorf("upload: %w", err)
-	}
-	if err := errors.Join(f.Sync(), f.Close(), u.syncDir()); err != nil {
+	if err := u.pieces.begin(ctx, s.ID); err != nil {
 		return Status{}, fmt.Errorf("upload: %w", err)
 	}
 	if err := u.ledger.AddUpload(ctx, s); err != nil {
 		return Status{}, fmt.Errorf("upload: %w", err)
 	}
 	return Status{ID: s.ID, Size: s.Size}, nil
-}
-
-func (u *Uploads) syncDir() error {
-	d, err := u.dir.Open(".")
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // Get tells how far an upload has come; store.ErrNotFound if it is not there
@@ -160,16 +164,20 @@ func (u *Uploads) Append(ctx context.Context, owner, id string, offset int64, bo
 	if s.Offset != offset {
 		return Status{}, fmt.Errorf("upload %s stands at %d: %w", id, s.Offset, ErrWrongOffset)
 	}
-	n, readErr := u.write(s, body)
+	n, readErr := u.pieces.add(ctx, s, body)
 	if n > 0 {
 		// The bytes are durable; that must be known even if the sender is gone.
-		if err := u.ledger.AdvanceUpload(context.WithoutCancel(ctx), id, s.Offset, s.Offset+n, u.now()); err != nil {
+		err := u.ledger.AdvanceUpload(context.WithoutCancel(ctx), id, s.Offset, s.Offset+n, u.now())
+		if errors.Is(err, store.ErrStale) {
+			return Status{}, fmt.Errorf("upload %s: a piece came by way of another server: %w", id, ErrWrongOffset)
+		}
+		if err != nil {
 			return Status{}, fmt.Errorf("upload: %w", err)
 		}
 		s.Offset += n
 	}
 	if readErr != nil {
-		return Status{}, readErr
+		return Status{}, fmt.Errorf("upload %s: %w", id, readErr)
 	}
 	if s.Offset < s.Size {
 		return Status{ID: id, Offset: s.Offset, Size: s.Size}, nil
@@ -193,37 +201,15 @@ func (u *Uploads) leave(id string) {
 	delete(u.busy, id)
 }
 
-// write appends what arrives, at most what is missing, and makes it durable.
-func (u *Uploads) write(s store.Upload, body io.Reader) (int64, error) {
-	f, err := u.dir.OpenFile(s.ID, os.O_WRONLY, 0)
-	if err != nil {
-		return 0, fmt.Errorf("upload %s: %w", s.ID, err)
-	}
-	n, readErr := io.Copy(io.NewOffsetWriter(f, s.Offset), io.LimitReader(body, s.Size-s.Offset))
-	if readErr == nil && s.Offset+n == s.Size {
-		var extra [1]byte
-		if more, _ := io.ReadFull(body, extra[:]); more > 0 {
-			n, readErr = 0, ErrTooLarge
-		}
-	}
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
-		return 0, fmt.Errorf("upload %s: %w", s.ID, err)
-	}
-	if readErr != nil {
-		readErr = fmt.Errorf("upload %s: %w", s.ID, readErr)
-	}
-	return n, readErr
-}
-
 // complete moves the bytes into the store, which checks length and hash.
 func (u *Uploads) complete(ctx context.Context, s store.Upload) (Status, error) {
-	f, err := u.dir.Open(s.ID)
+	f, err := u.pieces.open(ctx, s)
 	if err != nil {
 		return Status{}, fmt.Errorf("upload %s: %w", s.ID, err)
 	}
 	o := store.Object{Key: layout.BlobFile(s.SHA256), Size: s.Size, SHA256: s.SHA256}
 	err = errors.Join(u.blobs.Put(ctx, o, io.LimitReader(f, s.Size)), f.Close())
-	if errors.Is(err, store.ErrMismatch) {
+	if errors.Is(err, store.ErrMismatch) || errors.Is(err, store.ErrNotFound) { // other bytes, or a piece is gone
 		return Status{}, errors.Join(fmt.Errorf("upload %s: %w", s.ID, ErrWrongHash), u.drop(ctx, s.ID))
 	}
 	if err != nil {
@@ -236,7 +222,7 @@ func (u *Uploads) drop(ctx context.Context, id string) error {
 	if err := u.ledger.DeleteUpload(ctx, id); err != nil {
 		return fmt.Errorf("upload: %w", err)
 	}
-	if err := u.dir.Remove(id); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := u.pieces.drop(ctx, id); err != nil {
 		return fmt.Errorf("upload: %w", err)
 	}
 	return nil

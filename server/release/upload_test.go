@@ -2,6 +2,7 @@ package release_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"os"
@@ -29,6 +30,133 @@ func (w *world) uploads() *release.Uploads {
 		}
 	})
 	return u
+}
+
+// servers are two that share ledger and store, each with a folder of its own.
+func (w *world) servers() (a, b *release.Uploads) {
+	w.t.Helper()
+	both := [2]*release.Uploads{}
+	for i := range both {
+		u, err := release.NewSharedUploads(w.ledger, w.blobs, w.t.TempDir(), func() time.Time { return w.Now })
+		w.must(err)
+		w.t.Cleanup(func() {
+			if err := u.Close(); err != nil {
+				w.t.Error(err)
+			}
+		})
+		both[i] = u
+	}
+	return both[0], both[1]
+}
+
+func TestUploadGoesOnAtAnotherServer(t *testing.T) {
+	w := newWorld(t)
+	a, b := w.servers()
+	data := bytes.Repeat([]byte("image"), 1000)
+	s, err := a.Begin(ctx, "me", announce(data))
+	w.must(err)
+	broken := io.MultiReader(bytes.NewReader(data[:1500]), iotest.ErrReader(io.ErrUnexpectedEOF))
+	if _, err := a.Append(ctx, "me", s.ID, 0, broken); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Fatalf("got %v", err)
+	}
+	if s, err = b.Get(ctx, "me", s.ID); err != nil || s.Offset != 1500 {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	_, err = b.Append(ctx, "me", s.ID, 1500, bytes.NewReader(data[1500:2000]))
+	w.must(err)
+	if _, err := a.Append(ctx, "me", s.ID, 1500, bytes.NewReader(data[1500:2000])); !errors.Is(err, release.ErrWrongOffset) {
+		t.Errorf("the same piece at the other server: %v", err)
+	}
+	if s, err = a.Append(ctx, "me", s.ID, 2000, bytes.NewReader(data[2000:])); err != nil || !s.Complete {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	if info, err := w.blobs.Stat(ctx, layout.BlobFile(manifests.SumSHA256(data))); err != nil || info.Size != int64(len(data)) {
+		t.Errorf("%+v, %v", info, err)
+	}
+	w.noPieces()
+}
+
+func (w *world) noPieces() {
+	w.t.Helper()
+	for info, err := range w.blobs.List(ctx, "uploads/") {
+		w.must(err)
+		w.t.Errorf("left over: %s", info.Key)
+	}
+}
+
+type uploads interface{ store.Uploads }
+
+// dying is a ledger that fails as if the server died before it was told of a
+// piece, or before it was told that the blob is made.
+type dying struct {
+	uploads
+	advance, delete error
+}
+
+func (d *dying) AdvanceUpload(ctx context.Context, id string, from, to int64, at time.Time) error {
+	if d.advance != nil {
+		return d.advance
+	}
+	return d.uploads.AdvanceUpload(ctx, id, from, to, at)
+}
+
+func (d *dying) DeleteUpload(ctx context.Context, id string) error {
+	if d.delete != nil {
+		return d.delete
+	}
+	return d.uploads.DeleteUpload(ctx, id)
+}
+
+func TestPiecesOfADeadServerAreTakenOver(t *testing.T) {
+	w := newWorld(t)
+	died := errors.New("died")
+	l := &dying{uploads: w.ledger, advance: died}
+	dead, err := release.NewSharedUploads(l, w.blobs, t.TempDir(), func() time.Time { return w.Now })
+	w.must(err)
+	defer func() { w.must(dead.Close()) }()
+	_, other := w.servers()
+	data := bytes.Repeat([]byte("image"), 1000)
+	s, err := dead.Begin(ctx, "me", announce(data))
+	w.must(err)
+	if _, err := dead.Append(ctx, "me", s.ID, 0, bytes.NewReader(data[:1000])); !errors.Is(err, died) {
+		t.Fatal(err)
+	}
+	// Sent again it may be cut otherwise: shorter here, longer below.
+	if s, err = other.Append(ctx, "me", s.ID, 0, bytes.NewReader(data[:600])); err != nil || s.Offset != 1000 {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	if _, err := dead.Append(ctx, "me", s.ID, 1000, bytes.NewReader(data[1000:1500])); !errors.Is(err, died) {
+		t.Fatal(err)
+	}
+	if s, err = other.Append(ctx, "me", s.ID, 1000, bytes.NewReader(data[1000:3000])); err != nil || s.Offset != 3000 {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	// Other bytes than were sent before are not mixed in.
+	if _, err := dead.Append(ctx, "me", s.ID, 3000, strings.NewReader("junk")); !errors.Is(err, died) {
+		t.Fatal(err)
+	}
+	if _, err := other.Append(ctx, "me", s.ID, 3000, bytes.NewReader(data[3000:])); !errors.Is(err, release.ErrWrongHash) {
+		t.Fatalf("got %v", err)
+	}
+	// All has arrived, and the server dies before it is a blob.
+	l.advance, l.delete = nil, died
+	if _, err := dead.Append(ctx, "me", s.ID, 3000, bytes.NewReader(data[3000:])); !errors.Is(err, died) {
+		t.Fatal(err)
+	}
+	w.must(w.blobs.Delete(ctx, layout.BlobFile(manifests.SumSHA256(data)))) // it died a moment earlier
+	if s, err = other.Begin(ctx, "me", announce(data)); err != nil || !s.Complete {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	if _, err := w.blobs.Stat(ctx, layout.BlobFile(manifests.SumSHA256(data))); err != nil {
+		t.Error(err)
+	}
+	w.noPieces()
+	// What belongs to nothing goes after a day.
+	w.must(store.PutBytes(ctx, w.blobs, "uploads/gone/00000000000000000000", data))
+	w.must(other.Sweep(ctx))
+	w.Now = time.Now().Add(25 * time.Hour)
+	w.must(other.Sweep(ctx))
+	w.noPieces()
 }
 
 func announce(data []byte) manifests.Blob {
