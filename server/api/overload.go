@@ -159,7 +159,7 @@ func (g laneGauges) Collect(out chan<- prometheus.Metric) {
 		out <- prometheus.MustNewConstMetric(awayDesc, prometheus.CounterValue, float64(s.Full), name, "full")
 		out <- prometheus.MustNewConstMetric(awayDesc, prometheus.CounterValue, float64(s.Slow), name, "slow")
 	}
-	out <- prometheus.MustNewConstMetric(awayDesc, prometheus.CounterValue, float64(g.lanes.paced.Load()), "reports", "pace")
+	out <- prometheus.MustNewConstMetric(awayDesc, prometheus.CounterValue, float64(g.paced.Load()), "reports", "pace")
 }
 
 // connectionGauges is a prometheus.Collector over the public listener.

@@ -95,7 +95,8 @@ func poll(conn net.Conn, path string) int {
 	if err != nil {
 		return 0
 	}
-	if _, err := io.Copy(io.Discard, resp.Body); err != nil && path != "/hijack" {
+	_, err = io.Copy(io.Discard, resp.Body)
+	if errors.Join(err, resp.Body.Close()) != nil {
 		return 0
 	}
 	return resp.StatusCode
@@ -288,7 +289,11 @@ func TestSlowAndGiantHeadsAreEnded(t *testing.T) {
 		t.Log(err) // it was ended before it was through
 	}
 	resp, err := http.ReadResponse(bufio.NewReader(giant), nil)
-	if err != nil || resp.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
-		t.Errorf("%v %v", resp, err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.must(resp.Body.Close())
+	if resp.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
+		t.Error(resp.Status)
 	}
 }

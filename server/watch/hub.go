@@ -71,9 +71,10 @@ func New(o Options) *Hub {
 		o.Heartbeat = DefaultHeartbeat
 	}
 	h := &Hub{options: o, done: make(chan struct{}), topics: map[manifests.Product]*topic{}, from: map[netip.Prefix]int{}}
-	for range 2 * runtime.GOMAXPROCS(0) {
-		s := &shard{hub: h, wake: make(chan struct{}, 1)}
-		h.shards = append(h.shards, s)
+	for i := range 2 * runtime.GOMAXPROCS(0) {
+		h.shards = append(h.shards, &shard{hub: h, wake: make(chan struct{}, 1), tidies: i == 0})
+	}
+	for _, s := range h.shards {
 		h.ended.Go(s.run)
 	}
 	return h

@@ -10,6 +10,8 @@ import (
 type shard struct {
 	hub  *Hub
 	wake chan struct{} // streams have joined, or a product has moved
+	// tidies says that this one gives memory back, for all.
+	tidies bool
 
 	mu      sync.Mutex
 	ended   bool
@@ -19,6 +21,7 @@ type shard struct {
 	streams []*stream
 	next    int // of the round
 	line    []byte
+	tidier  tidier
 }
 
 // rounds is how many ticks it takes to look at every stream once.
@@ -57,6 +60,9 @@ func (s *shard) run() {
 			s.tell()
 		case now := <-tick.C:
 			s.round(now)
+			if s.tidies && s.tidier.due(s.hub.counts.opened.Load(), now) {
+				go tidy()
+			}
 		}
 	}
 }
@@ -105,7 +111,7 @@ func (s *shard) round(now time.Time) {
 		case state == gone:
 			s.drop(s.next, state)
 			continue
-		case now.Sub(one.heard) >= s.hub.options.Heartbeat && !s.write(s.next, heartbeat):
+		case now.Sub(epoch)-one.heard >= s.hub.options.Heartbeat && !s.write(s.next, heartbeat):
 			continue
 		}
 		s.next++

@@ -19,8 +19,11 @@ type stream struct {
 	topic *topic
 	from  netip.Prefix
 	told  uint64
-	heard time.Time // last written to
+	heard time.Duration // when it was last written to, since epoch
 }
+
+// epoch is when this process began.
+var epoch = time.Now()
 
 // condition is what can be done with a stream at once.
 type condition int
@@ -96,7 +99,7 @@ func (s *stream) write(data []byte) condition {
 	if _, err := s.conn.Write(data); err != nil {
 		return gone
 	}
-	s.heard = time.Now()
+	s.heard = time.Since(epoch)
 	return ready
 }
 

@@ -31,6 +31,8 @@ var benches = []bench{
 	{"install", "a 512 MiB image from download to restart, and the client's memory", install, nil},
 	{"apply", "an update by patch, by chunks and in full: speed, memory, bytes, requests, and what kill -9 costs", apply, nil},
 	{"votes", "durable votes per CPU-second of the real server over HTTP, on SQLite and PostgreSQL; marks, restart, and what a token costs", votes, nil},
+	{"vote", "CPU of a vote, and durable votes a second", votes, nil},
+	{"watch", "10,000 handsets that wait to be woken: memory of a stream, time to the last wake-up, polls after it", watchers, nil},
 	{"delta", "what an update costs a handset: by patch, by chunks, in full; beside xdelta3, zstd and casync (bench delta OLD NEW: your own images)", delta, deltaOf},
 }
 
@@ -40,6 +42,9 @@ func main() {
 	}
 	if len(os.Args) > 1 && os.Args[1] == deltaCommand {
 		exit(serveDelta(os.Args[2:]))
+	}
+	if len(os.Args) == 4 && os.Args[1] == watchCommand {
+		exit(serveWatchLoad(os.Args[2], os.Args[3]))
 	}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	asJSON := flags.Bool("json", false, "print one JSON object")
