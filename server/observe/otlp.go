@@ -65,7 +65,7 @@ type (
 
 func attributesOf(list []attribute.KeyValue) (out []otlpAttribute) {
 	for _, kv := range list {
-		text := kv.Value.Emit()
+		text := kv.Value.String()
 		v := otlpValue{String: &text}
 		if kv.Value.Type() == attribute.INT64 {
 			v = otlpValue{Int: &text}

@@ -10,7 +10,7 @@ import (
 // Removes names the rules of the bucket's lifecycle that remove objects of
 // ours; known is false where the service does not say.
 func (b *Blobs) Removes(ctx context.Context) (rules []string, known bool, err error) {
-	c, err := b.core.Client.GetBucketLifecycle(ctx, b.bucket)
+	c, err := b.core.GetBucketLifecycle(ctx, b.bucket)
 	if err != nil {
 		switch minio.ToErrorResponse(err).Code {
 		case "NoSuchLifecycleConfiguration":
