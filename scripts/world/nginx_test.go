@@ -354,6 +354,7 @@ func TestNginxCollapsesWhatMissesTogether(t *testing.T) {
 		if _, err := io.Copy(io.Discard, resp.Body); err != nil || resp.StatusCode != 200 {
 			t.Error(resp.Status, err)
 		}
+		resp.Body.Close()
 	}
 	if n := c.origin.count(rootPath); n != 1 {
 		t.Errorf("the server was asked %d times", n)
