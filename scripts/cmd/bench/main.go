@@ -27,6 +27,9 @@ type bench struct {
 
 var benches = []bench{
 	{"poll", "requests per CPU-second of the real server for timestamp.json, beside a bare net/http handler and nginx", poll, nil},
+	{"tls", "new TLS 1.3 connections per CPU-second, full and resumed, beside nginx", tlsBench, nil},
+	{"download", "bytes of a blob per CPU-second from disk, whole and in ranges, beside nginx's sendfile", download, nil},
+	{"growth", "poll, publish, vote and dashboard query from 10^3 to 10^7 handsets and 1 to 10^4 releases, with slopes", growth, nil},
 	{"refresh", "a handset's cold and warm refresh: time and requests", refresh, nil},
 	{"install", "a 512 MiB image from download to restart, and the client's memory", install, nil},
 	{"apply", "an update by patch, by chunks and in full: speed, memory, bytes, requests, and what kill -9 costs", apply, nil},

@@ -1,17 +1,12 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 
@@ -21,145 +16,52 @@ import (
 )
 
 const (
-	bareCommand = "serve-bare"
-	rounds      = 3
-	perRound    = 2 * time.Second
-	pollPath    = "/" + layout.TimestampFile
+	rounds   = 7
+	perRound = time.Second
+	pollPath = "/" + layout.TimestampFile
 )
 
-// serveBare is the least that net/http can do for a file: a handler that holds
-// its bytes and headers, the same as the real server's, and knows nothing else.
-func serveBare(file string) error {
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return err
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	fmt.Println(l.Addr())
-	etag := []string{`"0123456789abcdef0123456789abcdef"`}
-	kind, length := []string{"application/json"}, []string{fmt.Sprint(len(data))}
-	cache, nosniff := []string{"max-age=60, must-revalidate"}, []string{"nosniff"}
-	server := &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h["Etag"], h["Cache-Control"] = etag, cache
-		if r.Header.Get("If-None-Match") == etag[0] {
-			w.WriteHeader(http.StatusNotModified)
-			return
+// The fleets that a poll must not be able to tell apart.
+var (
+	littleFleet = amount{handsets: 1_000, rollouts: 1}
+	manyStages  = amount{handsets: 1_000, rollouts: 1_000}
+	largeFleet  = amount{handsets: 10_000_000, rollouts: 1}
+)
+
+// fleets are the servers that are compared. nginx is nil where it is missing.
+type fleets struct{ candor, bare, nginx, little, stages, large *process }
+
+func (p *fleets) end() error {
+	var errs []error
+	for _, one := range []*process{p.bare, p.nginx, p.little, p.stages, p.large} {
+		if one != nil {
+			errs = append(errs, one.end())
 		}
-		h["Content-Type"], h["X-Content-Type-Options"], h["Content-Length"] = kind, nosniff, length
-		if _, err := w.Write(data); err != nil {
-			return // the load has ended
-		}
-	})}
-	return server.Serve(l)
-}
-
-// process is a server under comparison.
-type process struct {
-	cmd     *exec.Cmd
-	address string
-}
-
-func (p *process) end() error {
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		return err
 	}
-	var exit *exec.ExitError
-	if err := p.cmd.Wait(); !errors.As(err, &exit) {
-		return err
-	}
-	return nil
-}
-
-func startBare(file string) (*process, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	p := &process{cmd: exec.Command(self, bareCommand, file)}
-	out, err := p.cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	if err := p.cmd.Start(); err != nil {
-		return nil, err
-	}
-	line, err := bufio.NewReader(out).ReadString('\n')
-	p.address = strings.TrimSpace(line)
-	return p, err
-}
-
-// startNginx serves the directory of a file, where nginx is installed.
-func startNginx(dir, file string) (*process, error) {
-	program, err := exec.LookPath("nginx")
-	if err != nil {
-		return nil, nil
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	address := l.Addr().String()
-	if err := l.Close(); err != nil {
-		return nil, err
-	}
-	conf := fmt.Sprintf(`daemon off; master_process off; pid %[1]s/nginx.pid; error_log %[1]s/nginx.err;
-events { worker_connections 256; }
-http { access_log off; keepalive_requests 100000000; etag on; open_file_cache max=100; types { application/json json; }
-client_body_temp_path %[1]s/t1; proxy_temp_path %[1]s/t2; fastcgi_temp_path %[1]s/t3; uwsgi_temp_path %[1]s/t4; scgi_temp_path %[1]s/t5;
-server { listen %[2]s; root %[3]s; } }`, dir, address, filepath.Dir(file))
-	path := filepath.Join(dir, "nginx.conf")
-	if err := os.WriteFile(path, []byte(conf), 0o600); err != nil {
-		return nil, err
-	}
-	p := &process{cmd: exec.Command(program, "-c", path, "-p", dir), address: address}
-	if err := p.cmd.Start(); err != nil {
-		return nil, err
-	}
-	for range 50 {
-		if c, err := net.Dial("tcp", address); err == nil {
-			return p, c.Close()
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	return nil, errors.New("nginx does not answer")
+	return errors.Join(errs...)
 }
 
 func poll(ctx context.Context, dir string) (rows []figure.Row, err error) {
-	w, err := world.New(ctx, dir)
+	image := filepath.Join(dir, "image")
+	if err := os.WriteFile(image, make([]byte, 1<<20), 0o600); err != nil {
+		return nil, err
+	}
+	w, err := published(ctx, dir, image)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, w.Close()) }()
-	if err := w.Ceremony(ctx, "phone"); err != nil {
-		return nil, err
-	}
 	var timestamp []byte
 	if err := w.Call(ctx, http.MethodGet, pollPath, nil, &timestamp); err != nil {
 		return nil, err
 	}
-	file := w.Path("timestamp.json")
-	if err := os.WriteFile(file, timestamp, 0o644); err != nil {
+	p := &fleets{}
+	defer func() { err = errors.Join(err, p.end()) }()
+	if err := p.start(ctx, w, timestamp); err != nil {
 		return nil, err
 	}
-	bare, err := startBare(file)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, bare.end()) }()
-	nginx, err := startNginx(dir, file)
-	if err != nil {
-		return nil, err
-	}
-	if nginx != nil {
-		defer func() { err = errors.Join(err, nginx.end()) }()
-	}
-	candor := &process{cmd: &exec.Cmd{Process: &os.Process{Pid: w.ServerID()}}, address: strings.TrimPrefix(w.Server, "http://")}
 	for _, status := range []int{http.StatusOK, http.StatusNotModified} {
-		more, err := pollStatus(ctx, status, candor, bare, nginx)
+		more, err := p.measure(ctx, status)
 		if err != nil {
 			return nil, err
 		}
@@ -168,44 +70,70 @@ func poll(ctx context.Context, dir string) (rows []figure.Row, err error) {
 	return append(rows, figure.AtMost("timestamp.json", float64(len(timestamp)), "bytes", 1024)), nil
 }
 
-func pollStatus(ctx context.Context, status int, candor, bare, nginx *process) ([]figure.Row, error) {
-	targets := []*target{
-		{name: "candor-server", pid: candor.cmd.Process.Pid, address: candor.address, path: pollPath},
-		{name: "bare net/http handler", pid: bare.cmd.Process.Pid, address: bare.address, path: pollPath},
+func (p *fleets) start(ctx context.Context, w *world.World, timestamp []byte) error {
+	if err := w.StopServer(syscall.SIGTERM); err != nil {
+		return err
 	}
-	if nginx != nil {
-		targets = append(targets, &target{name: "nginx, static file", pid: nginx.cmd.Process.Pid, address: nginx.address, path: "/timestamp.json"})
-	}
-	for _, t := range targets {
-		t.want = status
-		if status == http.StatusNotModified {
-			var err error
-			if t.etag, err = etagOf(t); err != nil {
-				return nil, err
-			}
+	for _, fleet := range []struct {
+		name string
+		amount
+		into **process
+	}{{"little", littleFleet, &p.little}, {"stages", manyStages, &p.stages}, {"large", largeFleet, &p.large}} {
+		data, err := copyOf(ctx, w, fleet.name, fleet.amount)
+		if err != nil {
+			return err
+		}
+		if *fleet.into, err = startServer(w, data); err != nil {
+			return err
 		}
 	}
-	for range rounds {
-		for _, t := range targets {
-			if err := t.load(ctx, perRound); err != nil {
-				return nil, err
-			}
-		}
+	if err := w.StartServer(ctx); err != nil {
+		return err
 	}
-	var rows []figure.Row
-	for _, t := range targets {
-		rows = append(rows, figure.Of(fmt.Sprintf("%s, %d", t.name, status), t.perCPUSecond(), "req/CPU-s"))
+	p.candor = ofWorld(w)
+	file := w.Path("timestamp.json")
+	if err := os.WriteFile(file, timestamp, 0o644); err != nil {
+		return err
 	}
-	return append(rows, figure.AtLeast(fmt.Sprintf("candor-server against the bare handler, %d", status), targets[0].perCPUSecond()/targets[1].perCPUSecond(), "ratio", 0.8)), nil
+	var err error
+	if p.bare, err = startSelf(bareCommand, file); err != nil {
+		return err
+	}
+	p.nginx, err = startNginx(w.Dir, w.Dir, nginxTLS{})
+	return err
 }
 
-func etagOf(t *target) (string, error) {
-	resp, err := http.Get("http://" + t.address + t.path)
-	if err != nil {
-		return "", err
+func (p *fleets) measure(ctx context.Context, status int) ([]figure.Row, error) {
+	to := func(name string, p *process, path string, handsets int) *target {
+		return &target{name: name, pid: p.pid(), address: p.address, path: path, want: status, handsets: uint64(handsets)}
 	}
-	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
-		return "", err
+	candor, bare := to("candor-server", p.candor, pollPath, 0), to("bare net/http handler", p.bare, pollPath, 0)
+	little := to("1 rollout, 1,000 handsets", p.little, pollPath, littleFleet.handsets)
+	stages := to("1,000 rollouts, 1,000 handsets", p.stages, pollPath, manyStages.handsets)
+	large := to("1 rollout, 10,000,000 handsets", p.large, pollPath, largeFleet.handsets)
+	all := []*target{candor, bare, little, stages, large}
+	if p.nginx != nil {
+		all = append(all, to("nginx, static file", p.nginx, "/timestamp.json", 0))
 	}
-	return resp.Header.Get("ETag"), resp.Body.Close()
+	for _, t := range all {
+		if status == http.StatusNotModified {
+			var err error
+			if t.etag, err = t.tag(); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if err := inTurns(ctx, rounds, perRound, all...); err != nil {
+		return nil, err
+	}
+	name := func(what string) string { return fmt.Sprintf("%d: %s", status, what) }
+	rows := []figure.Row{figure.AtLeast(name(candor.name), candor.perCPUSecond(), "req/CPU-s", 70_000)}
+	for _, t := range all[1:] {
+		rows = append(rows, figure.Of(name(t.name), t.perCPUSecond(), "req/CPU-s"))
+	}
+	return append(rows,
+		figure.AtLeast(name("candor-server against the bare handler"), candor.against(bare), "ratio", 0.95),
+		figure.Near(name("1,000 rollouts against 1"), stages.against(little), "ratio", 1, 0.05),
+		figure.Near(name("10,000,000 handsets against 1,000"), large.against(little), "ratio", 1, 0.05),
+	), nil
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -219,13 +218,12 @@ func voter(ctx context.Context, address string, work func(send func([]byte) erro
 	if err != nil {
 		return err
 	}
-	answers := &target{want: http.StatusNoContent}
-	r := bufio.NewReaderSize(conn, 4<<10)
+	a := newAnswers(conn, http.StatusNoContent)
 	err = work(func(request []byte) error {
 		if _, err := conn.Write(request); err != nil {
 			return err
 		}
-		return answers.answer(r)
+		return a.next()
 	})
 	return errors.Join(err, conn.Close())
 }
