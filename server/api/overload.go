@@ -42,6 +42,14 @@ func newLanes(l overload.Limits) *lanes {
 	}
 }
 
+// named gives the lanes by the names that the figures give them.
+func (l *lanes) named() map[string]*overload.Lane {
+	return map[string]*overload.Lane{
+		"arriving": l.arriving, "reports": l.reports, "downloads": l.downloads, "operators": l.operators,
+		"actions": l.actions, "uploads": l.uploads, "submissions": l.submissions, "sign-ins": l.signIns,
+	}
+}
+
 // through has requests wait for their turn in a lane, or sends them away.
 func (a *API) through(l *overload.Lane) gin.HandlerFunc {
 	return func(c *gin.Context) {
@@ -149,10 +157,7 @@ func (g laneGauges) Describe(out chan<- *prometheus.Desc) { prometheus.DescribeB
 
 // Collect gives the counts of now.
 func (g laneGauges) Collect(out chan<- prometheus.Metric) {
-	for name, l := range map[string]*overload.Lane{
-		"arriving": g.arriving, "reports": g.reports, "downloads": g.downloads, "operators": g.operators,
-		"actions": g.actions, "uploads": g.uploads, "submissions": g.submissions, "sign-ins": g.signIns,
-	} {
+	for name, l := range g.named() {
 		s := l.Stats()
 		out <- prometheus.MustNewConstMetric(runningDesc, prometheus.GaugeValue, float64(s.Running), name)
 		out <- prometheus.MustNewConstMetric(waitingDesc, prometheus.GaugeValue, float64(s.Waiting), name)

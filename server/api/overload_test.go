@@ -19,6 +19,7 @@ import (
 	"github.com/candor-ota/candor/manifests"
 	contract "github.com/candor-ota/candor/manifests/api"
 	"github.com/candor-ota/candor/manifests/layout"
+	"github.com/candor-ota/candor/server/api"
 	"github.com/candor-ota/candor/server/auth"
 	"github.com/candor-ota/candor/server/overload"
 	"github.com/candor-ota/candor/server/store"
@@ -187,6 +188,52 @@ func TestPollsAreAnsweredWhileEverythingElseDrowns(t *testing.T) {
 	}
 	d.until("every place is free again", func(m map[string]float64) bool { return m[`candor_lane_running{lane="arriving"}`] == 0 })
 	get[contract.ProductList](d.world, auth.Admin, "GET", "/v1/products", nil)
+}
+
+// lane is the one that an operation waits in, by its name.
+func lane(o operation) string {
+	switch kind, _, _ := strings.Cut(o.name, " "); {
+	case kind == "watch":
+		return "" // its streams have bounds of their own
+	case access[o.name] == handset:
+		return "reports"
+	case kind == "changeRollout":
+		return "actions"
+	case kind == "appendUpload":
+		return "uploads"
+	case kind == "submit":
+		return "submissions"
+	case kind == "login", kind == "loginCallback":
+		return "sign-ins"
+	}
+	return "operators"
+}
+
+// An operation is sent away if its own lane is full, and is not if any other is.
+func TestEveryOperationHasTheLaneOfItsKind(t *testing.T) {
+	w := newWorld(t, func(w *world) {
+		w.limits = func(l *overload.Limits) {
+			one := overload.Width{AtOnce: 1}
+			l.Arriving, l.Reports, l.Downloads, l.Operators = one, one, one, one
+			l.Actions, l.Uploads, l.Submissions, l.SignIns = one, one, one, one
+		}
+	})
+	w.submit(w.Init())
+	operations := w.operations("none")
+	for name, l := range w.api.Lanes() {
+		empty := api.Fill(l)
+		for _, o := range operations {
+			code := w.problem(w.http.Client(), o, "Authorization", "Bearer "+w.tokens[auth.Viewer])
+			full := lane(o) == name || name == "arriving" && lane(o) == "reports"
+			if (code == contract.CodeBusy) != full {
+				t.Errorf("%s while %s is full: %q", o.name, name, code)
+			}
+		}
+		if status, _, _ := w.call("", "GET", "/"+layout.TimestampFile, nil); status != http.StatusOK {
+			t.Errorf("a poll while %s is full: %d", name, status)
+		}
+		empty()
+	}
 }
 
 // slowVote promises a body and sends none of it.

@@ -1,0 +1,29 @@
+package api
+
+import (
+	"context"
+
+	"github.com/candor-ota/candor/server/overload"
+)
+
+// Lanes are the lanes by the name that the figures give them.
+func (a *API) Lanes() map[string]*overload.Lane { return a.lanes.named() }
+
+// Fill takes all turns of a lane that are left, until empty is called.
+func Fill(l *overload.Lane) (empty func()) {
+	var leaves []func()
+	ended, cancel := context.WithCancel(context.Background())
+	cancel() // nothing is waited for
+	for {
+		leave, err := l.Enter(ended)
+		if err != nil {
+			break
+		}
+		leaves = append(leaves, leave)
+	}
+	return func() {
+		for _, leave := range leaves {
+			leave()
+		}
+	}
+}
