@@ -48,7 +48,7 @@ type Options struct {
 const drain = 30 * time.Second
 
 // sendings are the outboxes that may send at a time.
-const sendings = 512
+const sendings = 2048
 
 // fleet is a run.
 type fleet struct {
