@@ -96,7 +96,11 @@ func (e *Engine) Preview(ctx context.Context, q Question) (Preview, error) {
 // optIn is what the tokens of the newest release before say of a fleet of this
 // size: every handset that reports asks for one, in share or not.
 func (e *Engine) optIn(ctx context.Context, plan *policy.Plan, fleet uint64) (manifests.SharePPM, string, error) {
-	before, err := e.before(ctx, &Rollout{Plan: *plan}, e.Votes.Shown)
+	all, err := e.list(ctx, plan.Product)
+	if err != nil {
+		return 0, "", err
+	}
+	before, err := e.before(ctx, &Rollout{Plan: *plan}, all, e.Votes.Shown)
 	if err != nil || before == nil || before.Issued == 0 || fleet == 0 {
 		return AssumedOptIn, OptInAssumed, err
 	}

@@ -64,7 +64,7 @@ func (e *Engine) look(ctx context.Context) error {
 			if err := ctx.Err(); err != nil {
 				return errors.Join(append(errs, err)...)
 			}
-			if err := e.step(ctx, &all[i]); err != nil && ctx.Err() == nil {
+			if err := e.step(ctx, &all[i], all); err != nil && ctx.Err() == nil {
 				errs = append(errs, fmt.Errorf("rollout %s: %w", all[i].ID, err))
 			}
 		}
@@ -72,9 +72,11 @@ func (e *Engine) look(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// step takes the step that is due for one rollout, if there is one.
-func (e *Engine) step(ctx context.Context, r *Rollout) error {
-	known, err := e.evidence(ctx, r)
+// step takes the step that is due for one rollout, if there is one. all are
+// those of its product, which a look reads once: a thousand rollouts would
+// otherwise be read a thousand times.
+func (e *Engine) step(ctx context.Context, r *Rollout, all []Rollout) error {
+	known, err := e.gather(ctx, r, all, e.Votes.Evidence)
 	if err != nil {
 		return err
 	}
@@ -143,7 +145,16 @@ func (e *Engine) Run(ctx context.Context, every time.Duration) {
 
 // evidence gathers all that is known about a rollout now.
 func (e *Engine) evidence(ctx context.Context, r *Rollout) (Evidence, error) {
-	return e.gather(ctx, r, e.Votes.Evidence)
+	return e.reading(ctx, r, e.Votes.Evidence)
+}
+
+// reading is gather for one rollout alone.
+func (e *Engine) reading(ctx context.Context, r *Rollout, count counter) (Evidence, error) {
+	all, err := e.list(ctx, r.Plan.Product)
+	if err != nil {
+		return Evidence{ApprovalShare: e.ApprovalShare}, err
+	}
+	return e.gather(ctx, r, all, count)
 }
 
 // Grace is how long an attempt may go without an outcome under a plan: as long
@@ -161,7 +172,7 @@ func Grace(p *policy.Plan, own time.Duration) time.Duration {
 
 type counter func(context.Context, vote.Ref, time.Duration) (verdict.Counts, error)
 
-func (e *Engine) gather(ctx context.Context, r *Rollout, count counter) (Evidence, error) {
+func (e *Engine) gather(ctx context.Context, r *Rollout, all []Rollout, count counter) (Evidence, error) {
 	out := Evidence{ApprovalShare: e.ApprovalShare}
 	ref := vote.Ref{Product: r.Plan.Product, Build: r.Plan.Build}
 	release, reference, err := e.Live(ctx, ref)
@@ -177,17 +188,13 @@ func (e *Engine) gather(ctx context.Context, r *Rollout, count counter) (Evidenc
 	if out.Votes.Lab, err = e.Votes.LabFailures(ctx, ref); err != nil {
 		return out, err
 	}
-	out.Votes.Before, err = e.before(ctx, r, count)
+	out.Votes.Before, err = e.before(ctx, r, all, count)
 	return out, err
 }
 
 // before gives the counts of the release before: the highest lower build that
 // went all the way on the same channel.
-func (e *Engine) before(ctx context.Context, r *Rollout, count counter) (*verdict.Counts, error) {
-	all, err := e.list(ctx, r.Plan.Product)
-	if err != nil {
-		return nil, err
-	}
+func (e *Engine) before(ctx context.Context, r *Rollout, all []Rollout, count counter) (*verdict.Counts, error) {
 	for i := range all { // the newest build first
 		o := &all[i]
 		if o.Plan.Build >= r.Plan.Build || r.Plan.Channel != "" && o.Plan.Channel != r.Plan.Channel || o.State != policy.Complete && o.State != policy.Superseded {
@@ -209,6 +216,6 @@ func (e *Engine) Look(ctx context.Context, id manifests.Name) (Rollout, Evidence
 	if err != nil {
 		return r, Evidence{}, Decision{}, err
 	}
-	known, err := e.gather(ctx, &r, e.Votes.Shown)
+	known, err := e.reading(ctx, &r, e.Votes.Shown)
 	return r, known, Next(&r, known, e.Now()), err
 }
