@@ -28,7 +28,7 @@ type bench struct {
 var benches = []bench{
 	{"poll", "requests per CPU-second of the real server for timestamp.json, beside a bare net/http handler and nginx", poll, nil},
 	{"tls", "new TLS 1.3 connections per CPU-second, full and resumed, beside nginx", tlsBench, nil},
-	{"download", "bytes of a blob per CPU-second from disk, whole and in ranges, beside nginx's sendfile", download, nil},
+	{"download", "bytes of a blob per CPU-second: from disk, whole and in ranges, beside nginx's sendfile; from S3, by redirect and beside a bare copy", download, nil},
 	{"growth", "poll, publish, vote and dashboard query from 10^3 to 10^7 handsets and 1 to 10^4 releases, with slopes", growth, nil},
 	{"refresh", "a handset's cold and warm refresh: time and requests", refresh, nil},
 	{"install", "a 512 MiB image from download to restart, and the client's memory", install, nil},
@@ -41,6 +41,9 @@ var benches = []bench{
 func main() {
 	if len(os.Args) == 3 && os.Args[1] == bareCommand {
 		exit(serveBare(os.Args[2]))
+	}
+	if len(os.Args) > 1 && os.Args[1] == copyCommand {
+		exit(serveCopy(os.Args[2:]))
 	}
 	if len(os.Args) > 1 && os.Args[1] == deltaCommand {
 		exit(serveDelta(os.Args[2:]))
