@@ -85,6 +85,13 @@ func (l *Ledger) View(ctx context.Context, f func(*View) error) (err error) {
 			err = errors.Join(err, end)
 		}
 	}()
+	if binary != "" {
+		// Whoever copies a ledger reads, and then writes elsewhere for a while.
+		// A connection that was lost is noticed by TCP all the same.
+		if _, err := tx.ExecContext(ctx, `SET LOCAL idle_in_transaction_session_timeout = 0`); err != nil {
+			return fmt.Errorf("read the ledger: %w", err)
+		}
+	}
 	return f(&View{tx, binary})
 }
 
@@ -196,8 +203,9 @@ func (l *Ledger) Fill(ctx context.Context, what string, f func(*Filling) error) 
 	return l.write(ctx, what, func(tx *sql.Tx) error { return f(&Filling{tx}) })
 }
 
-// maxValues is how many values one statement may carry on every engine.
-const maxValues = 30_000
+// maxValues is how many values one statement carries. Engines take many more,
+// but SQLite looks for each of their names among all before it.
+const maxValues = 1000
 
 // Insert writes rows whose keys must not be there yet.
 func (f *Filling) Insert(ctx context.Context, t Table, columns []string, rows []Row) error {
