@@ -373,3 +373,19 @@ func TestBackupFileIsWholeOrNotThere(t *testing.T) {
 		t.Errorf("over another: %v", err)
 	}
 }
+
+// A backup of damaged files would be found out when it is needed.
+func TestDamagedTreeIsNotBackedUp(t *testing.T) {
+	h := newHouse(t)
+	s := carry.Source{Ledger: h.ledger, Blobs: h.blobs, Now: func() time.Time { return h.now }}
+	for _, data := range []string{"", strings.Repeat("x", 10_000)} {
+		path := layout.MetadataFile("root", 1)
+		must(t, h.blobs.Delete(t.Context(), path))
+		if data != "" {
+			must(t, store.PutBytes(t.Context(), h.blobs, path, []byte(data)))
+		}
+		if _, err := carry.Backup(t.Context(), s, io.Discard); err == nil || !strings.Contains(err.Error(), path) {
+			t.Errorf("got %v", err)
+		}
+	}
+}
