@@ -53,33 +53,33 @@ func (dialect) Erase(context.Context) error { return nil }
 var errWeak = errors.New("PostgreSQL is not set up to keep what it acknowledges")
 
 // Judge goes by SQLSTATE (appendix A of the PostgreSQL manual).
-func (dialect) Judge(err error) (error, relational.Verdict) {
+func (dialect) Judge(err error) (relational.Verdict, error) {
 	var answer *pgconn.PgError
 	switch {
 	case err == nil, errors.Is(err, errWeak), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return err, relational.Final
+		return relational.Final, err
 	case errors.As(err, &answer):
 		return judge(err, answer.Code)
 	case lostConnection(err):
-		return fmt.Errorf("%w: PostgreSQL cannot be reached: %w", store.ErrUnavailable, err), relational.Gone
+		return relational.Gone, fmt.Errorf("%w: PostgreSQL cannot be reached: %w", store.ErrUnavailable, err)
 	}
-	return err, relational.Final
+	return relational.Final, err
 }
 
-func judge(err error, state string) (error, relational.Verdict) {
+func judge(err error, state string) (relational.Verdict, error) {
 	class := state[:min(2, len(state))]
 	switch {
 	// Serialization failure, deadlock, somebody else's row, a lock not got.
 	case class == "40", state == "23505", state == "55P03":
-		return fmt.Errorf("%w: lost to other transactions again and again: %w", store.ErrBusy, err), relational.Lost
+		return relational.Lost, fmt.Errorf("%w: lost to other transactions again and again: %w", store.ErrBusy, err)
 	// Shut down, starting up, too many connections, thrown out, turned standby.
 	case class == "08", class == "57" && state != "57014", state == "53300", state == "25P03", state == "25006":
-		return fmt.Errorf("%w: PostgreSQL does not serve: %w", store.ErrUnavailable, err), relational.Gone
+		return relational.Gone, fmt.Errorf("%w: PostgreSQL does not serve: %w", store.ErrUnavailable, err)
 	// Disk full, out of memory, a limit of its configuration, input/output.
 	case class == "53", class == "58":
-		return fmt.Errorf("%w: PostgreSQL has run out of something: %w", store.ErrUnavailable, err), relational.Final
+		return relational.Final, fmt.Errorf("%w: PostgreSQL has run out of something: %w", store.ErrUnavailable, err)
 	}
-	return err, relational.Final
+	return relational.Final, err
 }
 
 func lostConnection(err error) bool {

@@ -70,7 +70,7 @@ func Open(ctx context.Context, c Config) (*Ledger, error) {
 	}
 	l, err := connect(ctx, config, c.Connections)
 	if err != nil {
-		told, _ := dialect{}.Judge(err)
+		_, told := dialect{}.Judge(err)
 		return nil, fmt.Errorf("open ledger in PostgreSQL: %w", told)
 	}
 	return &Ledger{Ledger: l, config: config}, nil

@@ -22,7 +22,7 @@ func Schema(ctx context.Context, c Config) (has, knows int64, err error) {
 	db := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(checkDurable))
 	has, knows, err = relational.Schema(ctx, db, goose.DialectPostgres)
 	if err = errors.Join(err, db.Close()); err != nil {
-		told, _ := dialect{}.Judge(err)
+		_, told := dialect{}.Judge(err)
 		return 0, 0, fmt.Errorf("ledger in PostgreSQL: %w", told)
 	}
 	return has, knows, nil

@@ -28,7 +28,7 @@ type Dialect interface {
 	Erase(ctx context.Context) error
 	// Judge says what an error of the engine means, in words for the log, with
 	// store.ErrUnavailable or store.ErrBusy where that is what it is.
-	Judge(err error) (error, Verdict)
+	Judge(err error) (verdict Verdict, told error)
 }
 
 // Marks reads and writes what may be there only once, in the transaction of a

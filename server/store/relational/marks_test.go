@@ -78,7 +78,7 @@ func TestNonceIsSpentOnce(t *testing.T) {
 				}
 			}
 		}
-		var all, firsts = 0, []int64{}
+		all, firsts := 0, []int64{}
 		for f, marks := range m.rows {
 			firsts = append(firsts, f)
 			all += len(marks) / markSize

@@ -48,7 +48,7 @@ func (l *Ledger) repeat(ctx context.Context, db *sql.DB, harmless bool, f func(*
 		if err == nil {
 			return nil
 		}
-		told, verdict := l.dialect.Judge(err)
+		verdict, told := l.dialect.Judge(err)
 		hopeless := verdict == Final || verdict == Gone && committing && !harmless
 		if hopeless || ctx.Err() != nil || time.Now().After(end) {
 			return told
@@ -144,7 +144,7 @@ func found(q any, err error) error {
 		return store.ErrNotFound
 	}
 	if r, ok := q.(reader); ok && err != nil { // inside a transaction, its end does it
-		err, _ = r.dialect.Judge(err)
+		_, err = r.dialect.Judge(err)
 	}
 	return err
 }

@@ -131,7 +131,7 @@ func (l *Ledger) CloseVotes(ctx context.Context, ref vote.Ref, e store.Entry) er
 // erase overwrites what was deleted, as far as the engine can.
 func (l *Ledger) erase(ctx context.Context) error {
 	if err := l.dialect.Erase(ctx); err != nil {
-		told, _ := l.dialect.Judge(err)
+		_, told := l.dialect.Judge(err)
 		return fmt.Errorf("erase what was deleted: %w", told)
 	}
 	return nil

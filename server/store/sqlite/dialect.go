@@ -39,7 +39,7 @@ func newDialect(ctx context.Context, writer *sql.DB) (d *dialect, err error) {
 func (*dialect) Order(context.Context, *sql.Tx) error            { return nil }
 func (*dialect) Hold(context.Context, *sql.Tx, ...int64) error   { return nil }
 func (*dialect) Announce(context.Context, *sql.Tx, string) error { return nil }
-func (*dialect) Judge(err error) (error, relational.Verdict)     { return err, relational.Final }
+func (*dialect) Judge(err error) (relational.Verdict, error)     { return relational.Final, err }
 
 // Erase moves the log into the file, where secure_delete has overwritten what
 // was deleted, and cuts the log, which still holds it. Readers that are in the

@@ -240,17 +240,11 @@ func (p *Postgres) NewDatabase(ctx context.Context) (string, error) {
 	return name, p.Do(ctx, "postgres", "CREATE DATABASE "+name)
 }
 
-// Configure makes an empty database and gives the lines of config.yaml that
-// name it; the password goes into a file.
-func (p *Postgres) Configure(ctx context.Context, passwordFile string) (string, error) {
-	name, err := p.NewDatabase(ctx)
-	if err != nil {
-		return "", err
-	}
-	if err := os.WriteFile(passwordFile, []byte(p.Password+"\n"), 0o600); err != nil {
-		return "", err
-	}
-	return fmt.Sprintf("ledger: {postgres: {url: %q, passwordFile: %q}}\n", p.URL(name), passwordFile), nil
+// Configure gives the lines of config.yaml that name a database; the password
+// goes into a file.
+func (p *Postgres) Configure(database, passwordFile string) (string, error) {
+	text := fmt.Sprintf("ledger: {postgres: {url: %q, passwordFile: %q}}\n", p.URL(database), passwordFile)
+	return text, os.WriteFile(passwordFile, []byte(p.Password+"\n"), 0o600)
 }
 
 // Stop ends the server as an administrator does who is in a hurry: what is
