@@ -22,12 +22,13 @@ type world struct {
 	listener *overload.Listener
 	server   *httptest.Server
 	serving  chan struct{}
+	idle     chan struct{} // a connection asks for nothing any more
 	let      chan struct{}
 }
 
 func newWorld(t *testing.T, most, each int, proxies []string, change ...func(*httptest.Server)) *world {
 	t.Helper()
-	w := &world{T: t, serving: make(chan struct{}, 1000), let: make(chan struct{})}
+	w := &world{T: t, serving: make(chan struct{}, 1000), idle: make(chan struct{}, 1000), let: make(chan struct{})}
 	w.server = httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/slow":
@@ -49,7 +50,15 @@ func newWorld(t *testing.T, most, each int, proxies []string, change ...func(*ht
 	w.listener, err = overload.NewListener(w.server.Listener, most, each, proxies)
 	w.must(err)
 	w.server.Listener = w.listener
-	w.server.Config.ConnState = w.listener.State
+	w.server.Config.ConnState = func(c net.Conn, s http.ConnState) {
+		w.listener.State(c, s)
+		if s == http.StateIdle {
+			select {
+			case w.idle <- struct{}{}:
+			default: // the test does not ask
+			}
+		}
+	}
 	w.server.Config.ReadHeaderTimeout = time.Minute
 	for _, f := range change {
 		f(w.server)
@@ -110,17 +119,26 @@ func ended(conn net.Conn) bool {
 
 func TestIdleConnectionsMakeRoomTheOldestFirst(t *testing.T) {
 	w := newWorld(t, 8, 8, nil)
+	served := func(c net.Conn) bool {
+		if poll(c, "/") != 200 {
+			return false
+		}
+		<-w.idle // the server knows it only after the answer is out
+		return true
+	}
 	var idle []net.Conn
 	for range 8 {
 		c := w.dial("127.0.0.1")
-		if poll(c, "/") != 200 {
+		if !served(c) {
 			t.Fatal("not served")
 		}
 		idle = append(idle, c)
 	}
-	poll(idle[0], "/") // has asked again since
+	if !served(idle[0]) { // has asked again since
+		t.Fatal("not served")
+	}
 	for i := range 3 {
-		if poll(w.dial("127.0.0.2"), "/") != 200 {
+		if !served(w.dial("127.0.0.2")) {
 			t.Fatalf("the new one %d is not served", i)
 		}
 	}
@@ -129,7 +147,7 @@ func TestIdleConnectionsMakeRoomTheOldestFirst(t *testing.T) {
 			t.Errorf("the old one %d is left", i)
 		}
 	}
-	if poll(idle[0], "/") != 200 || poll(idle[7], "/") != 200 {
+	if !served(idle[0]) || !served(idle[7]) {
 		t.Error("a newer one made room")
 	}
 	if s := w.listener.Stats(); s != (overload.ConnectionStats{Open: 8, Evicted: 3}) {
@@ -251,24 +269,32 @@ func TestStreamsMakeNoRoom(t *testing.T) {
 func TestPlacesComeBackOverTLSToo(t *testing.T) {
 	w := newWorld(t, 4, 4, nil, func(s *httptest.Server) { s.TLS = &tls.Config{} })
 	trust := w.server.Client().Transport.(*http.Transport).TLSClientConfig
-	for range 3 {
-		for range 6 {
-			c, err := tls.Dial("tcp", w.server.Listener.Addr().String(), &tls.Config{RootCAs: trust.RootCAs, ServerName: "example.com"})
-			if err != nil {
-				t.Fatal(err)
+	dial := func() net.Conn {
+		c, err := tls.Dial("tcp", w.server.Listener.Addr().String(), &tls.Config{RootCAs: trust.RootCAs, ServerName: "example.com"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := c.Close(); err != nil {
+				t.Log(err) // it made room
 			}
-			if poll(c, "/") != 200 {
-				t.Fatal("not served")
-			}
-			t.Cleanup(func() {
-				if err := c.Close(); err != nil {
-					t.Log(err) // it made room
-				}
-			})
+		})
+		return c
+	}
+	served, answer := dial(), make(chan int, 1)
+	go func() { answer <- poll(served, "/slow") }()
+	<-w.serving
+	for range 17 {
+		if poll(dial(), "/") != 200 {
+			t.Fatal("not served")
 		}
 	}
 	if s := w.listener.Stats(); s.Open > 4 || s.Evicted != 14 {
 		t.Errorf("%+v", s)
+	}
+	close(w.let)
+	if status := <-answer; status != 200 {
+		t.Errorf("who was served made room: %d", status)
 	}
 }
 
