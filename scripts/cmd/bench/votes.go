@@ -46,7 +46,7 @@ func votes(ctx context.Context, dir string) ([]figure.Row, error) {
 	if err != nil {
 		return nil, err
 	}
-	more, err := votesOn(ctx, filepath.Join(dir, "sqlite"), "SQLite", "")
+	more, err := votesOn(ctx, filepath.Join(dir, "sqlite"), onSQLite())
 	if err != nil {
 		return nil, fmt.Errorf("SQLite: %w", err)
 	}
@@ -55,19 +55,19 @@ func votes(ctx context.Context, dir string) ([]figure.Row, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, err := p.Configure(ctx, filepath.Join(dir, "password"))
+	e, err := onPostgres(ctx, p, filepath.Join(dir, "password"))
 	if err == nil {
-		more, err = votesOn(ctx, filepath.Join(dir, "postgres"), "PostgreSQL", text)
+		more, err = votesOn(ctx, filepath.Join(dir, "postgres"), e)
 		rows = append(rows, more...)
 	}
 	return rows, errors.Join(err, p.Close())
 }
 
-func votesOn(ctx context.Context, dir, engine, text string) (rows []figure.Row, err error) {
+func votesOn(ctx context.Context, dir string, e engine) (rows []figure.Row, err error) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, err
 	}
-	w, err := world.New(ctx, dir, benchLimits, text)
+	w, err := world.New(ctx, dir, benchLimits, e.config)
 	if err != nil {
 		return nil, err
 	}
@@ -102,14 +102,16 @@ func votesOn(ctx context.Context, dir, engine, text string) (rows []figure.Row, 
 	if err != nil {
 		return nil, err
 	}
-	return []figure.Row{
-		figure.AtLeast("durable votes by HTTP, "+engine, full.perCPUSecond(), "votes/CPU-s of the server", 8000),
-		figure.Of("CPU of a vote, "+engine, 1e6/full.perCPUSecond(), "µs"),
+	rows = []figure.Row{
+		figure.AtLeast("durable votes by HTTP, "+e.name, full.perCPUSecond(), "votes/CPU-s of the server", 8000),
+		figure.Of("CPU of a vote, "+e.name, 1e6/full.perCPUSecond(), "µs"),
 		figure.Of("of which the token check, alone on this machine at that time", 1000*check, "µs"),
 		figure.Of("the same in time, the load on the same cores", full.perSecond(), "votes/s"),
 		figure.Of("p99 flat out", full.p99()*1000, "ms"),
 		figure.AtMost("p99 at 80 % of that", calm.p99()*1000, "ms", 250),
-	}, nil
+	}
+	kept, err := e.kept(ctx, w)
+	return append(rows, kept...), err
 }
 
 // openVotes opens the votes of a release beside the server that runs.

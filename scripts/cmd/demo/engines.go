@@ -24,7 +24,11 @@ func (d *demo) startEngines(ctx context.Context) error {
 			return err
 		}
 		d.ends = append(d.ends, p.Close)
-		text, err := p.Configure(ctx, filepath.Join(d.dir, "postgres-password"))
+		database, err := p.NewDatabase(ctx)
+		if err != nil {
+			return err
+		}
+		text, err := p.Configure(database, filepath.Join(d.dir, "postgres-password"))
 		if err != nil {
 			return err
 		}
