@@ -82,13 +82,13 @@ func (o *WebOrigin) Close() error {
 	return nil
 }
 
-func (o *WebOrigin) get(ctx context.Context, key string, offset int64) (*http.Response, error) {
+func (o *WebOrigin) get(ctx context.Context, key string, offset int64) (body io.ReadCloser, etag string, err error) {
 	if err := store.CheckKey(key); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, o.base.JoinPath(key).String(), nil)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	want := http.StatusOK
 	if offset > 0 {
@@ -97,7 +97,7 @@ func (o *WebOrigin) get(ctx context.Context, key string, offset int64) (*http.Re
 	}
 	resp, err := o.client.Do(r)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	switch {
 	case resp.StatusCode == http.StatusNotFound:
@@ -107,27 +107,27 @@ func (o *WebOrigin) get(ctx context.Context, key string, offset int64) (*http.Re
 	case offset > 0 && !strings.HasPrefix(resp.Header.Get("Content-Range"), fmt.Sprintf("bytes %d-", offset)):
 		err = errors.New("the origin answered with another range")
 	default:
-		return resp, nil
+		return resp.Body, resp.Header.Get("ETag"), nil
 	}
-	return nil, errors.Join(fmt.Errorf("%s: %w", key, err), resp.Body.Close())
+	return nil, "", errors.Join(fmt.Errorf("%s: %w", key, err), resp.Body.Close())
 }
 
 // Load reads a small file.
 func (o *WebOrigin) Load(ctx context.Context, key string) ([]byte, store.ETag, error) {
 	ctx, cancel := context.WithTimeout(ctx, smallTime)
 	defer cancel()
-	resp, err := o.get(ctx, key, 0)
+	body, etag, err := o.get(ctx, key, 0)
 	if err != nil {
 		return nil, "", err
 	}
-	data, err := io.ReadAll(io.LimitReader(resp.Body, maxFile+1))
-	if err = errors.Join(err, resp.Body.Close()); err != nil {
+	data, err := io.ReadAll(io.LimitReader(body, maxFile+1))
+	if err = errors.Join(err, body.Close()); err != nil {
 		return nil, "", fmt.Errorf("%s: %w", key, err)
 	}
 	if len(data) > maxFile {
 		return nil, "", fmt.Errorf("%s: more than %d bytes", key, maxFile)
 	}
-	return data, store.ETag(resp.Header.Get("ETag")), nil
+	return data, store.ETag(etag), nil
 }
 
 // Open reads a small file.
@@ -147,12 +147,12 @@ func (held) Close() error { return nil }
 // nothing for a while.
 func (o *WebOrigin) Image(ctx context.Context, key string, offset int64) (io.ReadCloser, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	resp, err := o.get(ctx, key, offset)
+	body, _, err := o.get(ctx, key, offset)
 	if err != nil {
 		cancel()
 		return nil, err
 	}
-	return &patient{body: resp.Body, cancel: cancel, timer: time.AfterFunc(answerTime, cancel)}, nil
+	return &patient{body: body, cancel: cancel, timer: time.AfterFunc(answerTime, cancel)}, nil
 }
 
 type patient struct {

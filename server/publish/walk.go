@@ -118,8 +118,11 @@ func (w walker) walk(ctx context.Context, first manifests.SHA256) (*generation, 
 // roles reads what timestamp and snapshot name.
 func (w walker) roles(ctx context.Context, g *generation) error {
 	t, err := metadata.Timestamp().FromBytes(g.Timestamp)
-	if err != nil || t.Signed.Meta["snapshot.json"] == nil {
-		return fmt.Errorf("%s is not a timestamp (%v)", layout.TimestampFile, err)
+	if err != nil {
+		return fmt.Errorf("%s: %w", layout.TimestampFile, err)
+	}
+	if t.Signed.Meta["snapshot.json"] == nil {
+		return fmt.Errorf("%s names no snapshot", layout.TimestampFile)
 	}
 	g.Versions[metadata.TIMESTAMP] = t.Signed.Version
 	g.Versions[metadata.SNAPSHOT] = t.Signed.Meta["snapshot.json"].Version

@@ -2,6 +2,7 @@ package s3_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -102,7 +103,7 @@ func TestStreamingTakesTheSameMemoryForAnySize(t *testing.T) {
 			for err == nil {
 				_, err = r.Read(buffer)
 			}
-			if err != io.EOF {
+			if !errors.Is(err, io.EOF) {
 				t.Fatal(err)
 			}
 			if err := r.Close(); err != nil {
