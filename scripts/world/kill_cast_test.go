@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -15,7 +14,6 @@ import (
 	contract "github.com/candor-ota/candor/manifests/api"
 	"github.com/candor-ota/candor/manifests/vote"
 	"github.com/candor-ota/candor/server/store"
-	"github.com/candor-ota/candor/server/store/sqlite"
 )
 
 // The builds: of goodBuild every vote is well, newerBuild supersedes it where
@@ -269,11 +267,11 @@ func cell(t *testing.T, v vote.Vote) vote.Cell {
 	return c
 }
 
-// vote counts trials, and attempts of long ago, as redeemed tokens would, while
-// the server is dead.
+// vote counts trials, and attempts of long ago, as redeemed tokens would, beside
+// the servers.
 func (d *drama) vote(build manifests.Build, trial vote.Cell, n int) {
 	d.t.Helper()
-	l, err := sqlite.Open(ctx, filepath.Join(d.w.Path("data"), "ledger.db"))
+	l, err := d.servers.book()
 	d.must(err)
 	var group errgroup.Group
 	group.SetLimit(64)

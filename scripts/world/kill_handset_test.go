@@ -3,7 +3,7 @@ package world_test
 import (
 	"context"
 	"errors"
-	"net/http"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -20,6 +20,8 @@ import (
 // has read it never forgets.
 type watcher struct {
 	d        *drama
+	base     func() string // whom it asks
+	patient  bool          // goes on polling where nobody answers
 	client   *trust.Client
 	document *policy.Document
 	head     manifests.SHA256
@@ -28,7 +30,7 @@ type watcher struct {
 	forks    map[uint64]manifests.SHA256 // documents that were read, by counter
 }
 
-func newWatcher(d *drama) *watcher {
+func newWatcher(d *drama, base func() string) *watcher {
 	root, err := os.ReadFile(d.w.Path("1.root.json"))
 	d.must(err)
 	dir := filepath.Join(d.t.TempDir(), "trust")
@@ -42,14 +44,14 @@ func newWatcher(d *drama) *watcher {
 	})
 	now := func() (time.Time, bool) { return time.Now(), true }
 	return &watcher{
-		d: d, client: &trust.Client{Store: s, Product: product, Clock: now, Built: time.Now().AddDate(0, -1, 0)},
+		d: d, base: base, client: &trust.Client{Store: s, Product: product, Clock: now, Built: time.Now().AddDate(0, -1, 0)},
 		places: map[string]int{}, forks: map[uint64]manifests.SHA256{},
 	}
 }
 
 // look polls once, as a handset does that has just been woken.
 func (h *watcher) look(ctx context.Context) error {
-	f, err := fetch.New(fetch.Options{Bases: []string{h.d.w.Server}, Retries: -1})
+	f, err := fetch.New(fetch.Options{Bases: []string{h.base()}, Retries: -1})
 	if err != nil {
 		return err
 	}
@@ -73,45 +75,52 @@ func (h *watcher) look(ctx context.Context) error {
 	return nil
 }
 
-// read polls a server that is up.
-func (h *watcher) read() {
-	h.d.t.Helper()
-	h.d.must(h.look(ctx))
-}
-
-// polling is a handset that polls all the time.
-type polling struct {
-	cancel context.CancelFunc
-	done   chan error
-	d      *drama
-}
-
-// poll polls until stop, also while the server dies. The handset may find
-// nobody there; what it does find it must accept.
-func (h *watcher) poll() polling {
+// poll has everybody poll until the function that it gives is called, also while
+// servers die. A handset may find nobody there; what it does find it must
+// accept.
+func (d *drama) poll() (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
-	p := polling{cancel, make(chan error, 1), h.d}
-	go func() {
-		for ctx.Err() == nil {
-			if err := h.look(ctx); err != nil {
-				if errors.Is(err, trust.ErrUnreachable) || ctx.Err() != nil {
-					err = nil
-				}
-				p.done <- err
-				return
+	done := make(chan error, len(d.crowd))
+	for _, h := range d.crowd {
+		go func() { done <- h.keepPolling(ctx) }()
+	}
+	return func() {
+		d.t.Helper()
+		cancel()
+		for range d.crowd {
+			if err := <-done; err != nil {
+				d.fail("a handset that polls while a server dies: %v", err)
 			}
 		}
-		p.done <- nil
-	}()
-	return p
+	}
 }
 
-func (p polling) stop() {
-	p.d.t.Helper()
-	p.cancel()
-	if err := <-p.done; err != nil {
-		p.d.fail("a handset that polls while the server dies: %v", err)
+// pollPause is between two polls of those who go on where nobody answers.
+const pollPause = 10 * time.Millisecond
+
+func (h *watcher) keepPolling(ctx context.Context) error {
+	pause := time.NewTicker(pollPause)
+	defer pause.Stop()
+	for ctx.Err() == nil {
+		err := h.look(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err == nil && !h.patient:
+			continue
+		case err != nil && !errors.Is(err, trust.ErrUnreachable):
+			return err
+		case err != nil && !h.patient:
+			return nil
+		case errors.Is(err, fetch.ErrNotFound): // one server, one tree: all that it names is there
+			return fmt.Errorf("%s serves a mixture: %w", h.base(), err)
+		}
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+		}
 	}
+	return nil
 }
 
 // follow walks from the present document back to the last one that was held
@@ -130,7 +139,7 @@ func (h *watcher) follow() {
 			break
 		}
 		var data []byte
-		h.d.must(h.d.w.Call(ctx, http.MethodGet, "/"+layout.TargetFile(layout.RolloutsPath(product), *doc.Prev), nil, &data))
+		h.d.must(h.d.get("/"+layout.TargetFile(layout.RolloutsPath(product), *doc.Prev), &data))
 		before, err := policy.Parse(data)
 		h.d.must(err)
 		if manifests.SumSHA256(data) != *doc.Prev || before.Counter+1 != doc.Counter {

@@ -2,6 +2,7 @@ package world_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -9,6 +10,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -16,6 +18,7 @@ import (
 	contract "github.com/candor-ota/candor/manifests/api"
 	"github.com/candor-ota/candor/scripts/world"
 	"github.com/candor-ota/candor/server/store"
+	"github.com/candor-ota/candor/server/store/sqlite"
 )
 
 var (
@@ -50,12 +53,14 @@ type figures struct {
 	lostWhole, lostAbsent, repeated   int
 	rows, documents, engineSteps      int
 	slowest                           time.Duration // restart
+	agreed                            time.Duration // the longest until log and handsets agreed
 }
 
 // drama is one world, its people and all that they ever asked for.
 type drama struct {
 	t       *testing.T
 	w       *world.World
+	servers servers
 	seed    uint64
 	random  *rand.Rand
 	figures figures
@@ -69,6 +74,42 @@ type drama struct {
 	ballots uint64
 	ledger  book
 	handset *watcher
+	crowd   []*watcher // who poll while servers die
+}
+
+// servers are what is killed.
+type servers interface {
+	// kill ends one as a power cut would.
+	kill() error
+	// spawn starts it again, and ready waits for it.
+	spawn() error
+	ready() error
+	// end ends all for good.
+	end() error
+	// book opens the ledger beside them.
+	book() (ballots, error)
+	// patience is how long log, rollouts and what handsets read may take to
+	// agree; zero: what people did agrees at once.
+	patience() time.Duration
+}
+
+// ballots counts votes.
+type ballots interface {
+	CastVote(ctx context.Context, b store.Ballot) error
+	Close() error
+}
+
+// alone is one server, with a ledger that nobody opens beside it.
+type alone struct{ w *world.World }
+
+func (a alone) kill() error             { return a.w.KillServer() }
+func (a alone) spawn() error            { return a.w.SpawnServer() }
+func (a alone) ready() error            { return a.w.WaitReady(ctx) }
+func (a alone) end() error              { return a.w.KillServer() }
+func (a alone) patience() time.Duration { return 0 }
+
+func (a alone) book() (ballots, error) {
+	return sqlite.Open(ctx, filepath.Join(a.w.Path("data"), "ledger.db"))
 }
 
 func newDrama(t *testing.T, seed uint64) *drama {
@@ -82,20 +123,28 @@ func newDrama(t *testing.T, seed uint64) *drama {
 			t.Error(err)
 		}
 	})
+	d := begin(t, w, alone{w}, seed)
+	d.crowd = []*watcher{d.handset}
+	d.kill()
+	d.vote(goodBuild, wellCell(t), 400)
+	d.revive(0)
+	d.check(nil)
+	d.figures = figures{}
+	return d
+}
+
+// begin makes a drama in a world that runs and is empty.
+func begin(t *testing.T, w *world.World, s servers, seed uint64) *drama {
+	t.Helper()
 	if err := w.Ceremony(ctx, product); err != nil {
 		t.Fatal(err)
 	}
 	for _, build := range []manifests.Build{goodBuild, newerBuild, badBuild} {
 		release(t, w, build, atOnce)
 	}
-	d := &drama{t: t, w: w, seed: seed, random: rand.New(rand.NewPCG(seed, 0)), asked: map[string]*request{}}
+	d := &drama{t: t, w: w, servers: s, seed: seed, random: rand.New(rand.NewPCG(seed, 0)), asked: map[string]*request{}}
 	d.change, d.start = usual(30*time.Millisecond), usual(100*time.Millisecond)
-	d.handset = newWatcher(d)
-	d.kill()
-	d.vote(goodBuild, wellCell(t), 400)
-	d.revive(0)
-	d.check(nil)
-	d.figures = figures{}
+	d.handset = newWatcher(d, func() string { return w.Server })
 	return d
 }
 
@@ -205,7 +254,7 @@ func (d *drama) scene() {
 	requests := d.script()
 	replies := make(chan reply, 8)
 	sent := 0
-	polled, begun := d.handset.poll(), time.Now()
+	polled, begun := d.poll(), time.Now()
 	for _, r := range requests {
 		r.sent = time.Now()
 		for range r.copies {
@@ -221,7 +270,7 @@ func (d *drama) scene() {
 			d.hear(<-replies)
 			d.change.saw(time.Since(begun))
 		}
-		polled.stop()
+		polled()
 		d.check(requests)
 		return
 	}
@@ -230,7 +279,7 @@ func (d *drama) scene() {
 	for range sent - answered {
 		d.hear(<-replies)
 	}
-	polled.stop()
+	polled()
 	due := d.temptEngine()
 	d.revive(30)
 	d.check(requests)
@@ -259,7 +308,7 @@ func (d *drama) pause(delay time.Duration, replies <-chan reply, most int) (hear
 
 func (d *drama) kill() {
 	d.t.Helper()
-	d.must(d.w.KillServer())
+	d.must(d.servers.kill())
 	d.figures.kills++
 }
 
@@ -268,10 +317,10 @@ func (d *drama) kill() {
 func (d *drama) revive(percent int) {
 	for {
 		begun := time.Now()
-		d.must(d.w.SpawnServer())
+		d.must(d.servers.spawn())
 		d.figures.restarts++
 		if !d.chance(percent) {
-			d.must(d.w.WaitReady(ctx))
+			d.must(d.servers.ready())
 			d.figures.slowest = max(d.figures.slowest, time.Since(begun))
 			d.start.saw(time.Since(begun))
 			return
@@ -294,11 +343,10 @@ func (d *drama) end() {
 	if d.figures.lostWhole == 0 || d.figures.lostAbsent == 0 || d.figures.engineSteps == 0 || d.figures.refused == 0 {
 		d.t.Errorf("the kills met too little: %+v", d.figures)
 	}
-	d.must(d.w.KillServer())
+	d.must(d.servers.end())
 	if _, err := d.w.Exec(ctx, "server", "audit", "verify", "--data", d.w.Path("data")); err != nil {
 		d.t.Error(err)
 	}
-	d.must(d.w.StartServer(ctx))
 }
 
 // enough is how many lost requests are repeated at least: a fast machine is

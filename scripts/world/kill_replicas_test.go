@@ -1,0 +1,260 @@
+package world_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/candor-ota/candor/manifests/vote"
+	"github.com/candor-ota/candor/scripts/world"
+	"github.com/candor-ota/candor/server/config"
+	"github.com/candor-ota/candor/server/store/postgres"
+	"github.com/candor-ota/candor/server/store/storetest"
+)
+
+var replicaKills = flag.Int("replicakills", 100, "how often one of three servers is killed")
+
+// Done when (replicas): three servers on one PostgreSQL and one bucket are
+// killed, frozen and cut off from their ledger at random, while releases are
+// published, votes cast and rollouts changed by way of all of them. Nothing that
+// was acknowledged is lost, nothing is done or decided twice, and each server
+// shows a handset one tree after the other, never a mixture and never an older
+// one.
+func TestKilledAtAnyMomentReplicasLoseNothingAndDecideOnce(t *testing.T) {
+	c := newCluster(t)
+	begun := time.Now()
+	for c.drama.figures.kills < *replicaKills {
+		c.disturb()
+		c.cast(8)
+		c.drama.scene()
+		c.hear()
+	}
+	c.rest()
+	t.Logf("%+v, %+v in %s", c.drama.figures, c.figures, time.Since(begun).Round(time.Second))
+}
+
+// cluster is a drama that is played by three servers.
+type cluster struct {
+	t        *testing.T
+	drama    *drama
+	replicas *world.Replicas
+	engine   *storetest.Postgres
+	database string
+	dead     int // the server that was killed last
+	frozen   int // -1: none
+	thawed   chan error
+
+	master  vote.Master
+	waiting [][]byte // votes that nobody acknowledged yet
+	heard   chan ballot
+	sent    int
+
+	figures struct{ pauses, cuts, votes, repeatedVotes int }
+}
+
+func newCluster(t *testing.T) *cluster {
+	t.Helper()
+	c := &cluster{t: t, frozen: -1, heard: make(chan ballot, 1024), thawed: make(chan error, 1), engine: storetest.StartPostgres(t)}
+	dir := t.TempDir()
+	text, err := c.engine.Configure(ctx, filepath.Join(dir, "password"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.database = fmt.Sprintf("candor_%d", 1)
+	s3 := storetest.StartS3(t)
+	bucket := s3.Config(t, "candor")
+	for name, secret := range map[string]string{"access": bucket.AccessKey, "secret": bucket.SecretKey} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(secret+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text += fmt.Sprintf("s3: {endpoint: %q, region: %q, bucket: %q, accessKeyFile: %q, secretKeyFile: %q, caFile: %q}\nrollouts: {lookEvery: 1s}\n",
+		bucket.Endpoint, bucket.Region, bucket.Bucket, filepath.Join(dir, "access"), filepath.Join(dir, "secret"), s3.CAFile)
+	if c.replicas, err = world.NewReplicas(ctx, filepath.Join(dir, "w"), 3, text); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.replicas.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if c.master, err = config.Dir(c.replicas.Path("data")).LoadMaster(); err != nil {
+		t.Fatal(err)
+	}
+	c.drama = begin(t, c.replicas.World, c, *seed)
+	c.drama.vote(goodBuild, wellCell(t), 400)
+	for _, one := range c.replicas.All {
+		h := newWatcher(c.drama, func() string { return one.Server })
+		h.patient = true
+		c.drama.crowd = append(c.drama.crowd, h)
+	}
+	c.drama.check(nil)
+	c.drama.figures = figures{}
+	return c
+}
+
+func (c *cluster) patience() time.Duration { return 20 * time.Second }
+
+func (c *cluster) kill() error {
+	for c.dead = c.drama.random.IntN(len(c.replicas.All)); c.dead == c.frozen; {
+		c.dead = c.drama.random.IntN(len(c.replicas.All))
+	}
+	return c.replicas.All[c.dead].KillServer()
+}
+
+func (c *cluster) spawn() error { return c.replicas.All[c.dead].SpawnServer() }
+func (c *cluster) ready() error { return c.replicas.All[c.dead].WaitReady(ctx) }
+
+func (c *cluster) end() error {
+	c.thaw(true)
+	var errs []error
+	for _, one := range c.replicas.All {
+		errs = append(errs, one.KillServer())
+	}
+	return errors.Join(errs...)
+}
+
+func (c *cluster) book() (ballots, error) {
+	return postgres.Open(ctx, postgres.Config{URL: c.engine.URL(c.database), Password: c.engine.Password, Connections: 4})
+}
+
+// freeze is longer than a lease lives.
+const freeze = 8 * time.Second
+
+// disturb freezes a server, or cuts connections to the ledger, at times.
+func (c *cluster) disturb() {
+	c.t.Helper()
+	c.thaw(false)
+	if c.frozen < 0 && c.drama.chance(4) {
+		c.frozen = c.drama.random.IntN(len(c.replicas.All))
+		one := c.replicas.All[c.frozen]
+		c.drama.must(one.Pause())
+		time.AfterFunc(freeze, func() { c.thawed <- one.Continue() })
+		c.figures.pauses++
+	}
+	if c.drama.chance(10) {
+		c.drama.must(c.engine.Do(ctx, c.database,
+			`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'candor-server' AND random() < 0.6`))
+		c.figures.cuts++
+	}
+}
+
+// thaw takes note of a server that goes on again.
+func (c *cluster) thaw(wait bool) {
+	c.t.Helper()
+	if c.frozen < 0 {
+		return
+	}
+	select {
+	case err := <-c.thawed:
+		c.drama.must(err)
+		c.frozen = -1
+	default:
+		if wait {
+			c.drama.must(<-c.thawed)
+			c.frozen = -1
+		}
+	}
+}
+
+// ballot is what one sending of a vote came to.
+type ballot struct {
+	body   []byte
+	status int // 0: no answer
+}
+
+// cast sends new votes, and again those that nobody acknowledged.
+func (c *cluster) cast(n int) {
+	c.t.Helper()
+	out := c.waiting
+	c.waiting = nil
+	c.figures.repeatedVotes += len(out)
+	for range n {
+		out = append(out, c.vote())
+		c.figures.votes++
+	}
+	c.sent = len(out)
+	for _, body := range out {
+		go func() { c.heard <- ballot{body, c.post(body)} }()
+	}
+}
+
+func (c *cluster) vote() []byte {
+	c.t.Helper()
+	must := c.drama.must
+	ref := vote.Ref{Product: product, Build: goodBuild}
+	k, err := c.master.Key(ref, vote.Trial, vote.Primary)
+	must(err)
+	p, err := vote.NewPending(rand.Reader)
+	must(err)
+	blinded, err := p.Blinded()
+	must(err)
+	answer, err := k.Evaluate(blinded)
+	must(err)
+	token, err := p.Finish(k.Public(), answer)
+	must(err)
+	r, err := token.Cast(ref, vote.Trial, vote.Primary, vote.Vote{
+		V: 1, Outcome: vote.InstalledHealthy, Reason: vote.None, FromClass: vote.FromPrevious, Attempts: vote.AttemptsOne, Duration: vote.UnderHour,
+	})
+	must(err)
+	body, err := json.Marshal(r)
+	must(err)
+	return body
+}
+
+func (c *cluster) post(body []byte) int {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.replicas.Server+"/v1/votes", bytes.NewReader(body))
+	if err != nil {
+		return 0
+	}
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := onceEach.Do(req)
+	if err != nil {
+		return 0
+	}
+	if resp.Body.Close() != nil {
+		return 0
+	}
+	return resp.StatusCode
+}
+
+// hear waits for the answers to all votes that were sent.
+func (c *cluster) hear() {
+	c.t.Helper()
+	for ; c.sent > 0; c.sent-- {
+		switch b := <-c.heard; {
+		case b.status == http.StatusNoContent:
+		case b.status == 0 || b.status >= 500:
+			c.waiting = append(c.waiting, b.body)
+		default:
+			c.drama.fail("a vote was answered with %d", b.status)
+		}
+	}
+}
+
+// rest lets everything come to its end, and counts.
+func (c *cluster) rest() {
+	c.t.Helper()
+	c.thaw(true)
+	for len(c.waiting) > 0 {
+		c.cast(0)
+		c.hear()
+	}
+	counts, err := c.replicas.Counts(ctx, product, goodBuild)
+	c.drama.must(err)
+	if want := 400 + c.figures.votes; counts.Trials != want {
+		c.t.Errorf("%d votes were acknowledged, %d are counted", want, counts.Trials)
+	}
+	c.drama.end()
+}
