@@ -46,6 +46,9 @@ func (dialect) Announce(ctx context.Context, tx *sql.Tx, head string) error {
 	return err
 }
 
+// Clock is that of now, not of the begin of the transaction.
+func (dialect) Clock() string { return `CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)` }
+
 // Erase leaves it to autovacuum; see forgetSoon.
 func (dialect) Erase(context.Context) error { return nil }
 

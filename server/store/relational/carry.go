@@ -37,6 +37,8 @@ func Tables() []Table {
 		{"releases", key("product:text", "build")},
 		{"rollouts", key("id:text")},
 		{"leases", key("name:text")},
+		{"servers", key("id:text")},
+		{"schema_rule", key("name:text")},
 		{"role_versions", key("role:text")},
 		{"heads", key("name:text")},
 		{"tokens", key("id:text")},

@@ -23,6 +23,9 @@ type Dialect interface {
 	// Announce tells other replicas, once the transaction has committed, that
 	// a head has moved.
 	Announce(ctx context.Context, tx *sql.Tx, head string) error
+	// Clock is an expression for the engine's time of now, in milliseconds
+	// since 1970.
+	Clock() string
 	// Erase makes sure that what was deleted cannot be read from the files any
 	// more, as far as the engine can.
 	Erase(ctx context.Context) error

@@ -26,34 +26,12 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
-
-	"github.com/pressly/goose/v3"
 
 	"github.com/candor-ota/candor/server/store"
 )
 
 //go:embed migrations/*.sql
 var migrations embed.FS
-
-// Migrate brings the tables up to date.
-func Migrate(ctx context.Context, db *sql.DB, dialect goose.Dialect, options ...goose.ProviderOption) error {
-	p, err := provider(db, dialect, options...)
-	if err != nil {
-		return err
-	}
-	_, err = p.Up(ctx)
-	return err
-}
-
-// provider knows every migration.
-func provider(db *sql.DB, dialect goose.Dialect, options ...goose.ProviderOption) (*goose.Provider, error) {
-	dir, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return nil, err
-	}
-	return goose.NewProvider(dialect, db, dir, append(options, goose.WithGoMigrations(marksMigration()))...)
-}
 
 // Engine is a database whose tables are up to date.
 type Engine struct {

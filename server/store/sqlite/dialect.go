@@ -41,6 +41,9 @@ func (*dialect) Hold(context.Context, *sql.Tx, ...int64) error   { return nil }
 func (*dialect) Announce(context.Context, *sql.Tx, string) error { return nil }
 func (*dialect) Judge(err error) (relational.Verdict, error)     { return relational.Final, err }
 
+// Clock is this machine's.
+func (*dialect) Clock() string { return `CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)` }
+
 // Erase moves the log into the file, where secure_delete has overwritten what
 // was deleted, and cuts the log, which still holds it. Readers that are in the
 // middle of something can keep it from finishing; the next one does.

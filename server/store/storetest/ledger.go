@@ -47,6 +47,7 @@ func Ledger(t *testing.T, open func(t *testing.T) store.Ledger, reopen func(t *t
 		{"ClosedVotesKeepOnlyCounts", closedVotes},
 		{"LabHandsetsAreHeardByName", labHandsets},
 		{"HookIsRemembered", hookIsRemembered},
+		{"ServersKnowOfEachOther", serversKnowOfEachOther},
 		{"ChangeIsAnsweredOnce", changeIsAnsweredOnce},
 		{"ClaimPassesOnAfterACrash", claimPassesOnAfterACrash},
 		{"KeptAnswersAreBounded", keptAnswersAreBounded},
