@@ -156,7 +156,7 @@ type grown struct {
 
 func (g *grown) poll(ctx context.Context) (float64, error) {
 	t := &target{name: "poll", pid: g.server.pid(), address: g.server.address, path: pollPath, want: http.StatusOK}
-	if err := inTurns(ctx, 3, perRound/2, t); err != nil {
+	if err := inTurns(ctx, 5, perRound, t); err != nil {
 		return 0, err
 	}
 	return 1e6 / t.perCPUSecond(), nil

@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	rounds   = 7
-	perRound = time.Second
+	rounds   = 20 // short turns, so that what else runs hits all alike
+	perRound = 350 * time.Millisecond
 	pollPath = "/" + layout.TimestampFile
 )
 
