@@ -65,11 +65,14 @@ func newCluster(t *testing.T) *cluster {
 	t.Helper()
 	c := &cluster{t: t, frozen: -1, heard: make(chan ballot, 1024), thawed: make(chan error, 1), engine: storetest.StartPostgres(t)}
 	dir := t.TempDir()
-	text, err := c.engine.Configure(ctx, filepath.Join(dir, "password"))
+	var err error
+	if c.database, err = c.engine.NewDatabase(ctx); err != nil {
+		t.Fatal(err)
+	}
+	text, err := c.engine.Configure(c.database, filepath.Join(dir, "password"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.database = fmt.Sprintf("candor_%d", 1)
 	s3 := storetest.StartS3(t)
 	bucket := s3.Config(t, "candor")
 	for name, secret := range map[string]string{"access": bucket.AccessKey, "secret": bucket.SecretKey} {
