@@ -100,6 +100,10 @@ func (a *app) run(ctx context.Context, d config.Dir, f config.File) (err error) 
 		return err
 	}
 	defer func() { err = errors.Join(err, closeTracing(ctx, tracing)) }()
+	among, err := a.join(ctx, d, f, ledger, keys, master, log)
+	if err != nil {
+		return err
+	}
 	blobs, err := a.openBlobs(ctx, d, f, log)
 	if err != nil {
 		return err
@@ -120,7 +124,7 @@ func (a *app) run(ctx context.Context, d config.Dir, f config.File) (err error) 
 		MinKeyAge: f.Votes.KeyAge(), Grace: f.Votes.GraceTime(), ShowEvery: f.Votes.Shown(),
 		CloseAfter: f.Votes.Closing(),
 		People:     people, TrustedProxies: f.TrustedProxies, ApprovalShare: f.Rollouts.OnePerson(), LookEvery: f.Rollouts.Look(),
-		Webhooks: f.Webhooks, Shared: f.Shared(),
+		Webhooks: f.Webhooks, Shared: f.Shared(), Peers: among,
 	})
 	if err != nil {
 		return err

@@ -10,24 +10,14 @@ import (
 func (a *API) Admin() http.Handler { return a.Health() }
 
 // Health has what a Prometheus and a keeper of containers ask for, from another
-// machine too: /metrics, /livez, /readyz.
+// machine too: /metrics, /livez, /readyz (changes and reports may be sent here), and
+// /readyz/polls (handsets may).
 func (a *API) Health() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(a.metrics.registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError}))
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "ok\n") })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		t := a.Tree.Tree()
-		switch {
-		case t == nil:
-			say(w, http.StatusServiceUnavailable, "there is no root of trust yet\n")
-		case !a.Now().Before(t.Expires):
-			say(w, http.StatusServiceUnavailable, "the timestamp has expired\n")
-		case a.Ledger.Ping(r.Context()) != nil:
-			say(w, http.StatusServiceUnavailable, "the ledger cannot be read\n")
-		default:
-			say(w, http.StatusOK, "ok\n")
-		}
-	})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) { health(w, a.ready(r.Context())) })
+	mux.HandleFunc("GET /readyz/polls", func(w http.ResponseWriter, _ *http.Request) { health(w, a.polls()) })
 	return mux
 }
 

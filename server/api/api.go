@@ -19,6 +19,7 @@ import (
 	"github.com/candor-ota/candor/server/hooks"
 	"github.com/candor-ota/candor/server/observe"
 	"github.com/candor-ota/candor/server/overload"
+	"github.com/candor-ota/candor/server/peers"
 	"github.com/candor-ota/candor/server/publish"
 	"github.com/candor-ota/candor/server/release"
 	"github.com/candor-ota/candor/server/rollout"
@@ -75,6 +76,9 @@ type Deps struct {
 	// Observed has the figures of the other parts; nil: none.
 	Observed *observe.Observer
 
+	// Peers is this server among others; nil: there are none.
+	Peers *peers.Member
+
 	follower *publish.Follower // nil: there are no other servers
 	changes  changes           // nil: the ledger does not tell
 }
@@ -127,7 +131,7 @@ func New(d Deps) (*API, error) {
 	e.NoRoute(func(c *gin.Context) { a.fail(c, errNoRoute) })
 	e.NoMethod(func(c *gin.Context) { a.fail(c, errNoRoute) })
 	g := newGauges(a)
-	a.metrics.registry.MustRegister(g, g.errors, watchGauges{d.Watch}, laneGauges{a.lanes})
+	a.metrics.registry.MustRegister(g, g.errors, watchGauges{d.Watch}, laneGauges{a.lanes}, peerGauges{d.Peers, d.follower})
 	a.gin = e
 	a.routes(e, validate)
 	return a, nil

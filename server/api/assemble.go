@@ -17,6 +17,7 @@ import (
 	"github.com/candor-ota/candor/server/hooks"
 	"github.com/candor-ota/candor/server/observe"
 	"github.com/candor-ota/candor/server/overload"
+	"github.com/candor-ota/candor/server/peers"
 	"github.com/candor-ota/candor/server/publish"
 	"github.com/candor-ota/candor/server/release"
 	"github.com/candor-ota/candor/server/rollout"
@@ -65,6 +66,8 @@ type Parts struct {
 	// Shared says that other processes work on the same ledger. If it is not,
 	// whoever still holds a lease is dead, and nobody waits for it to run out.
 	Shared bool
+	// Peers is this server among the others; nil if there are none.
+	Peers *peers.Member
 }
 
 // judged gives the engine the votes, once they are there.
@@ -118,6 +121,9 @@ func assemble(ctx context.Context, p Parts, hub *watch.Hub) (*API, error) {
 	}
 	d.Observed.Groups(p.Ledger)
 	p.Ledger = d.Observed.Ledger(p.Ledger)
+	if d.Peers = p.Peers; p.Shared && p.Peers != nil {
+		p.Ledger = p.Peers.Ledger(p.Ledger)
+	}
 	blobs := d.Observed.Blobs(p.Blobs) // the front reads past it: downloads are counted there
 	d.People, d.TrustedProxies = p.People, p.TrustedProxies
 	d.Ledger, d.Blobs, d.Now, d.Log, d.CloseAfter, d.LookEvery = p.Ledger, p.Blobs, p.Now, p.Log, p.CloseAfter, p.LookEvery
@@ -216,6 +222,7 @@ func (a *API) Run(ctx context.Context) {
 	others.Go(func() { a.Hooks.Run(ctx) })
 	others.Go(func() { a.Tree.Watch(ctx) })
 	others.Go(func() { a.follow(ctx) })
+	others.Go(func() { a.keepOnRoll(ctx) })
 	a.Tree.Run(ctx)
 	others.Wait()
 }

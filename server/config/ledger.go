@@ -37,6 +37,7 @@ type Postgres struct {
 type ledgers interface {
 	store.Ledger
 	store.Groups
+	store.Servers
 }
 
 // OpenLedger opens the ledger that f names and brings its tables up to date.
