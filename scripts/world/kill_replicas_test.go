@@ -11,12 +11,19 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/candor-ota/candor/manifests"
+	"github.com/candor-ota/candor/manifests/layout"
 	"github.com/candor-ota/candor/manifests/vote"
 	"github.com/candor-ota/candor/scripts/world"
 	"github.com/candor-ota/candor/server/config"
+	"github.com/candor-ota/candor/server/lease"
+	"github.com/candor-ota/candor/server/publish"
+	"github.com/candor-ota/candor/server/store"
 	"github.com/candor-ota/candor/server/store/postgres"
 	"github.com/candor-ota/candor/server/store/storetest"
 )
@@ -34,12 +41,14 @@ func TestKilledAtAnyMomentReplicasLoseNothingAndDecideOnce(t *testing.T) {
 	begun := time.Now()
 	for c.drama.figures.kills < *replicaKills {
 		c.disturb()
+		c.submit(false)
 		c.cast(8)
 		c.drama.scene()
 		c.hear()
 	}
+	c.submit(true)
 	c.rest()
-	t.Logf("%+v, %+v in %s", c.drama.figures, c.figures, time.Since(begun).Round(time.Second))
+	t.Logf("%+v, %+v, %d submissions in %s", c.drama.figures, c.figures, c.submissions.Load(), time.Since(begun).Round(time.Second))
 }
 
 // cluster is a drama that is played by three servers.
@@ -58,7 +67,11 @@ type cluster struct {
 	heard   chan ballot
 	sent    int
 
-	figures struct{ pauses, cuts, votes, repeatedVotes int }
+	submitted chan error // of the release that is on its way; nil: none
+	newest    manifests.Build
+
+	figures     struct{ pauses, cuts, votes, repeatedVotes, releases int }
+	submissions atomic.Int64 // tries
 }
 
 func newCluster(t *testing.T) *cluster {
@@ -149,6 +162,65 @@ func (c *cluster) disturb() {
 			`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'candor-server' AND random() < 0.6`))
 		c.figures.cuts++
 	}
+}
+
+// submit keeps a release on its way while servers die: it is uploaded and
+// submitted until the signer is told that it is there. At the end it waits for
+// the last one, and looks for all.
+func (c *cluster) submit(end bool) {
+	c.t.Helper()
+	if c.submitted != nil && !end {
+		select {
+		case err := <-c.submitted:
+			c.drama.must(err)
+			c.submitted = nil
+		default:
+			return
+		}
+	}
+	if !end && !c.drama.chance(20) {
+		return
+	}
+	if !end {
+		c.newest = max(c.newest, 100) + 1
+		manifest, err := world.Example(product, c.newest, atOnce)
+		c.drama.must(err)
+		path := image(c.t, "system.img", 12<<20) // several pieces
+		c.submitted = make(chan error, 1)
+		c.figures.releases++
+		build, done := c.newest, c.submitted
+		go func() { done <- c.bring(build, manifest, path) }()
+		return
+	}
+	if c.submitted != nil {
+		c.drama.must(<-c.submitted)
+	}
+	for b := manifests.Build(101); b <= c.newest; b++ {
+		if _, err := c.replicas.Published(ctx, product, b); err != nil {
+			c.t.Errorf("acknowledged, and lost: %v", err)
+		}
+	}
+}
+
+func (c *cluster) bring(b manifests.Build, manifest []byte, path string) error {
+	const most = 50 // tries
+	sign := func() error {
+		return errors.Join(os.RemoveAll(c.replicas.Path("out")), c.replicas.SignRelease(ctx, product, b, manifest, path))
+	}
+	send := func() error { c.submissions.Add(1); return c.replicas.SubmitRelease(ctx, product, b) }
+	for _, step := range []func() error{sign, send} {
+		err := step()
+		for range most {
+			if err == nil || c.t.Context().Err() != nil {
+				break
+			}
+			err = step()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // thaw takes note of a server that goes on again.
@@ -260,4 +332,45 @@ func (c *cluster) rest() {
 		c.t.Errorf("%d votes were acknowledged, %d are counted", want, counts.Trials)
 	}
 	c.drama.end()
+}
+
+// TestReplicasFollowAndTakeOver says how fast: from a change's answer at one
+// server until the others show it, and how long a change waits that finds the
+// lease with a publisher that has just died.
+func TestReplicasFollowAndTakeOver(t *testing.T) {
+	c := newCluster(t)
+	one, must := c.replicas.All[0], c.drama.must
+	plan := c.drama.plan(&actor{role: manual, channel: "measured", build: goodBuild})
+	var r world.Rollout
+	must(one.Call(ctx, http.MethodPost, "/v1/rollouts", plan, &r))
+	_, err := one.Change(ctx, r.ID, "start", "")
+	must(err)
+	stamp := func(of *world.World) (data []byte) {
+		must(of.Call(ctx, http.MethodGet, "/"+layout.TimestampFile, nil, &data))
+		return data
+	}
+	var lags []time.Duration
+	for i := range 30 {
+		_, err := one.Change(ctx, r.ID, []string{"pause", "resume"}[i%2], "measured")
+		must(err)
+		begun, want := time.Now(), stamp(one)
+		for _, other := range c.replicas.All[1:] {
+			for !bytes.Equal(stamp(other), want) {
+				if t.Context().Err() != nil {
+					return
+				}
+			}
+		}
+		lags = append(lags, time.Since(begun))
+	}
+	slices.Sort(lags)
+	ledger, err := postgres.Open(ctx, postgres.Config{URL: c.engine.URL(c.database), Password: c.engine.Password, Connections: 4})
+	must(err)
+	_, err = ledger.Acquire(ctx, store.LeaseRequest{Name: publish.LeaseName, Holder: "dead", Now: time.Now(), For: lease.Life})
+	must(err)
+	must(ledger.Close())
+	died := time.Now()
+	_, err = one.Change(ctx, r.ID, "pause", "the publisher died")
+	must(err)
+	t.Logf("followed after %s (median), %s (most of %d); taken over after %s", lags[len(lags)/2], lags[len(lags)-1], len(lags), time.Since(died))
 }

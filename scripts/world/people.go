@@ -75,6 +75,18 @@ func (w *World) signAndSubmit(ctx context.Context, proposal string, keys ...stri
 // patches from older ones, has two engineers sign it, each from the images, and
 // submits it.
 func (w *World) Release(ctx context.Context, product manifests.Product, build manifests.Build, manifest []byte, image string, older ...string) error {
+	if err := w.SignRelease(ctx, product, build, manifest, image, older...); err != nil {
+		return err
+	}
+	if err := w.SubmitRelease(ctx, product, build); err != nil {
+		return err
+	}
+	return os.RemoveAll(w.Path("out"))
+}
+
+// SignRelease is Release without the submission; what is to be submitted is
+// left in out.
+func (w *World) SignRelease(ctx context.Context, product manifests.Product, build manifests.Build, manifest []byte, image string, older ...string) error {
 	if err := os.WriteFile(w.Path("release.yaml"), manifest, 0o644); err != nil {
 		return err
 	}
@@ -95,13 +107,20 @@ func (w *World) Release(ctx context.Context, product manifests.Product, build ma
 		append([]string{"release", "build", "release.yaml", "--image", system, "--vote-keys", "vote-keys.json", "--server", w.Server, "--out", "out"}, from...),
 		{"release", "sign", proposal, "--key", "dora", "--builder", "--passphrase-file", "pass", "--yes"},
 		append([]string{"release", "sign", proposal, "--key", "emil", "--image", system, "--passphrase-file", "pass", "--yes"}, from...),
-		{"submit", proposal, "--server", w.Server, "--token-file", "token", "--blobs", "out"},
 	} {
 		if _, err := w.Exec(ctx, "signer", args...); err != nil {
 			return err
 		}
 	}
-	return os.RemoveAll(w.Path("out"))
+	return nil
+}
+
+// SubmitRelease uploads and submits a release that was signed. It may be
+// repeated.
+func (w *World) SubmitRelease(ctx context.Context, product manifests.Product, build manifests.Build) error {
+	proposal := filepath.Join("out", fmt.Sprintf("%s-%d.proposal.json", product, build))
+	_, err := w.Exec(ctx, "signer", "submit", proposal, "--server", w.Server, "--token-file", "token", "--blobs", "out")
+	return err
 }
 
 // Published gives a release as every handset can read it.

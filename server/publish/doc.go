@@ -15,6 +15,12 @@
 // it nothing happened but unused files and burnt numbers, after it every
 // process that starts finishes the job.
 //
+// Several processes may do that on one ledger and one store. They wait for one
+// another (package lease), and follow what another one published (follow.go).
+// Neither lease nor clock is trusted: numbers and head carry the lease's fence,
+// and timestamp.json is replaced only if it is the one that stood there before
+// the ledger's head was read. None shows a head below one that it has shown.
+//
 // Failure. Any error leaves readers with the state before or after, never a
 // mixture, and the next call, Renew or start goes on from there. Files that
 // nothing names any more stay until every timestamp that named them has

@@ -3,6 +3,7 @@ package publish_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -153,4 +154,52 @@ func TestUnpublishedChangeOfADeadReplicaIsPublished(t *testing.T) {
 	}
 	end()
 	done.Wait()
+}
+
+// away is a ledger that cannot be reached at times.
+type away struct {
+	publish.Ledger
+	gone bool
+}
+
+func (a *away) Head(ctx context.Context, name string) (store.Head, error) {
+	if a.gone {
+		return store.Head{}, store.ErrUnavailable
+	}
+	return a.Ledger.Head(ctx, name)
+}
+
+// TestReplicaThatWasCutOffCatchesUp has no ledger for an hour in which others
+// publish, and one for days in which old files are collected.
+func TestReplicaThatWasCutOffCatchesUp(t *testing.T) {
+	for _, absent := range []time.Duration{time.Hour, 5 * 24 * time.Hour} {
+		w, _ := ready(t)
+		link := &away{Ledger: w.ledger}
+		a, b := w.replica(w.ledger, w.blobs), w.replica(link, w.blobs)
+		link.gone = true
+		before := timestampOf(t, b)
+		for i := range 6 {
+			w.now = w.now.Add(absent / 6)
+			w.rollouts.state = []rollout.State{rollout.Halted, rollout.Active}[i%2]
+			w.must(a.Publish(ctx))
+			if _, err := b.Follow(ctx); !errors.Is(err, store.ErrUnavailable) {
+				t.Fatalf("got %v", err)
+			}
+			if err := b.Publish(ctx); !errors.Is(err, store.ErrUnavailable) {
+				t.Fatalf("published without a ledger: %v", err)
+			}
+			if timestampOf(t, b) != before || string(w.inStore()) != timestampOf(t, a) {
+				t.Fatal("what was verified last is not served on")
+			}
+		}
+		link.gone = false
+		if moved, err := b.Follow(ctx); err != nil || !moved || timestampOf(t, b) != timestampOf(t, a) {
+			t.Errorf("moved %t, %v", moved, err)
+		}
+		w.rollouts.state = rollout.Halted
+		w.must(b.Publish(ctx))
+		if doc := w.read(); doc.Rollouts[0].State != rollout.Halted {
+			t.Errorf("%+v", doc.Rollouts)
+		}
+	}
 }
