@@ -82,10 +82,15 @@ func facts(f config.File, keys publish.Keys, master vote.Master) ([]peers.Fact, 
 		must  bool
 		value any
 	}{
-		{"vote master", true, "by which this is keyed"}, {"set of online keys", true, online}, {"bucket", true, bucket},
+		{"vote master", true, "by which this is keyed"},
+		{"set of online keys", true, online},
+		{"bucket", true, bucket},
 		{"votes", false, []any{f.Votes.KeyAge(), f.Votes.GraceTime(), f.Votes.Closing(), f.Votes.Shown()}},
-		{"rollouts.approvalSharePPM", false, f.Rollouts.OnePerson()}, {"rollouts.lookEvery", false, f.Rollouts.Look()},
-		{"oidc", false, oidc}, {"sessions", false, f.Sessions}, {"webhooks", false, hooks},
+		{"rollouts.approvalSharePPM", false, f.Rollouts.OnePerson()},
+		{"rollouts.lookEvery", false, f.Rollouts.Look()},
+		{"oidc", false, oidc},
+		{"sessions", false, f.Sessions},
+		{"webhooks", false, hooks},
 	} {
 		fact, err := peers.NewFact(master, one.name, one.must, one.value)
 		if err != nil {
