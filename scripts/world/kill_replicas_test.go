@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -12,7 +13,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -373,4 +376,29 @@ func TestReplicasFollowAndTakeOver(t *testing.T) {
 	_, err = one.Change(ctx, r.ID, "pause", "the publisher died")
 	must(err)
 	t.Logf("followed after %s (median), %s (most of %d); taken over after %s", lags[len(lags)/2], lags[len(lags)-1], len(lags), time.Since(died))
+}
+
+// TestReplicaWithOtherSecretsOrRulesIsNoticed changes what one of three servers
+// goes by, as a hand that copies files may.
+func TestReplicaWithOtherSecretsOrRulesIsNoticed(t *testing.T) {
+	c := newCluster(t)
+	odd, must := c.replicas.All[2], c.drama.must
+	must(odd.StopServer(syscall.SIGTERM))
+	text, err := os.ReadFile(odd.Path("data", "config.yaml"))
+	must(err)
+	text = bytes.Replace(text, []byte("lookEvery: 1s"), []byte("approvalSharePPM: 1000000, lookEvery: 1s"), 1)
+	must(os.WriteFile(odd.Path("data", "config.yaml"), text, 0o600))
+	must(odd.StartServer(ctx))
+	log, err := os.ReadFile(odd.Path("server.log"))
+	must(err)
+	if !bytes.Contains(log, []byte("configured differently")) || !bytes.Contains(log, []byte("rollouts.approvalSharePPM")) {
+		t.Errorf("nobody says that one person may open more here:\n%s", log)
+	}
+	must(odd.StopServer(syscall.SIGTERM))
+	must(os.WriteFile(odd.Path("data", "keys", "vote-master"), []byte(base64.StdEncoding.EncodeToString(make([]byte, 32))+"\n"), 0o600))
+	_, err = odd.Exec(ctx, "server", "run", "--data", odd.Path("data"))
+	if err == nil || !strings.Contains(err.Error(), "cannot work beside another server") || !strings.Contains(err.Error(), "another vote master") {
+		t.Errorf("got %v", err)
+	}
+	must(c.replicas.All[0].WaitReady(ctx))
 }
