@@ -140,7 +140,8 @@ var (
 	followDesc = description("follow_silent_seconds", "Since when it could not be read what other servers publish.")
 )
 
-// peerGauges is a prometheus.Collector over the other servers.
+// peerGauges is a prometheus.Collector over the other servers; all is 0 where
+// there are none.
 type peerGauges struct {
 	peers    *peers.Member
 	follower *publish.Follower
@@ -150,13 +151,16 @@ func (g peerGauges) Describe(chan<- *prometheus.Desc) {}
 
 func (g peerGauges) Collect(out chan<- prometheus.Metric) {
 	send := func(d *prometheus.Desc, v float64) { out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v) }
+	var others peers.Stats
 	if g.peers != nil {
-		s := g.peers.Stats()
-		send(othersDesc, float64(s.Others))
-		send(differDesc, float64(s.Differs))
-		send(skewDesc, s.Skew.Seconds())
+		others = g.peers.Stats()
 	}
+	var silent time.Duration
 	if g.follower != nil {
-		send(followDesc, g.follower.Silent().Seconds())
+		silent = g.follower.Silent()
 	}
+	send(othersDesc, float64(others.Others))
+	send(differDesc, float64(others.Differs))
+	send(skewDesc, others.Skew.Seconds())
+	send(followDesc, silent.Seconds())
 }
