@@ -206,7 +206,7 @@ func (x *explorer) round(s *story, number uint64, to chan<- *node) error {
 func (x *explorer) explore(list []*story, states int64, workers int) error {
 	for number := uint64(0); x.visited() < states && x.failed() == nil; number++ {
 		before := x.visited()
-		nodes, done := make(chan *node, 64), sync.WaitGroup{}
+		nodes, done := make(chan *node, 4), sync.WaitGroup{}
 		for range workers {
 			done.Go(func() {
 				for n := range nodes {

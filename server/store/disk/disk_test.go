@@ -180,7 +180,10 @@ func TestViewReadsBesideTheServerAndLeavesNoTrace(t *testing.T) {
 	}
 	data, _, err := v.Load(t.Context(), "head")
 	n := 0
-	for range v.List(t.Context(), "") {
+	for _, listErr := range v.List(t.Context(), "") {
+		if listErr != nil {
+			t.Fatal(listErr)
+		}
 		n++
 	}
 	if _, statErr := v.Stat(t.Context(), "none"); err != nil || string(data) != "2" || n != 2 || !errors.Is(statErr, store.ErrNotFound) {
