@@ -52,8 +52,6 @@ var why = map[string]string{
 	"sessions":    "a restore must not bring back a session that was ended; people sign in again",
 	"idempotency": "last for a day",
 	"leases":      "whoever held one is gone",
-	"servers":     "are those of now",
-	"schema_rule": "belongs to the tables, which are made anew",
 	"uploads":     "their bytes are elsewhere; they begin anew",
 }
 
