@@ -18,7 +18,7 @@ import (
 func TestPublishSurvivesTheBucketsBadDays(t *testing.T) {
 	server := storetest.StartS3(t)
 	c := server.Config(t, "bucket")
-	c.AnswerTime = 500 * time.Millisecond
+	c.AnswerTime = 1500 * time.Millisecond
 	proxy := server.Faulty(t)
 	blobs, err := s3.New(t.Context(), proxy.Through(c))
 	if err != nil {

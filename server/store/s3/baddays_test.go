@@ -15,6 +15,13 @@ import (
 	"github.com/candor-ota/candor/server/store/storetest"
 )
 
+// How long an answer is waited for: where the service answers in the end, and
+// where it hangs.
+const (
+	calm      = 30 * time.Second
+	impatient = 1500 * time.Millisecond
+)
+
 // badDays is a real bucket behind a proxy that fails as it is told.
 type badDays struct {
 	*storetest.Faulty
@@ -22,11 +29,11 @@ type badDays struct {
 	direct *s3.Blobs // the same bucket without the proxy
 }
 
-func openBadDays(t *testing.T) *badDays {
+func openBadDays(t *testing.T, answer time.Duration) *badDays {
 	t.Helper()
 	server := storetest.StartS3(t)
 	c := server.Config(t, "bucket")
-	c.PartSize, c.Prefix, c.AnswerTime = smallPart, "candor/", 300*time.Millisecond
+	c.PartSize, c.Prefix, c.AnswerTime = smallPart, "candor/", answer
 	d := &badDays{Faulty: server.Faulty(t)}
 	var err error
 	if d.direct, err = s3.New(t.Context(), c); err != nil {
@@ -75,7 +82,7 @@ func large(fill byte) []byte { return bytes.Repeat([]byte{fill}, smallPart*2+16)
 // The library's own way to send a large object silently overwrites; ours asks
 // for the condition where the parts are put together.
 func TestSecondCreateOfALargeObjectRefused(t *testing.T) {
-	d := openBadDays(t)
+	d := openBadDays(t, calm)
 	if err := store.PutBytes(t.Context(), d.blobs, "x", large('a')); err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +102,7 @@ func TestSecondCreateOfALargeObjectRefused(t *testing.T) {
 }
 
 func TestFaultsThatPassAreRepeated(t *testing.T) {
-	d := openBadDays(t)
+	d := openBadDays(t, impatient)
 	for name, fault := range map[string]storetest.Fault{
 		"500":       {Status: 500, Code: "InternalError"},
 		"503":       {Status: 503, Code: "SlowDown"},
@@ -139,7 +146,7 @@ func TestFaultsThatPassAreRepeated(t *testing.T) {
 }
 
 func TestErrorsNameBucketObjectAndCause(t *testing.T) {
-	d := openBadDays(t)
+	d := openBadDays(t, calm)
 	for _, c := range []struct {
 		status      int
 		code, words string
@@ -175,7 +182,7 @@ func TestErrorsNameBucketObjectAndCause(t *testing.T) {
 }
 
 func TestHangingServiceIsGivenUpAndNotWaitedForAfterwards(t *testing.T) {
-	d := openBadDays(t)
+	d := openBadDays(t, impatient)
 	d.Set(func(*http.Request) storetest.Fault { return storetest.Fault{Hang: true} })
 	_, err := d.blobs.Stat(t.Context(), "x")
 	if err == nil || !strings.Contains(err.Error(), "did not answer in time") {
@@ -199,7 +206,7 @@ func TestHangingServiceIsGivenUpAndNotWaitedForAfterwards(t *testing.T) {
 }
 
 func TestHalfABodyIsResumedWhereItEnded(t *testing.T) {
-	d := openBadDays(t)
+	d := openBadDays(t, calm)
 	data := large('a')
 	data[len(data)-1] = 'z'
 	if err := store.PutBytes(t.Context(), d.blobs, "x", data); err != nil {
@@ -237,7 +244,7 @@ func TestHalfABodyIsResumedWhereItEnded(t *testing.T) {
 }
 
 func TestServiceThatIgnoresRangesRefused(t *testing.T) {
-	d := openBadDays(t)
+	d := openBadDays(t, calm)
 	if err := store.PutBytes(t.Context(), d.blobs, "x", []byte("0123456789")); err != nil {
 		t.Fatal(err)
 	}
@@ -263,7 +270,7 @@ func TestServiceThatIgnoresRangesRefused(t *testing.T) {
 }
 
 func TestPartsOfADeadProcessAreDropped(t *testing.T) {
-	d := openBadDays(t)
+	d := openBadDays(t, calm)
 	d.Set(func(r *http.Request) storetest.Fault {
 		if r.Method == http.MethodDelete || r.URL.Query().Get("partNumber") == "2" {
 			return storetest.Fault{Status: 403, Code: "AccessDenied"}

@@ -72,7 +72,7 @@ func TestPresignedURLOpensOneObjectAtThePublicEndpoint(t *testing.T) {
 }
 
 func TestEachRangeIsOneRequest(t *testing.T) {
-	d := openBadDays(t)
+	d := openBadDays(t, calm)
 	data := make([]byte, 300_000)
 	for i := range data {
 		data[i] = byte(i * 7)

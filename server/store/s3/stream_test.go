@@ -88,7 +88,7 @@ func BenchmarkStream(b *testing.B) {
 
 // The memory of a download does not grow with what is downloaded.
 func TestStreamingTakesTheSameMemoryForAnySize(t *testing.T) {
-	d := openBadDays(t)
+	d := openBadDays(t, calm)
 	taken := func(size int) float64 {
 		key := fmt.Sprintf("x%d", size)
 		if err := store.PutBytes(t.Context(), d.direct, key, bytes.Repeat([]byte("x"), size)); err != nil {
