@@ -3,6 +3,7 @@ package api_test
 import (
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -56,6 +57,13 @@ func TestNoBytesOfABucketPassTheServer(t *testing.T) {
 		t.Errorf("%d %q %v", resp.StatusCode, body, err)
 	}
 	w.must(resp.Body.Close())
+	status, h, _ = w.exchange(client, "HEAD", blobPath, nil)
+	if status != http.StatusOK || h.Get("Content-Length") != strconv.Itoa(len(releasetest.Blob)) {
+		t.Errorf("HEAD: %d, %s bytes", status, h.Get("Content-Length"))
+	}
+	if log := proxy.Log(); slices.ContainsFunc(log, func(asked string) bool { return strings.HasPrefix(asked, "GET") }) {
+		t.Errorf("HEAD took bytes from the bucket: %q", log)
+	}
 }
 
 // keptIn hides that a bucket can presign, as s3.redirect: false does.

@@ -117,7 +117,7 @@ func (s *static) blob(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	key := layout.BlobFile(hash)
-	if s.presign != nil {
+	if s.presign != nil && r.Method == http.MethodGet { // a URL is signed for one method; HEAD has no bytes
 		s.redirect(w, r, key)
 		return
 	}
