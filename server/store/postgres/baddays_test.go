@@ -146,14 +146,21 @@ func TestExhaustedEngineIsNamedAndRecovers(t *testing.T) {
 	withVotes(t, l)
 	must(t, l.CastVote(t.Context(), ballot(0)))
 	var hogs []*pgx.Conn
-	for {
-		conn, err := p.Connect(t.Context(), name)
-		if err != nil {
-			break
+	own := []int32{}
+	hog := func() {
+		for {
+			conn, err := p.Connect(t.Context(), name)
+			if err != nil {
+				return
+			}
+			hogs, own = append(hogs, conn), append(own, int32(conn.PgConn().PID()))
 		}
-		hogs = append(hogs, conn)
 	}
-	// Many readers at once want more connections than the ledger has open.
+	hog()
+	// They take the connections of the ledger too, once those are cut.
+	_, err = hogs[0].Exec(t.Context(), `SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> ALL($1)`, own)
+	must(t, err)
+	hog()
 	errs := make(chan error, 64)
 	for range cap(errs) {
 		go func() { _, err := l.Tally(t.Context(), ref, vote.Primary); errs <- err }()
@@ -170,9 +177,14 @@ func TestExhaustedEngineIsNamedAndRecovers(t *testing.T) {
 	if refused == 0 {
 		t.Error("nobody was refused, so the test shows nothing")
 	}
-	must(t, l.CastVote(t.Context(), ballot(1))) // over the connection that it has
+	if err := l.CastVote(t.Context(), ballot(1)); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("got %v; want that the engine has no connection to give", err)
+	}
 	for _, c := range hogs {
 		must(t, c.Close(t.Context()))
+	}
+	// Whoever hung up is gone a moment later.
+	for errors.Is(l.CastVote(t.Context(), ballot(1)), store.ErrUnavailable) {
 	}
 	for range cap(errs) {
 		go func() { _, err := l.Tally(t.Context(), ref, vote.Primary); errs <- err }()
@@ -180,7 +192,9 @@ func TestExhaustedEngineIsNamedAndRecovers(t *testing.T) {
 	for range cap(errs) {
 		must(t, <-errs)
 	}
-	must(t, l.CastVote(t.Context(), ballot(2)))
+	if n := counted(t, l); n != 2 {
+		t.Errorf("%d votes are counted", n)
+	}
 }
 
 // Under the strictest isolation PostgreSQL refuses whatever could not have

@@ -138,10 +138,14 @@ func (l *Ledger) erase(ctx context.Context) error {
 }
 
 // Tally reads the counts of a set, as of one moment.
-func (l *Ledger) Tally(ctx context.Context, ref vote.Ref, set vote.Set) (t store.Tally, err error) {
+func (l *Ledger) Tally(ctx context.Context, ref vote.Ref, set vote.Set) (store.Tally, error) {
+	return again(ctx, l.reader, func() (store.Tally, error) { return l.tally(ctx, ref, set) })
+}
+
+func (l *Ledger) tally(ctx context.Context, ref vote.Ref, set vote.Set) (t store.Tally, err error) {
 	tx, err := l.reader.BeginTx(ctx, &l.snapshot)
 	if err != nil {
-		return t, fmt.Errorf("tally: %w", found(l.reader, err))
+		return t, fmt.Errorf("tally: %w", err)
 	}
 	defer func() { err = errors.Join(err, tx.Rollback()) }()
 	v, err := votesOf(ctx, tx, ref)
