@@ -141,6 +141,9 @@ func begin(t *testing.T, w *world.World, s servers, seed uint64) *drama {
 	}
 	for _, build := range []manifests.Build{goodBuild, newerBuild, badBuild} {
 		release(t, w, build, atOnce)
+		if err := w.Settle(ctx); err != nil {
+			t.Fatal(err)
+		}
 	}
 	d := &drama{t: t, w: w, servers: s, seed: seed, random: rand.New(rand.NewPCG(seed, 0)), asked: map[string]*request{}}
 	d.change, d.start = usual(30*time.Millisecond), usual(100*time.Millisecond)

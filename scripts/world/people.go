@@ -43,7 +43,13 @@ func (w *World) Ceremony(ctx context.Context, product manifests.Product) error {
 	if err := w.signAndSubmit(ctx, "init.proposal.json", "alice", "bob"); err != nil {
 		return err
 	}
+	if err := w.Settle(ctx); err != nil {
+		return err
+	}
 	if err := w.AddProduct(ctx, product); err != nil {
+		return err
+	}
+	if err := w.Settle(ctx); err != nil {
 		return err
 	}
 	var root []byte

@@ -351,6 +351,7 @@ func TestWithdrawnReleaseIsGoneForThieves(t *testing.T) {
 // server over TLS: the whole way, and a kill -9 in the middle.
 func TestWholeWayWithBlobsInS3(t *testing.T) {
 	s3 := storetest.StartS3(t)
+	t.Setenv("SSL_CERT_FILE", s3.CAFile) // the handset is sent to the bucket for images
 	w, err := world.New(ctx, t.TempDir())
 	if err != nil {
 		t.Fatal(err)

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"syscall"
+	"time"
 )
 
 // Replicas are several servers on one ledger and one bucket, each with a data
@@ -59,8 +60,42 @@ func NewReplicas(ctx context.Context, dir string, n int, config string) (*Replic
 		Rewrite:   func(p *httputil.ProxyRequest) { p.Out.URL.Scheme = "http" },
 		Transport: r, ErrorLog: log.New(io.Discard, "", 0), // servers that are killed hang up
 	})
-	w.Server = r.front.URL
+	w.Server, w.settle = r.front.URL, r.settle
 	return r, nil
+}
+
+// settle waits until all servers, which must run, serve the same tree. People
+// who come back to the front at once may otherwise meet one that is still
+// following.
+func (r *Replicas) settle(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	again := time.NewTicker(10 * time.Millisecond)
+	defer again.Stop()
+	for {
+		var first []byte
+		same := 0
+		for i, one := range r.All {
+			var now []byte
+			if err := one.Call(ctx, http.MethodGet, "/metadata/timestamp.json", nil, &now); err != nil {
+				break
+			}
+			if i == 0 {
+				first = now
+			}
+			if bytes.Equal(first, now) {
+				same++
+			}
+		}
+		if same == len(r.All) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the servers do not come to serve the same: %w", ctx.Err())
+		case <-again.C:
+		}
+	}
 }
 
 // onward makes a connection for each request: one that a dead server left must

@@ -36,6 +36,15 @@ type World struct {
 	Second string // of an operator, another person
 
 	server *exec.Cmd
+	settle func(context.Context) error // nil: nobody has to follow
+}
+
+// Settle waits until every server serves what was published.
+func (w *World) Settle(ctx context.Context) error {
+	if w.settle == nil {
+		return nil
+	}
+	return w.settle(ctx)
 }
 
 // New builds the programs, makes a data directory, adds to its configuration
