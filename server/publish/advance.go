@@ -282,33 +282,62 @@ func (s *step) commit(ctx context.Context) error {
 
 // serve makes a generation that the ledger holds the one that readers see: in
 // the store first, then in memory. It may be repeated, and done by several
-// processes at once. The version of what stands in the store is read before
-// the ledger's head is, so that whoever was paused in between replaces nothing
-// newer.
+// processes at once. With errGoneOn neither was done.
 func (p *Publisher) serve(ctx context.Context, g *generation) error {
-	if g.number == 0 {
-		p.current = g
-		return nil
-	}
-	stands, tag, err := p.blobs.Load(ctx, layout.TimestampFile)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return fmt.Errorf("publish timestamp: %w", err)
-	}
-	h, err := p.ledger.Head(ctx, treeHead)
-	if err != nil {
-		return fmt.Errorf("publish timestamp: %w", err)
-	}
-	if h.Version != g.number { // another process has gone on since
-		return fmt.Errorf("publish timestamp: %w", store.ErrStale)
-	}
-	if !bytes.Equal(stands, g.Timestamp) {
-		if _, err := p.blobs.Replace(ctx, layout.TimestampFile, g.Timestamp, tag); err != nil {
+	if g.number > 0 {
+		if err := p.stand(ctx, g); err != nil {
 			return fmt.Errorf("publish timestamp: %w", err)
 		}
+		p.show(g)
 	}
 	p.current = g
-	p.show(g)
 	return nil
+}
+
+// adopt serves a generation that was loaded from the ledger. Where another
+// process goes on as fast as this one loads, it must not wait for a calm: what
+// it has was published and may be shown, the store is the other's to see to,
+// and the next look at the ledger finds what is newer.
+func (p *Publisher) adopt(ctx context.Context, g *generation) error {
+	err := p.serve(ctx, g)
+	if !errors.Is(err, errGoneOn) {
+		return err
+	}
+	p.show(g)
+	p.current = g
+	return nil
+}
+
+// errGoneOn means that the ledger holds something newer.
+var errGoneOn = fmt.Errorf("another process has gone on: %w", store.ErrStale)
+
+// stand puts a generation's timestamp into the store, unless it stands there.
+// The version of what stands in the store is read before the ledger's head is,
+// so that whoever was paused in between replaces nothing newer; whoever loses
+// to another's write looks again.
+func (p *Publisher) stand(ctx context.Context, g *generation) error {
+	for try := 1; ; try++ {
+		stands, tag, err := p.blobs.Load(ctx, layout.TimestampFile)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		h, err := p.ledger.Head(ctx, treeHead)
+		if err != nil {
+			return err
+		}
+		if h.Version < g.number {
+			return fmt.Errorf("%w: from %d to %d", errBack, g.number, h.Version)
+		}
+		if h.Version > g.number {
+			return errGoneOn
+		}
+		if bytes.Equal(stands, g.Timestamp) {
+			return nil
+		}
+		if _, err = p.blobs.Replace(ctx, layout.TimestampFile, g.Timestamp, tag); !errors.Is(err, store.ErrStale) || try == tries {
+			return err
+		}
+	}
 }
 
 // collect removes files whose time has come. What stays because of an error is

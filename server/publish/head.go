@@ -169,7 +169,7 @@ func (p *Publisher) load(ctx context.Context) (*generation, error) {
 		return nil, fmt.Errorf("load the published tree: %w", err)
 	}
 	if p.shown != nil && h.Version < p.shown.number {
-		return nil, fmt.Errorf("load the published tree: %w: the ledger has it at %d, readers saw %d", errBack, h.Version, p.shown.number)
+		return nil, fmt.Errorf("load the published tree: %w: from %d to %d", errBack, p.shown.number, h.Version)
 	}
 	g := empty()
 	g.number = h.Version

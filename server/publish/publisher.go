@@ -135,7 +135,7 @@ func (p *Publisher) generation(ctx context.Context) (*generation, error) {
 			return nil, fmt.Errorf("load the published tree: what another process published does not verify: %w", err)
 		}
 	}
-	return g, p.serve(ctx, g)
+	return g, p.adopt(ctx, g)
 }
 
 // Submit publishes what verify makes of the current state, and gives the

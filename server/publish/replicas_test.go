@@ -114,6 +114,41 @@ func TestReplicasFollowAndNeverGoBack(t *testing.T) {
 	}
 }
 
+// TestReplicaStartsWhileOthersNeverRest: another one publishes after every look
+// that the new one takes at the ledger.
+func TestReplicaStartsWhileOthersNeverRest(t *testing.T) {
+	w, _ := ready(t)
+	busy := w.replica(w.ledger, w.blobs)
+	restless := &restless{Ledger: w.ledger, publish: func() {
+		w.now = w.now.Add(8 * time.Hour)
+		w.must(busy.Publish(ctx))
+	}}
+	p := w.replica(restless, w.blobs)
+	if w.stamped([]byte(timestampOf(t, p))) == 0 || string(w.inStore()) != timestampOf(t, busy) {
+		t.Error("readers were taken back")
+	}
+	before := w.stamped([]byte(timestampOf(t, p)))
+	if moved, err := p.Follow(ctx); err != nil || !moved || w.stamped([]byte(timestampOf(t, p))) <= before {
+		t.Errorf("moved %t, %v", moved, err)
+	}
+	restless.publish = func() {}
+	if _, err := p.Follow(ctx); err != nil || timestampOf(t, p) != timestampOf(t, busy) {
+		t.Errorf("the end was not reached: %v", err)
+	}
+}
+
+// restless is a ledger that moves on whenever its head was read.
+type restless struct {
+	publish.Ledger
+	publish func()
+}
+
+func (r *restless) Head(ctx context.Context, name string) (store.Head, error) {
+	h, err := r.Ledger.Head(ctx, name)
+	r.publish()
+	return h, err
+}
+
 // forgetful is a ledger that has lost its last heads.
 type forgetful struct {
 	publish.Ledger
