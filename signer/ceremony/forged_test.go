@@ -174,7 +174,7 @@ func TestStatementUnderAnotherNameRefused(t *testing.T) {
 	p := w.sign(w.initProposal(), ImageNone, "alice")
 	s := p.Statements[0]
 	s.Holder = "Bob Okafor"
-	said, err := p.statementBytes(s)
+	said, err := s.Bytes()
 	w.must(err)
 	sig, err := w.unlock("alice").Sign(said)
 	w.must(err)

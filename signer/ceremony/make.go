@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/candor-ota/candor/manifests"
+	"github.com/candor-ota/candor/manifests/event"
 	"github.com/candor-ota/candor/manifests/layout"
 	"github.com/candor-ota/candor/signer/keyring"
 	"github.com/theupdateframework/go-tuf/v2/metadata"
@@ -214,11 +215,11 @@ type part struct {
 }
 
 func newProposal(kind Kind, now time.Time) *Proposal {
-	return &Proposal{
-		Format: proposalFormat, Kind: kind, Created: seconds(now).Format(time.RFC3339),
+	return &Proposal{Proposal: event.Proposal{
+		Format: event.Format, Kind: kind, Created: seconds(now).Format(time.RFC3339),
 		Base:      Base{Roots: []string{}, Documents: []Document{}},
-		Documents: []Document{}, Statements: []Statement{},
-	}
+		Documents: []Document{}, Statements: []Statement{}, Rejections: []Rejection{},
+	}}
 }
 
 // finish adds the roles and runs the checks that every reader will run.

@@ -1,21 +1,18 @@
 package ceremony
 
 import (
-	"encoding/hex"
 	"fmt"
 	"path"
 	"slices"
 
 	"github.com/candor-ota/candor/manifests"
+	"github.com/candor-ota/candor/manifests/event"
 	"github.com/candor-ota/candor/manifests/layout"
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 )
 
 // Submission is what a finished proposal adds to the published tree.
-type Submission struct {
-	Metadata map[string][]byte // by file name, for example "2.targets.json"
-	Targets  map[string][]byte // by target path, for example "releases/phone/43.json"
-}
+type Submission = event.Files
 
 // Submission gives the signed files. A proposal that is not Complete is
 // refused. Each file is verified once more, by the library that handsets use.
@@ -23,18 +20,16 @@ func (p *Proposal) Submission() (*Submission, error) {
 	if err := p.Complete(); err != nil {
 		return nil, err
 	}
-	s := &Submission{Metadata: map[string][]byte{}, Targets: map[string][]byte{}}
-	for i, r := range p.view.roles {
-		data, err := p.signedFile(i)
-		if err != nil {
+	files, err := p.Files()
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range p.view.roles {
+		if err := p.verifyFile(r.name, files.Metadata[fileName(r.name, r.version)]); err != nil {
 			return nil, fmt.Errorf("%s: %w", r.name, err)
 		}
-		s.Metadata[fileName(r.name, r.version)] = data
 	}
-	for _, d := range p.Documents {
-		s.Targets[d.Path] = []byte(d.Body)
-	}
-	return s, nil
+	return &files, nil
 }
 
 // fileName is the name of a metadata file without its directory.
@@ -42,39 +37,23 @@ func fileName(role string, version int64) string {
 	return path.Base(layout.MetadataFile(role, version))
 }
 
-// signedFile is role i with its signatures, as it will be published.
-func (p *Proposal) signedFile(i int) ([]byte, error) {
-	sigs := []metadata.Signature{}
-	for _, s := range p.Roles[i].Signatures {
-		raw, err := hex.DecodeString(s.Sig)
+// verifyFile checks a role as it will be published.
+func (p *Proposal) verifyFile(name string, data []byte) error {
+	if name == metadata.ROOT {
+		root, err := readRoot(data)
 		if err != nil {
-			return nil, fmt.Errorf("signature of key %s: %w", short(s.KeyID), err)
+			return err
 		}
-		sigs = append(sigs, metadata.Signature{KeyID: s.KeyID, Signature: raw})
+		return verifyNextRoot(append(slices.Clip(p.view.roots), root), len(p.view.roots))
 	}
-	switch name := p.Roles[i].Name; name {
-	case metadata.ROOT:
-		root := *p.view.root
-		root.Signatures = sigs
-		if err := verifyNextRoot(append(slices.Clip(p.view.roots), &root), len(p.view.roots)); err != nil {
-			return nil, err
-		}
-		return root.ToBytes(false)
-	case metadata.TARGETS:
-		targets := *p.view.targets
-		targets.Signatures = sigs
-		if err := p.view.root.VerifyDelegate(name, &targets); err != nil {
-			return nil, err
-		}
-		return targets.ToBytes(false)
-	default:
-		releases := *p.view.releases
-		releases.Signatures = sigs
-		if err := p.view.targets.VerifyDelegate(name, &releases); err != nil {
-			return nil, err
-		}
-		return releases.ToBytes(false)
+	m, err := readTargets(name, data)
+	if err != nil {
+		return err
 	}
+	if name == metadata.TARGETS {
+		return p.view.root.VerifyDelegate(name, m)
+	}
+	return p.view.targets.VerifyDelegate(name, m)
 }
 
 // Release is the release that a proposal of kind release adds, else nil.

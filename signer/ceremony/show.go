@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/candor-ota/candor/manifests"
+	"github.com/candor-ota/candor/manifests/event"
 	"github.com/candor-ota/candor/manifests/image"
 	"github.com/candor-ota/candor/manifests/layout"
 	"github.com/candor-ota/candor/manifests/rollout"
@@ -42,7 +43,7 @@ func Show(data []byte, now time.Time) (*Shown, error) {
 		return nil, fmt.Errorf("not JSON: %w", err)
 	}
 	switch {
-	case head.Format == proposalFormat:
+	case head.Format == event.Format:
 		return showProposal(data, now)
 	case head.Format != "":
 		return showPublic(data)

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/candor-ota/candor/manifests/strict"
+	"github.com/candor-ota/candor/manifests/event"
 	"github.com/candor-ota/candor/signer/keyring"
 )
 
@@ -17,14 +17,10 @@ var (
 	ErrWrongKey      = errors.New("this key may sign nothing in this proposal")
 	ErrAlreadySigned = errors.New("this key has signed already; another person has to sign next")
 	ErrOtherRoot     = errors.New("the proposal belongs to another root than the one you trust")
-	ErrExpired       = errors.New("expired")
-	ErrNoImage       = errors.New("a release is not signed blind: give your own copy of each raw image, or say that you are the builder")
-	ErrTwoBuilders   = errors.New("somebody else has signed as the builder; give your own copy of each raw image")
+	ErrExpired       = event.ErrExpired
+	ErrNoImage       = event.ErrNoImage
+	ErrTwoBuilders   = event.ErrTwoBuilders
 )
-
-// statementPrefix keeps signatures of statements apart from those of metadata,
-// which begin with a brace.
-const statementPrefix = "candor-statement-1\n"
 
 // TrustedBy checks that the proposal descends from the root that a names, or,
 // for init, is that root.
@@ -61,13 +57,13 @@ func (p *Proposal) CanSign(key keyring.Public, now time.Time) error {
 	if len(roles) == 0 {
 		return fmt.Errorf("key %s of %s: %w; it needs %s", key.Name, key.Holder, ErrWrongKey, p.wanted())
 	}
+	if err := p.CheckTimes(now); err != nil {
+		return err
+	}
 	for _, i := range roles {
 		view := p.view.roles[i]
 		if p.signedBy(i, key.KeyID) {
 			return fmt.Errorf("%s: key %s: %w", view.name, key.Name, ErrAlreadySigned)
-		}
-		if !view.expires.After(now) {
-			return fmt.Errorf("%s: %w on %s; make the proposal again", view.name, ErrExpired, view.expires.Format(time.DateOnly))
 		}
 		for _, t := range view.tables {
 			if who, listed := t.holders[key.KeyID]; listed && !keyring.SameHolder(who, key.Holder) {
@@ -88,8 +84,12 @@ func (p *Proposal) Sign(key *keyring.Private, image Image, now time.Time) error 
 	if err := p.checkImage(image); err != nil {
 		return err
 	}
-	statement := Statement{At: seconds(now).Format(time.RFC3339), KeyID: key.Public.KeyID, Holder: key.Public.Holder, Image: image}
-	said, err := p.statementBytes(statement)
+	parts, err := p.Parts()
+	if err != nil {
+		return err
+	}
+	statement := Statement{At: seconds(now).Format(time.RFC3339), KeyID: key.Public.KeyID, Holder: key.Public.Holder, Image: image, Parts: parts}
+	said, err := statement.Bytes()
 	if err != nil {
 		return err
 	}
@@ -106,12 +106,12 @@ func (p *Proposal) Sign(key *keyring.Private, image Image, now time.Time) error 
 		p.Roles[i].Signatures = append(p.Roles[i].Signatures, Signature{KeyID: key.Public.KeyID, Sig: hex.EncodeToString(sig)})
 	}
 	p.Statements = append(p.Statements, statement)
-	return p.checkSignatures()
+	return p.CheckWords(p.view.ballots())
 }
 
 // checkImage enforces that a release is not signed without looking.
 func (p *Proposal) checkImage(image Image) error {
-	if p.Kind != KindRelease {
+	if !p.Kind.HasImages() {
 		if image != ImageNone {
 			return fmt.Errorf("a proposal of kind %s has no images", p.Kind)
 		}
@@ -154,18 +154,4 @@ func (p *Proposal) wanted() string {
 		parts = append(parts, fmt.Sprintf("%s: %s", r.name, strings.Join(r.tables[0].people(), ", ")))
 	}
 	return strings.Join(parts, "; ")
-}
-
-func (p *Proposal) statementBytes(s Statement) ([]byte, error) {
-	data, err := strict.Canonical(struct {
-		Proposal string `json:"proposal"`
-		At       string `json:"at"`
-		KeyID    string `json:"keyid"`
-		Holder   string `json:"holder"`
-		Image    Image  `json:"image"`
-	}{p.view.hash, s.At, s.KeyID, s.Holder, s.Image})
-	if err != nil {
-		return nil, fmt.Errorf("statement of %s: %w", s.Holder, err)
-	}
-	return append([]byte(statementPrefix), data...), nil
 }

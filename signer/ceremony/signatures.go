@@ -1,116 +1,28 @@
 package ceremony
 
 import (
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
 
-	"github.com/candor-ota/candor/signer/keyring"
+	"github.com/candor-ota/candor/manifests/event"
 )
 
 // ErrIncomplete means that signatures are still missing.
 var ErrIncomplete = errors.New("not signed by enough people yet")
 
-// checkSignatures verifies every signature and statement that p carries. One
-// that does not hold, one of a foreign key, a second one of a key, and one
-// without its statement are refused: a proposal with such a thing was damaged
-// or tampered with on its way.
-func (p *Proposal) checkSignatures() error {
-	signed := map[string]keyring.Key{}
-	for i, r := range p.Roles {
-		if len(r.Signatures) > MaxSignatures {
-			return fmt.Errorf("%s: %d signatures; at most %d", r.Name, len(r.Signatures), MaxSignatures)
-		}
-		seen := map[string]bool{}
-		for _, s := range r.Signatures {
-			if seen[s.KeyID] {
-				return fmt.Errorf("%s: key %s signed twice", r.Name, short(s.KeyID))
-			}
-			seen[s.KeyID] = true
-			key, err := p.view.roles[i].verify(s)
-			if err != nil {
-				return fmt.Errorf("%s: %w", r.Name, err)
-			}
-			signed[s.KeyID] = key
-		}
-	}
-	return p.checkStatements(signed)
-}
-
-// verify checks one signature and gives the key that made it.
-func (r *roleView) verify(s Signature) (keyring.Key, error) {
-	sig, err := hex.DecodeString(s.Sig)
-	if err != nil {
-		return keyring.Key{}, fmt.Errorf("signature of key %s is not hex", short(s.KeyID))
-	}
-	for _, t := range r.tables {
-		key, ok := t.keys[s.KeyID]
-		if !ok {
-			continue
-		}
-		if !key.Verify(r.payload, sig) {
-			return keyring.Key{}, fmt.Errorf("signature of %s (key %s) is not valid", t.holderOf(s.KeyID), short(s.KeyID))
-		}
-		return key, nil
-	}
-	return keyring.Key{}, fmt.Errorf("signed by key %s, which may not sign this role", short(s.KeyID))
-}
-
-// checkStatements requires one valid statement for each key that signed.
-func (p *Proposal) checkStatements(signed map[string]keyring.Key) error {
-	said := map[string]bool{}
-	builders := 0
-	for _, s := range p.Statements {
-		key, ok := signed[s.KeyID]
-		if !ok || said[s.KeyID] {
-			return fmt.Errorf("statement of %s: does not belong to one signature", s.Holder)
-		}
-		said[s.KeyID] = true
-		if err := p.checkStatement(s, key); err != nil {
-			return fmt.Errorf("statement of %s: %w", s.Holder, err)
-		}
-		if s.Image == ImageBuilder {
-			builders++
-		}
-	}
-	for id := range signed {
-		if !said[id] {
-			return fmt.Errorf("key %s signed without a statement", short(id))
-		}
-	}
-	if builders > 1 {
-		return ErrTwoBuilders
-	}
-	return nil
-}
-
-func (p *Proposal) checkStatement(s Statement, key keyring.Key) error {
-	if _, err := time.Parse(time.RFC3339, s.At); err != nil {
-		return fmt.Errorf("field \"at\": %w", err)
-	}
-	for _, r := range p.view.roles {
+// ballots says whose keys count for each role.
+func (v *view) ballots() []event.Ballot {
+	all := make([]event.Ballot, len(v.roles))
+	for i, r := range v.roles {
+		all[i] = event.Ballot{Payload: r.payload, Seats: map[string]event.Seat{}}
 		for _, t := range r.tables {
-			if who, ok := t.holders[s.KeyID]; ok && !keyring.SameHolder(who, s.Holder) {
-				return fmt.Errorf("the key is %s's", who)
+			for id, key := range t.keys {
+				all[i].Seats[id] = event.Seat{Holder: t.holders[id], Verify: key.Verify}
 			}
 		}
 	}
-	switch known := s.Image == ImageBuilder || s.Image == ImageRecomputed || s.Image == ImageWithout; {
-	case p.Kind == KindRelease && !known:
-		return ErrNoImage
-	case p.Kind != KindRelease && s.Image != ImageNone:
-		return errors.New("speaks of images where there are none")
-	}
-	said, err := p.statementBytes(s)
-	if err != nil {
-		return err
-	}
-	sig, err := hex.DecodeString(s.Sig)
-	if err != nil || !key.Verify(said, sig) {
-		return errors.New("its signature is not valid")
-	}
-	return nil
+	return all
 }
 
 // RoleStatus says how far one role of a proposal is.

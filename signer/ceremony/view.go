@@ -39,6 +39,9 @@ type roleView struct {
 // TrustedBy for that.
 func (p *Proposal) check() error {
 	v := &view{}
+	if err := p.Check(); err != nil {
+		return err
+	}
 	if err := v.readBase(p); err != nil {
 		return fmt.Errorf("base: %w", err)
 	}
@@ -61,14 +64,13 @@ func (p *Proposal) check() error {
 		return err
 	}
 	var err error
-	if v.hash, err = p.contentHash(); err != nil {
+	if v.hash, err = p.Proposal.Hash(); err != nil {
+		return err
+	}
+	if err := p.CheckWords(v.ballots()); err != nil {
 		return err
 	}
 	p.view = v
-	if err := p.checkSignatures(); err != nil {
-		p.view = nil
-		return err
-	}
 	return nil
 }
 
@@ -179,19 +181,10 @@ func readDocument(product manifests.Product, meta *targetsMeta, d Document) (man
 }
 
 // readRoles parses what is to be signed and files it under the role in force.
+// That these are the roles of the kind was checked by package event.
 func (v *view) readRoles(p *Proposal) error {
-	want, err := rolesOf(p)
-	if err != nil {
-		return err
-	}
-	if len(p.Roles) != len(want) {
-		return fmt.Errorf("a proposal of kind %s signs %v, this one holds %d roles", p.Kind, want, len(p.Roles))
-	}
 	v.releases = v.baseReleases
-	for i, r := range p.Roles {
-		if r.Name != want[i] {
-			return fmt.Errorf("a proposal of kind %s signs %v, this one holds %q", p.Kind, want, r.Name)
-		}
+	for _, r := range p.Roles {
 		if err := v.readRole(p, r); err != nil {
 			return err
 		}
@@ -232,28 +225,6 @@ func (v *view) readRole(p *Proposal, r Role) error {
 	rv.payload, err = payload(signed)
 	v.roles = append(v.roles, rv)
 	return err
-}
-
-// rolesOf lists the roles that a proposal of this kind signs, in order.
-func rolesOf(p *Proposal) ([]string, error) {
-	switch p.Kind {
-	case KindInit:
-		return []string{metadata.ROOT, metadata.TARGETS}, nil
-	case KindProduct:
-		return []string{metadata.TARGETS, layout.ReleasesRole(p.Product)}, nil
-	case KindRelease, KindWithdraw:
-		return []string{layout.ReleasesRole(p.Product)}, nil
-	case KindRenew:
-		if p.Product != "" {
-			return []string{layout.ReleasesRole(p.Product)}, nil
-		}
-		if len(p.Roles) == 1 && p.Roles[0].Name == metadata.ROOT {
-			return []string{metadata.ROOT}, nil
-		}
-		return []string{metadata.TARGETS}, nil
-	default:
-		return nil, fmt.Errorf("unknown kind %q", p.Kind)
-	}
 }
 
 // findTables looks up who may sign each role.

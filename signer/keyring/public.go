@@ -1,21 +1,16 @@
 package keyring
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
-	"strings"
-	"unicode/utf8"
 
+	"github.com/candor-ota/candor/manifests/event"
 	"github.com/candor-ota/candor/manifests/strict"
-	"golang.org/x/text/cases"
-	"golang.org/x/text/unicode/norm"
 )
 
 const (
 	publicFormat = "candor-public-key-1"
 	maxPublic    = 8 << 10
-	maxHolder    = 100
 )
 
 var keyName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,63}$`)
@@ -95,26 +90,11 @@ func CheckName(name string) error {
 	return nil
 }
 
-// CheckHolder refuses names that people could not compare: empty, over 100
-// bytes, padded, on several lines, or with control or direction characters.
-func CheckHolder(holder string) error {
-	switch {
-	case holder == "":
-		return errors.New("holder: the name of the person is missing")
-	case len(holder) > maxHolder:
-		return fmt.Errorf("holder: longer than %d bytes", maxHolder)
-	case !utf8.ValidString(holder) || strings.TrimSpace(holder) != holder || strings.Contains(holder, "\n"):
-		return fmt.Errorf("holder %q: one line of text, without space around it", holder)
-	}
-	return strict.CheckText("holder", holder)
-}
+// CheckHolder refuses names that people could not compare.
+func CheckHolder(holder string) error { return event.CheckHolder(holder) }
 
-// SameHolder reports whether two names mean one person: equal but for case,
-// width, accents' encoding and spacing.
-func SameHolder(a, b string) bool { return FoldHolder(a) == FoldHolder(b) }
+// SameHolder reports whether two names mean one person.
+func SameHolder(a, b string) bool { return event.SameHolder(a, b) }
 
 // FoldHolder is the form under which SameHolder compares names.
-func FoldHolder(name string) string {
-	folded := norm.NFKC.String(cases.Fold().String(norm.NFKC.String(name)))
-	return strings.Join(strings.Fields(folded), " ")
-}
+func FoldHolder(name string) string { return event.FoldHolder(name) }
