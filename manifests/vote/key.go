@@ -9,6 +9,7 @@ import (
 	"github.com/cloudflare/circl/group"
 	"github.com/cloudflare/circl/oprf"
 	"github.com/cloudflare/circl/zk/dleq"
+	"github.com/oasisprotocol/curve25519-voi/curve/scalar"
 
 	"github.com/candor-ota/candor/manifests"
 )
@@ -36,20 +37,17 @@ func (m Master) Key(ref Ref, class Class, set Set) (*Key, error) {
 	if err != nil {
 		return nil, fmt.Errorf("derive vote key of %s, %s %s: %w", ref, set, class, err)
 	}
-	k := &Key{ref: ref, class: class, set: set, server: oprf.NewVerifiableServer(suite, secret), secret: suite.Group().NewScalar()}
 	raw, err := secret.MarshalBinary()
-	if err == nil {
-		err = k.secret.UnmarshalBinary(raw)
-	}
 	if err != nil {
 		return nil, fmt.Errorf("derive vote key of %s, %s %s: %w", ref, set, class, err)
 	}
-	// Public caches in the private key; asking once here keeps Key free of races.
-	if raw, err = secret.Public().MarshalBinary(); err != nil {
+	k := &Key{ref: ref, class: class, set: set}
+	if k.secret, err = scalar.NewFromCanonicalBytes(raw); err != nil {
 		return nil, fmt.Errorf("derive vote key of %s, %s %s: %w", ref, set, class, err)
 	}
-	copy(k.public[:], raw)
-	k.seed = proofSeed(raw)
+	k.public = compressed(onBase(k.secret))
+	k.seed = proofSeed(k.public[:])
+	k.id = sha256.Sum256(frame("candor-vote-key-id-v1", k.public[:]))
 	return k, nil
 }
 
@@ -77,10 +75,10 @@ type Key struct {
 	ref    Ref
 	class  Class
 	set    Set
-	server oprf.VerifiableServer
-	secret group.Scalar
+	secret *scalar.Scalar
 	public manifests.VoteKey
-	seed   []byte
+	seed   []byte            // of proofs
+	id     [sha256.Size]byte // in nullifiers
 }
 
 // Public gives the key that the release names.
@@ -89,16 +87,12 @@ func (k *Key) Public() manifests.VoteKey { return k.public }
 // Evaluate answers a blinded element, with the proof that this key was used.
 // The same element gets the same evaluation; the proof differs each time.
 func (k *Key) Evaluate(b Blinded) (IssueResponse, error) {
-	e, err := element(b[:])
+	blinded, err := point(b[:])
 	if err != nil {
 		return IssueResponse{}, fmt.Errorf("blinded: %w", err)
 	}
-	raw, err := suite.Group().NewElement().Mul(e, k.secret).MarshalBinaryCompress()
-	if err != nil {
-		return IssueResponse{}, fmt.Errorf("evaluate: %w", err)
-	}
-	r := IssueResponse{Evaluated: Evaluated(raw)}
-	if r.Proof, err = k.prove(e, b[:], raw); err != nil {
+	r := IssueResponse{Evaluated: compressed(product(blinded, k.secret))}
+	if r.Proof, err = k.prove(blinded, b, r.Evaluated); err != nil {
 		return IssueResponse{}, fmt.Errorf("prove: %w", err)
 	}
 	return r, nil
@@ -110,7 +104,7 @@ func (k *Key) Accepts(c *CastRequest) bool {
 	if c.Ref() != k.ref || c.Class != k.class || c.Set != k.set {
 		return false
 	}
-	t, err := k.server.FullEvaluate(c.Nonce[:])
+	t, err := finalized(k.secret, c.Nonce)
 	if err != nil {
 		return false
 	}
@@ -123,8 +117,7 @@ type Nullifier [16]byte
 
 // Nullifier of a nonce under this key.
 func (k *Key) Nullifier(n Nonce) Nullifier {
-	id := sha256.Sum256(frame("candor-vote-key-id-v1", k.public[:]))
-	sum := sha256.Sum256(frame("candor-null-v1", id[:], n[:]))
+	sum := sha256.Sum256(frame("candor-null-v1", k.id[:], n[:]))
 	return Nullifier(sum[:16])
 }
 
