@@ -85,8 +85,6 @@ func group(use, short string, subs ...*cobra.Command) *cobra.Command {
 	return cmd
 }
 
-func (a *app) ring() *keyring.Ring { return keyring.Open(a.keysDir) }
-
 // anchor is the root to trust: --root, or what the key directory has accepted.
 // Both must agree when both are there.
 func (a *app) anchor() (keyring.Anchor, error) {

@@ -44,12 +44,12 @@ func (a *app) keyNew() *cobra.Command {
 under a passphrase; the public part to NAME.pub. Hand out the public part only.
 A passphrase that is lost cannot be recovered, and neither can the key.`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if k.Holder == "" {
 				return usagef("--holder: say whose key this is")
 			}
 			k.Name = args[0]
-			passphrase, err := a.pass.choose(k.Name)
+			passphrase, err := a.pass.choose(cmd.Context(), k.Name)
 			if err != nil {
 				return err
 			}

@@ -2,26 +2,43 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 
+	"github.com/candor-ota/candor/signer/keyring"
 	"golang.org/x/term"
 )
 
-// maxPassphrase bounds what is read as a passphrase.
-const maxPassphrase = 1024
+const (
+	// maxPassphrase bounds what is read as a passphrase or PIN.
+	maxPassphrase = 1024
+	// terminalTries is how often a person may mistype a passphrase.
+	terminalTries = 3
+)
 
-// passphrases says where passphrases come from. The zero source is the terminal.
+// passphrases says where passphrases and PINs come from. The zero source is the
+// terminal.
 type passphrases struct {
 	file string
 	fd   int
 	read string // what fd gave; it can be read only once
 }
 
-// get asks for the passphrase of a key.
-func (p *passphrases) get(key string) (string, error) {
+func (p *passphrases) onTerminal() bool { return p.file == "" && p.fd < 0 }
+
+// Tries is how often asking is of use: a file says the same each time.
+func (p *passphrases) Tries() int {
+	if p.onTerminal() {
+		return terminalTries
+	}
+	return 1
+}
+
+// Ask gives the secret that q asks for.
+func (p *passphrases) Ask(ctx context.Context, q keyring.Question) (string, error) {
 	switch {
 	case p.file != "" && p.fd >= 0:
 		return "", usagef("give --passphrase-file or --passphrase-fd, not both")
@@ -35,7 +52,11 @@ func (p *passphrases) get(key string) (string, error) {
 	case p.fd >= 0:
 		return p.fromDescriptor()
 	}
-	return ask(fmt.Sprintf("Passphrase of key %s: ", key))
+	again := ""
+	if q.Again {
+		again = "That is not it. "
+	}
+	return ask(ctx, fmt.Sprintf("%s%s of %s: ", again, title(q.What), clean(q.Of)))
 }
 
 func (p *passphrases) fromDescriptor() (string, error) {
@@ -55,12 +76,12 @@ func (p *passphrases) fromDescriptor() (string, error) {
 }
 
 // choose asks for the passphrase of a new key, twice on a terminal.
-func (p *passphrases) choose(key string) (string, error) {
-	first, err := p.get(key)
-	if err != nil || p.file != "" || p.fd >= 0 {
+func (p *passphrases) choose(ctx context.Context, key string) (string, error) {
+	first, err := p.Ask(ctx, keyring.Question{What: "passphrase", Of: "key " + key})
+	if err != nil || !p.onTerminal() {
 		return first, err
 	}
-	second, err := ask("The same again: ")
+	second, err := ask(ctx, "The same again: ")
 	if err != nil {
 		return "", err
 	}
@@ -70,22 +91,51 @@ func (p *passphrases) choose(key string) (string, error) {
 	return first, nil
 }
 
-func ask(question string) (string, error) {
+// ask puts a question on the terminal and reads the answer unseen. An interrupt
+// gives the terminal back as it was.
+func ask(ctx context.Context, question string) (string, error) {
 	tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
 	if err != nil {
 		return "", usagef("no terminal to ask for a passphrase: give --passphrase-file or --passphrase-fd")
 	}
-	_, err = fmt.Fprint(tty, question)
-	var text []byte
-	if err == nil {
-		text, err = term.ReadPassword(int(tty.Fd()))
-		_, newline := fmt.Fprintln(tty)
-		err = errors.Join(err, newline)
-	}
+	text, err := askOn(ctx, tty, question)
 	if err = errors.Join(err, tty.Close()); err != nil {
 		return "", fmt.Errorf("read passphrase: %w", err)
 	}
-	return string(text), nil
+	return text, nil
+}
+
+func askOn(ctx context.Context, tty *os.File, question string) (string, error) {
+	fd := int(tty.Fd())
+	before, err := term.GetState(fd)
+	if err != nil {
+		return "", err
+	}
+	if _, err := fmt.Fprint(tty, question); err != nil {
+		return "", err
+	}
+	type answer struct {
+		text []byte
+		err  error
+	}
+	typed := make(chan answer, 1)
+	go func() {
+		text, err := term.ReadPassword(fd)
+		typed <- answer{text, err}
+	}()
+	var a answer
+	select {
+	case a = <-typed:
+	case <-ctx.Done():
+		a.err = errors.Join(context.Cause(ctx), term.Restore(fd, before))
+	}
+	if _, err := fmt.Fprintln(tty); err != nil {
+		a.err = errors.Join(a.err, err)
+	}
+	if a.err == nil && (len(a.text) == 0 || len(a.text) > maxPassphrase) {
+		a.err = fmt.Errorf("1 to %d bytes are expected", maxPassphrase)
+	}
+	return string(a.text), a.err
 }
 
 func firstLine(r io.Reader) (string, error) {
@@ -100,3 +150,6 @@ func firstLine(r io.Reader) (string, error) {
 	}
 	return string(line), nil
 }
+
+// title is s with a first letter for the beginning of a line.
+func title(s string) string { return string(bytes.ToUpper([]byte(s[:1]))) + s[1:] }

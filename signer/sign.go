@@ -87,15 +87,7 @@ func (a *app) signFile(ctx context.Context, path string, p *ceremony.Proposal, f
 	if err := a.confirm(p, f.yes); err != nil {
 		return err
 	}
-	passphrase, err := a.pass.get(f.key)
-	if err != nil {
-		return err
-	}
-	key, err := a.ring().Unlock(f.key, passphrase)
-	if err != nil {
-		return err
-	}
-	if err := p.Sign(key, image, a.now()); err != nil {
+	if err := a.signWith(ctx, f.key, p, image); err != nil {
 		return err
 	}
 	if err := p.Write(path); err != nil {

@@ -176,7 +176,7 @@ func TestStatementUnderAnotherNameRefused(t *testing.T) {
 	s.Holder = "Bob Okafor"
 	said, err := s.Bytes()
 	w.must(err)
-	sig, err := w.unlock("alice").Sign(said)
+	sig, err := w.unlock("alice").Sign(t.Context(), said)
 	w.must(err)
 	s.Sig = hex.EncodeToString(sig)
 	p.Statements[0] = s

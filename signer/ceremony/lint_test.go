@@ -49,7 +49,7 @@ func TestRootThatBreaksARuleRefused(t *testing.T) {
 		"a key under another id": {"filed under", func(r *metadata.RootType) {
 			r.Keys[w.public["alice"].KeyID], r.Keys[w.public["carol"].KeyID] = r.Keys[w.public["carol"].KeyID], r.Keys[w.public["alice"].KeyID]
 		}},
-		"P-384":             {"only P-256", func(r *metadata.RootType) { r.Keys["x"] = p384(t) }},
+		"P-384":             {"only Ed25519 and P-256", func(r *metadata.RootType) { r.Keys["x"] = p384(t) }},
 		"two of two online": {"with one key of its own", func(r *metadata.RootType) { r.Roles["snapshot"].Threshold = 2 }},
 		"an online person": {"names a person", func(r *metadata.RootType) {
 			r.Roles["snapshot"].UnrecognizedFields = r.Roles["root"].UnrecognizedFields

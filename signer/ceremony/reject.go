@@ -1,6 +1,7 @@
 package ceremony
 
 import (
+	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -15,8 +16,8 @@ var ErrSigned = errors.New("has signed already, and a signature cannot be taken 
 
 // Reject adds the word of a key that it will not sign, with the reason. Signing
 // later takes it back. Again with the same key changes nothing.
-func (p *Proposal) Reject(key *keyring.Private, reason string, now time.Time) error {
-	public := key.Public
+func (p *Proposal) Reject(ctx context.Context, key keyring.Signer, reason string, now time.Time) error {
+	public := key.Public()
 	if err := p.CanReject(public); err != nil {
 		return err
 	}
@@ -35,7 +36,7 @@ func (p *Proposal) Reject(key *keyring.Private, reason string, now time.Time) er
 	if err != nil {
 		return err
 	}
-	sig, err := key.Sign(said)
+	sig, err := key.Sign(ctx, said)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package ceremony
 
 import (
+	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -75,10 +76,11 @@ func (p *Proposal) CanSign(key keyring.Public, now time.Time) error {
 }
 
 // Sign adds the key's signature to every role that it may sign, and its
-// Statement. image says how the images of a release were looked at; it must be
-// ImageNone for everything else.
-func (p *Proposal) Sign(key *keyring.Private, image Image, now time.Time) error {
-	if err := p.CanSign(key.Public, now); err != nil {
+// Statement; an error of the key leaves the proposal as it was. image says how the
+// images of a release were looked at; it must be ImageNone for everything else.
+func (p *Proposal) Sign(ctx context.Context, key keyring.Signer, image Image, now time.Time) error {
+	public := key.Public()
+	if err := p.CanSign(public, now); err != nil {
 		return err
 	}
 	if err := p.checkImage(image); err != nil {
@@ -88,22 +90,27 @@ func (p *Proposal) Sign(key *keyring.Private, image Image, now time.Time) error 
 	if err != nil {
 		return err
 	}
-	statement := Statement{At: seconds(now).Format(time.RFC3339), KeyID: key.Public.KeyID, Holder: key.Public.Holder, Image: image, Parts: parts}
+	statement := Statement{At: seconds(now).Format(time.RFC3339), KeyID: public.KeyID, Holder: public.Holder, Image: image, Parts: parts}
 	said, err := statement.Bytes()
 	if err != nil {
 		return err
 	}
-	sig, err := key.Sign(said)
+	sig, err := key.Sign(ctx, said)
 	if err != nil {
 		return err
 	}
 	statement.Sig = hex.EncodeToString(sig)
-	for _, i := range p.rolesFor(key.Public.KeyID) {
-		sig, err := key.Sign(p.view.roles[i].payload)
+	roles := p.rolesFor(public.KeyID)
+	sigs := make([]Signature, len(roles))
+	for n, i := range roles { // all of them before any is added: a token may be pulled in between
+		sig, err := key.Sign(ctx, p.view.roles[i].payload)
 		if err != nil {
-			return err
+			return fmt.Errorf("%s: %w", p.view.roles[i].name, err)
 		}
-		p.Roles[i].Signatures = append(p.Roles[i].Signatures, Signature{KeyID: key.Public.KeyID, Sig: hex.EncodeToString(sig)})
+		sigs[n] = Signature{KeyID: public.KeyID, Sig: hex.EncodeToString(sig)}
+	}
+	for n, i := range roles {
+		p.Roles[i].Signatures = append(p.Roles[i].Signatures, sigs[n])
 	}
 	p.Statements = append(p.Statements, statement)
 	return p.CheckWords(p.view.ballots())

@@ -32,7 +32,7 @@ func TestProposalTravelsUntilThresholdIsMet(t *testing.T) {
 func TestOneKeySigningTwiceRefused(t *testing.T) {
 	w := newWorld(t)
 	p := w.sign(w.initProposal(), ImageNone, "alice")
-	if err := p.Sign(w.unlock("alice"), ImageNone, w.now); !errors.Is(err, ErrAlreadySigned) {
+	if err := p.Sign(t.Context(), w.unlock("alice"), ImageNone, w.now); !errors.Is(err, ErrAlreadySigned) {
 		t.Fatalf("got %v", err)
 	}
 }
@@ -40,7 +40,7 @@ func TestOneKeySigningTwiceRefused(t *testing.T) {
 func TestForeignKeyRefused(t *testing.T) {
 	w := newWorld(t)
 	p := w.initProposal()
-	err := p.Sign(w.unlock("dora"), ImageNone, w.now)
+	err := p.Sign(t.Context(), w.unlock("dora"), ImageNone, w.now)
 	if !errors.Is(err, ErrWrongKey) || !strings.Contains(err.Error(), "Alice Chen") {
 		t.Fatalf("got %v; it should name who may sign", err)
 	}
@@ -97,11 +97,11 @@ func TestOnlineKeysAreApart(t *testing.T) {
 func TestReleaseIsNotSignedBlind(t *testing.T) {
 	w := newWorld(t)
 	p := w.propose(w.ready(), w.release(41))
-	if err := p.Sign(w.unlock("dora"), ImageNone, w.now); !errors.Is(err, ErrNoImage) {
+	if err := p.Sign(t.Context(), w.unlock("dora"), ImageNone, w.now); !errors.Is(err, ErrNoImage) {
 		t.Fatalf("blind signature: %v", err)
 	}
 	w.sign(p, ImageBuilder, "dora")
-	if err := p.Sign(w.unlock("emil"), ImageBuilder, w.now); !errors.Is(err, ErrTwoBuilders) {
+	if err := p.Sign(t.Context(), w.unlock("emil"), ImageBuilder, w.now); !errors.Is(err, ErrTwoBuilders) {
 		t.Fatalf("second builder: %v", err)
 	}
 	w.sign(p, ImageWithout, "emil")
@@ -177,7 +177,7 @@ func TestExpiredProposalRefused(t *testing.T) {
 	w := newWorld(t)
 	p := w.propose(w.ready(), w.release(41))
 	w.now = w.now.Add(ReleasesLife)
-	if err := p.Sign(w.unlock("dora"), ImageBuilder, w.now); !errors.Is(err, ErrExpired) {
+	if err := p.Sign(t.Context(), w.unlock("dora"), ImageBuilder, w.now); !errors.Is(err, ErrExpired) {
 		t.Fatalf("got %v", err)
 	}
 }

@@ -82,9 +82,9 @@ func (w *world) publics(names ...string) []keyring.Public {
 	return out
 }
 
-func (w *world) unlock(name string) *keyring.Private {
+func (w *world) unlock(name string) keyring.Signer {
 	w.t.Helper()
-	k, err := w.ring.Unlock(name, passphrase)
+	k, err := w.ring.Unlock(w.t.Context(), name, keyring.Passphrase(passphrase))
 	w.must(err)
 	return k
 }
@@ -105,7 +105,7 @@ func (w *world) service() Online {
 func (w *world) sign(p *Proposal, image Image, names ...string) *Proposal {
 	w.t.Helper()
 	for _, n := range names {
-		w.must(p.Sign(w.unlock(n), image, w.now))
+		w.must(p.Sign(w.t.Context(), w.unlock(n), image, w.now))
 	}
 	return p
 }

@@ -70,13 +70,13 @@ func (s *system) make(t testing.TB) {
 	sign := func(p *ceremony.Proposal, err error, names ...string) *ceremony.Proposal {
 		s.must(err)
 		for _, n := range names {
-			key, err := ring.Unlock(n, "a test passphrase")
+			key, err := ring.Unlock(t.Context(), n, keyring.Passphrase("a test passphrase"))
 			s.must(err)
 			image := ceremony.ImageNone
 			if p.Release() != nil {
 				image = ceremony.ImageRecomputed
 			}
-			s.must(p.Sign(key, image, noon))
+			s.must(p.Sign(t.Context(), key, image, noon))
 		}
 		return p
 	}

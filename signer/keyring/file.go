@@ -32,22 +32,6 @@ func WriteFile(path string, data []byte, mode os.FileMode) error {
 	return syncDir(dir)
 }
 
-// createFile is WriteFile that refuses a file that exists already.
-func createFile(path string, data []byte, mode os.FileMode) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
-	if err != nil {
-		return fmt.Errorf("create %s: %w", path, err)
-	}
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("create %s: %w", path, errors.Join(err, os.Remove(path)))
-	}
-	return syncDir(filepath.Dir(path))
-}
-
 func syncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {

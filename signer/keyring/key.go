@@ -48,7 +48,7 @@ func KeyOf(public crypto.PublicKey) (Key, error) {
 		return Key{Type: tufEd25519, Scheme: tufEd25519, Value: KeyValue{Public: hex.EncodeToString(p)}}, nil
 	case *ecdsa.PublicKey:
 		if p.Curve != elliptic.P256() {
-			return Key{}, fmt.Errorf("elliptic curve %s: only P-256 is used", p.Curve.Params().Name)
+			return Key{}, fmt.Errorf("elliptic curve %s: %w", p.Curve.Params().Name, ErrKind)
 		}
 		der, err := x509.MarshalPKIXPublicKey(p)
 		if err != nil {
@@ -57,7 +57,7 @@ func KeyOf(public crypto.PublicKey) (Key, error) {
 		text := string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
 		return Key{Type: tufECDSA, Scheme: tufSchemeECDSA, Value: KeyValue{Public: text}}, nil
 	default:
-		return Key{}, fmt.Errorf("key of type %T: only Ed25519 and P-256 are used", public)
+		return Key{}, fmt.Errorf("key of type %T: %w", public, ErrKind)
 	}
 }
 
@@ -96,7 +96,7 @@ func (k Key) decode() (crypto.PublicKey, error) {
 		}
 		return public, nil
 	default:
-		return nil, fmt.Errorf("key type %q with scheme %q: only Ed25519 and P-256 are used", k.Type, k.Scheme)
+		return nil, fmt.Errorf("key type %q with scheme %q: %w", k.Type, k.Scheme, ErrKind)
 	}
 }
 

@@ -73,6 +73,18 @@ func (p Public) check() error {
 	return nil
 }
 
+// newPublic names a key and its holder.
+func newPublic(name, holder string, key Key) (Public, error) {
+	if _, err := key.Parse(); err != nil {
+		return Public{}, err
+	}
+	id, err := key.ID()
+	if err != nil {
+		return Public{}, err
+	}
+	return Public{Format: publicFormat, Name: name, Holder: holder, KeyID: id, Key: key}, nil
+}
+
 // Marshal gives the bytes of a Public file.
 func (p Public) Marshal() ([]byte, error) {
 	data, err := strict.Canonical(p)

@@ -24,11 +24,11 @@ func TestEveryKindSignsAndVerifies(t *testing.T) {
 	for _, kind := range []string{TypeEd25519, TypeP256} {
 		r := Open(t.TempDir())
 		public := newKey(t, r, "alice", kind)
-		key, err := r.Unlock("alice", pass)
+		key, err := r.Unlock(t.Context(), "alice", Passphrase(pass))
 		if err != nil {
 			t.Fatal(err)
 		}
-		sig, err := key.Sign([]byte("firmware"))
+		sig, err := key.Sign(t.Context(), []byte("firmware"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -44,7 +44,7 @@ func TestEveryKindSignsAndVerifies(t *testing.T) {
 func TestWrongPassphraseRefused(t *testing.T) {
 	r := Open(t.TempDir())
 	newKey(t, r, "alice", TypeEd25519)
-	if _, err := r.Unlock("alice", "wrong passphrase"); !errors.Is(err, ErrPassphrase) {
+	if _, err := r.Unlock(t.Context(), "alice", Passphrase("wrong passphrase")); !errors.Is(err, ErrPassphrase) {
 		t.Fatalf("got %v", err)
 	}
 }
@@ -89,7 +89,7 @@ func TestSwappedPublicPartRefused(t *testing.T) {
 	if err := WriteFile(filepath.Join(dir, "alice.pub"), data, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.Unlock("alice", pass); err == nil || !strings.Contains(err.Error(), "was changed") {
+	if _, err := r.Unlock(t.Context(), "alice", Passphrase(pass)); err == nil || !strings.Contains(err.Error(), "was changed") {
 		t.Fatalf("got %v", err)
 	}
 }
@@ -163,7 +163,7 @@ func TestMismatchedPrivatePartRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := parsePrivate(plain); err == nil || !strings.Contains(err.Error(), "do not match") {
+	if _, _, err := parsePrivate(plain); err == nil || !strings.Contains(err.Error(), "do not match") {
 		t.Fatalf("got %v", err)
 	}
 }
