@@ -75,7 +75,7 @@ func (a *app) command() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(a.initCommand(), a.runCommand(), a.tokenCommand(), a.batchCommand(), a.voteKeysCommand(),
 		a.auditCommand(), a.hookCommand(), a.migrateCommand(), a.backupCommand(), a.restoreCommand(), a.doctorCommand(), a.healthyCommand())
-	root.AddCommand(a.mirrorCommand())
+	root.AddCommand(a.mirrorCommand(), a.keysCommand())
 	return root
 }
 

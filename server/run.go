@@ -109,6 +109,9 @@ func (a *app) run(ctx context.Context, d config.Dir, f config.File) (err error) 
 		return err
 	}
 	defer func() { err = errors.Join(err, blobs.Close()) }()
+	if err := sameKeys(ctx, f, ledger, blobs, keys); err != nil {
+		return err
+	}
 	people, err := f.People(ledger, a.now)
 	if err != nil {
 		return err

@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -16,9 +18,15 @@ import (
 	"github.com/candor-ota/candor/server/store"
 )
 
+// roll is where servers on one ledger find one another, and what is published.
+type roll interface {
+	store.Servers
+	Head(ctx context.Context, name string) (store.Head, error)
+}
+
 // join puts this server among those on its ledger. A ledger in a file has none
 // but this one, which holds the lock of the data directory.
-func (a *app) join(ctx context.Context, d config.Dir, f config.File, roll store.Servers, keys publish.Keys, master vote.Master, log *slog.Logger) (*peers.Member, error) {
+func (a *app) join(ctx context.Context, d config.Dir, f config.File, roll roll, keys publish.Keys, master vote.Master, log *slog.Logger) (*peers.Member, error) {
 	if f.Ledger.Postgres == nil {
 		log.Info("this server works alone: its ledger is in a file")
 		return nil, nil
@@ -29,6 +37,13 @@ func (a *app) join(ctx context.Context, d config.Dir, f config.File, roll store.
 	}
 	list, err := facts(f, keys, master)
 	if err != nil {
+		return nil, err
+	}
+	// Once something is published, keys are held against that instead (sameKeys):
+	// servers that live may have started under the set before.
+	if _, err := roll.Head(ctx, publish.TreeHead); err == nil {
+		list = slices.DeleteFunc(list, func(one peers.Fact) bool { return one.Name == onlineKeys })
+	} else if !errors.Is(err, store.ErrNotFound) {
 		return nil, err
 	}
 	m, err := peers.Join(ctx, peers.Options{Roll: roll, Home: home, Alone: !f.Shared(), Facts: list, Now: a.now, Log: log})
@@ -42,6 +57,26 @@ func (a *app) join(ctx context.Context, d config.Dir, f config.File, roll store.
 	}
 	return m, nil
 }
+
+// sameKeys refuses to work beside others without the keys that sign what they
+// publish. A server that works alone serves what is there, and says in its log
+// why it publishes nothing.
+func sameKeys(ctx context.Context, f config.File, heads publish.Heads, blobs config.Blobs, keys publish.Keys) error {
+	if !f.Shared() {
+		return nil
+	}
+	listed, err := publish.InForce(ctx, heads, blobs)
+	if err != nil || listed == nil {
+		return err
+	}
+	if _, err := keys.For(listed); err != nil {
+		return fmt.Errorf("%w: %w", peers.ErrDiffers, err)
+	}
+	return nil
+}
+
+// onlineKeys names the fact that servers compare while nothing is published.
+const onlineKeys = "set of online keys"
 
 // homeOf names a data directory, for which one process at a time has the lock.
 func homeOf(d config.Dir) (string, error) {
@@ -83,7 +118,7 @@ func facts(f config.File, keys publish.Keys, master vote.Master) ([]peers.Fact, 
 		value any
 	}{
 		{"vote master", true, "by which this is keyed"},
-		{"set of online keys", true, online},
+		{onlineKeys, true, online},
 		{"bucket", true, bucket},
 		{"votes", false, []any{f.Votes.KeyAge(), f.Votes.GraceTime(), f.Votes.Closing(), f.Votes.Shown()}},
 		{"rollouts.approvalSharePPM", false, f.Rollouts.OnePerson()},

@@ -40,6 +40,7 @@ type fakeServer struct {
 	keys   map[string]ed25519.PrivateKey
 	meta   map[string]*metadata.MetaFiles
 	stamps int64
+	lists  int64            // versions of rollouts
 	sizes  map[string]int64 // of uploads
 
 	rollouts *fakeRollouts
@@ -47,12 +48,8 @@ type fakeServer struct {
 
 func newFakeServer(dir string) (*fakeServer, error) {
 	s := &fakeServer{dir: dir, keys: map[string]ed25519.PrivateKey{}, meta: map[string]*metadata.MetaFiles{}, sizes: map[string]int64{}, rollouts: newFakeRollouts()}
-	for _, role := range []string{"rollouts", "snapshot", "timestamp"} {
-		_, key, err := ed25519.GenerateKey(rand.Reader)
-		if err != nil {
-			return nil, err
-		}
-		s.keys[role] = key
+	if err := s.newKeys(); err != nil {
+		return nil, err
 	}
 	for _, sub := range []string{"metadata", "targets", "blobs"} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
@@ -75,6 +72,28 @@ func newFakeServer(dir string) (*fakeServer, error) {
 		mux.ServeHTTP(w, r)
 	}))
 	return s, nil
+}
+
+// newKeys makes keys with which the next submission is signed.
+func (s *fakeServer) newKeys() error {
+	for _, role := range []string{"rollouts", "snapshot", "timestamp"} {
+		_, key, err := ed25519.GenerateKey(rand.Reader)
+		if err != nil {
+			return err
+		}
+		s.keys[role] = key
+	}
+	delete(s.meta, "rollouts.json")
+	return nil
+}
+
+// newOnline has the server make new keys: newonline FILE.
+func newOnline(ts *testscript.TestScript, _ bool, args []string) {
+	s := ts.Value(serverKey).(*fakeServer)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ts.Check(s.newKeys())
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), s.online(), 0o644))
 }
 
 // online is what candor-server init would export.
@@ -169,14 +188,17 @@ func metaOf(version int64, data []byte) *metadata.MetaFiles {
 func (s *fakeServer) stamp() error {
 	s.stamps++
 	if s.meta["rollouts.json"] == nil {
-		data, err := signed(metadata.Targets(time.Now().Add(time.Hour).UTC()), s.keys["rollouts"])
+		s.lists++
+		rollouts := metadata.Targets(time.Now().Add(time.Hour).UTC())
+		rollouts.Signed.Version = s.lists
+		data, err := signed(rollouts, s.keys["rollouts"])
 		if err != nil {
 			return err
 		}
-		if err := s.write(layout.MetadataFile("rollouts", 1), data); err != nil {
+		if err := s.write(layout.MetadataFile("rollouts", s.lists), data); err != nil {
 			return err
 		}
-		s.meta["rollouts.json"] = metaOf(1, data)
+		s.meta["rollouts.json"] = metaOf(s.lists, data)
 	}
 	snapshot := metadata.Snapshot(time.Now().Add(time.Hour).UTC())
 	snapshot.Signed.Version, snapshot.Signed.Meta = s.stamps, s.meta

@@ -18,6 +18,7 @@ const (
 	Release    Kind = "release"     // one more release of a product
 	Withdraw   Kind = "withdraw"    // one release less
 	Renew      Kind = "renew"       // a later expiry, nothing else
+	OnlineKeys Kind = "online-keys" // other keys of the service, all three of them
 )
 
 // The top-level roles that people sign.
@@ -37,11 +38,12 @@ type rule struct {
 // rules has every kind there is. One that is added needs a line here, and the
 // change that it allows in the signer's package ceremony.
 var rules = map[Kind]rule{
-	Init:       {signs: func(*Proposal) []string { return []string{RoleRoot, RoleTargets} }},
+	Init:       {signs: theTop},
 	ProductAdd: {signs: func(p *Proposal) []string { return []string{RoleTargets, layout.ReleasesRole(p.Product)} }},
 	Release:    {signs: theReleases, images: true},
 	Withdraw:   {signs: theReleases},
 	Renew:      {signs: oneRole},
+	OnlineKeys: {signs: theTop},
 }
 
 // Kinds gives every kind there is, sorted.
@@ -50,6 +52,8 @@ func Kinds() []Kind { return slices.Sorted(maps.Keys(rules)) }
 // HasImages tells whether whoever signs a proposal of this kind has to say how
 // the images were looked at.
 func (k Kind) HasImages() bool { return rules[k].images }
+
+func theTop(*Proposal) []string { return []string{RoleRoot, RoleTargets} }
 
 func theReleases(p *Proposal) []string { return []string{layout.ReleasesRole(p.Product)} }
 

@@ -40,21 +40,33 @@ func (v *visit) trusted(keys publish.Keys) {
 		v.say("keys", OK, "the online keys can be read; there is no published root to hold them against", "")
 		return
 	}
-	fits := true
+	listed := publish.Listed{}
 	for _, role := range []string{layout.RolloutsRole, "snapshot", "timestamp"} {
-		id, err := keys.ID(role)
-		if err != nil {
-			v.say("keys", Fail, err.Error(), "restore keys/ from its backup")
-			return
-		}
-		if !slices.Contains(v.tree.Keys[role], id) {
-			fits = false
-			v.say("keys", Fail, fmt.Sprintf("the key of %s is not one that the published root trusts: handsets would refuse what it signs", role),
-				"restore the right keys/, or have the engineers sign a root with this one")
-		}
+		listed[role] = v.tree.Keys[role]
 	}
-	if fits {
-		v.say("keys", OK, "the online keys are those that the published root trusts", "")
+	if _, err := keys.For(listed); err != nil {
+		v.say("keys", Fail, "the set of online keys is not one that the published root trusts: handsets would refuse what it signs", "restore the right keys/, or replace them as server/README.md says under thefts")
+		return
+	}
+	v.say("keys", OK, "the online keys are those that the published root trusts", "")
+	v.sets(listed)
+}
+
+// sets says which sets of online keys wait, and which have had their time.
+func (v *visit) sets(listed publish.Listed) {
+	sets, err := publish.Sets(v.Dir.Keys())
+	if err != nil {
+		v.say("keys", Fail, err.Error(), "restore keys/ from its backup")
+		return
+	}
+	use := slices.IndexFunc(sets, func(s publish.Set) bool { return s.Keys.Fit(listed) })
+	for i, s := range sets {
+		switch {
+		case i < use:
+			v.say("keys", Warn, fmt.Sprintf("set %d of the online keys is no longer used", s.Number), fmt.Sprintf("candor-server keys remove %d", s.Number))
+		case i > use:
+			v.say("keys", OK, fmt.Sprintf("set %d of the online keys waits for a root that names it", s.Number), "")
+		}
 	}
 }
 

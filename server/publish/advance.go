@@ -43,6 +43,7 @@ type step struct {
 	next  *generation
 	now   time.Time
 	all   bool // sign every online role
+	keys  Keys // the set that the root to be published names
 }
 
 // advance moves the tree to its next state, if there is anything to move. On
@@ -57,6 +58,9 @@ func (p *Publisher) advance(ctx context.Context, lease store.Lease, n *noted) (e
 	if s.next.Roots == 0 || s.next.role(metadata.TARGETS) == nil {
 		return ErrNotConfigured
 	}
+	if err := s.choose(); err != nil {
+		return err
+	}
 	changed, err := s.signRollouts(ctx)
 	if err != nil {
 		return err
@@ -68,6 +72,21 @@ func (p *Publisher) advance(ctx context.Context, lease store.Lease, n *noted) (e
 		return nil
 	}
 	return s.commit(ctx)
+}
+
+// choose takes the set of keys that the tree to be published names. Numbers go
+// on as they were under another set: handsets forget with a set's keys whatever
+// a thief of them has made them see.
+func (s *step) choose() error {
+	listed, err := s.next.listed()
+	if err != nil {
+		return fmt.Errorf("publish: %w", err)
+	}
+	if s.keys, err = s.Publisher.keys.For(listed); err != nil {
+		return fmt.Errorf("publish: %w", err)
+	}
+	s.Publisher.keys = s.keys
+	return nil
 }
 
 // take puts the files of a submission.

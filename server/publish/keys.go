@@ -7,6 +7,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -17,10 +18,12 @@ import (
 	"github.com/candor-ota/candor/manifests/strict"
 )
 
-// Keys are the online keys, one for each role. Their private halves never
+// Keys are a set of online keys, one for each role. Their private halves never
 // leave the process.
 type Keys struct {
 	rollouts, snapshot, timestamp ed25519.PrivateKey
+
+	dir string // where other sets lie; empty: there are no others
 }
 
 func (k *Keys) roles() map[string]*ed25519.PrivateKey {
@@ -57,16 +60,33 @@ func CreateKeys(dir string) (Keys, error) {
 			return Keys{}, fmt.Errorf("key of %s: %w", role, err)
 		}
 	}
+	k.dir = dir
 	return k, nil
 }
 
 func keyFile(dir, role string) string { return filepath.Join(dir, role+".pem") }
 
-// LoadKeys reads the three keys.
+// LoadKeys reads the first set of keys of a folder, and knows where to find the
+// others (Keys.For).
 func LoadKeys(dir string) (Keys, error) {
+	sets, err := Sets(dir)
+	if err != nil {
+		return Keys{}, err
+	}
+	return sets[0].Keys, nil
+}
+
+// loadSet reads the three keys that lie in a folder. If none does, it is
+// fs.ErrNotExist; one that is missing beside others is not.
+func loadSet(dir string) (Keys, error) {
 	var k Keys
+	missing := 0
 	for role, key := range k.roles() {
 		data, err := os.ReadFile(keyFile(dir, role))
+		if errors.Is(err, fs.ErrNotExist) {
+			missing++
+			continue
+		}
 		if err != nil {
 			return Keys{}, fmt.Errorf("key of %s: %w", role, err)
 		}
@@ -83,8 +103,16 @@ func LoadKeys(dir string) (Keys, error) {
 			return Keys{}, fmt.Errorf("key of %s: is %T; an Ed25519 key is needed", role, private)
 		}
 	}
-	return k, nil
+	switch missing {
+	case 0:
+		return k, nil
+	case len(k.roles()):
+		return Keys{}, fmt.Errorf("online keys: %s: %w", dir, fs.ErrNotExist)
+	}
+	return Keys{}, fmt.Errorf("online keys: %s %w of rollouts.pem, snapshot.pem and timestamp.pem; restore keys/ from its backup", dir, errPartial)
 }
+
+var errPartial = errors.New("lacks some")
 
 // Key is the public key of a role as root or targets must list it.
 func (k Keys) Key(role string) (*metadata.Key, error) {

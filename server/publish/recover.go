@@ -151,40 +151,15 @@ func (p *Publisher) bodiesOf(ctx context.Context, h head) (*generation, error) {
 	return g, nil
 }
 
-// signedBy tells whether the keys at hand are those that the newest root and
-// targets list: with others nothing could be published, and nobody told why.
+// signedBy tells whether one of the sets of keys at hand is what the newest root
+// and targets list: with others nothing could be published, and nobody told why.
 func (g *generation) signedBy(keys Keys) error {
-	root, err := metadata.Root().FromBytes(g.bodies[layout.MetadataFile(metadata.ROOT, g.Roots)])
+	listed, err := g.listed()
 	if err != nil {
-		return fmt.Errorf("root %d: %w", g.Roots, err)
+		return err
 	}
-	targets, err := metadata.Targets().FromBytes(g.role(metadata.TARGETS))
-	if err != nil {
-		return fmt.Errorf("targets: %w", err)
-	}
-	listed := map[string][]string{}
-	for _, role := range []string{metadata.SNAPSHOT, metadata.TIMESTAMP} {
-		if r := root.Signed.Roles[role]; r != nil {
-			listed[role] = r.KeyIDs
-		}
-	}
-	if d := targets.Signed.Delegations; d != nil {
-		for _, r := range d.Roles {
-			if r.Name == layout.RolloutsRole {
-				listed[r.Name] = r.KeyIDs
-			}
-		}
-	}
-	for role, ids := range listed {
-		id, err := keys.ID(role)
-		if err != nil {
-			return err
-		}
-		if !slices.Contains(ids, id) {
-			return fmt.Errorf("the key of %s in the data directory is not the one that handsets know; put the saved keys/ there first", role)
-		}
-	}
-	return nil
+	_, err = keys.For(listed)
+	return err
 }
 
 // Published names the files of the tree that a head names, images apart.

@@ -55,6 +55,7 @@ func (r *rollouts) Rollouts(_ context.Context, p manifests.Product, signed map[m
 // world is a publisher's surroundings, which outlive it.
 type world struct {
 	t        *testing.T
+	dir      string // of keys, tree and ledger
 	ledger   *sqlite.Ledger
 	blobs    *disk.Blobs
 	keys     publish.Keys
@@ -67,7 +68,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	dir := t.TempDir()
-	w := &world{t: t, rollouts: &rollouts{state: rollout.Active}, now: releasetest.Start}
+	w := &world{t: t, dir: dir, rollouts: &rollouts{state: rollout.Active}, now: releasetest.Start}
 	var err error
 	w.keys, err = publish.CreateKeys(dir)
 	w.must(err)

@@ -9,8 +9,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/theupdateframework/go-tuf/v2/metadata"
-
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/layout"
 	"github.com/candor-ota/candor/manifests/rollout"
@@ -43,7 +41,7 @@ type Options struct {
 	Ledger Ledger
 	Blobs  Blobs
 	Tree   Tree
-	Keys   publish.Keys // only their ids are looked at
+	Keys   publish.Keys // only their ids are looked at, and those of the other sets
 	Master vote.Master  // vote keys in releases must be derived from it
 	Now    func() time.Time
 	// OpenVotes starts to take votes on a release that carries vote keys.
@@ -51,22 +49,14 @@ type Options struct {
 }
 
 // Intake takes submissions.
-type Intake struct {
-	Options
-	online map[string]string
-}
+type Intake struct{ Options }
 
 // New makes an Intake.
 func New(o Options) (*Intake, error) {
-	in := &Intake{Options: o, online: map[string]string{}}
-	for _, role := range []string{layout.RolloutsRole, metadata.SNAPSHOT, metadata.TIMESTAMP} {
-		id, err := o.Keys.ID(role)
-		if err != nil {
-			return nil, err
-		}
-		in.online[role] = id
+	if _, err := o.Keys.All(); err != nil {
+		return nil, err
 	}
-	return in, nil
+	return &Intake{o}, nil
 }
 
 // Result of a submission.
@@ -85,9 +75,13 @@ func (in *Intake) Submit(ctx context.Context, by string, s publish.Submission, p
 			return Result{}, err
 		}
 	}
+	sets, err := in.Keys.All()
+	if err != nil {
+		return Result{}, err
+	}
 	snapshot, err := in.Tree.Submit(ctx, func(state publish.State) (publish.Submission, error) {
 		v := verifier{
-			ctx: ctx, state: state, given: s, now: in.Now(), online: in.online, master: in.Master, blobs: in.Blobs, ledger: in.Ledger,
+			ctx: ctx, state: state, given: s, now: in.Now(), online: sets, master: in.Master, blobs: in.Blobs, ledger: in.Ledger,
 		}
 		return s, v.verify()
 	})

@@ -146,11 +146,3 @@ func checkPeople(name, role string, ids []string, threshold int, keys map[string
 	}
 	return nil
 }
-
-// checkOnline refuses a role that is not signed by our one key.
-func checkOnline(name, role string, ids []string, threshold int, ours string) error {
-	if threshold != 1 || len(ids) != 1 || ids[0] != ours {
-		return refuse(name, "role %s must be 1 of 1, by this server's key %.12s; use the online-keys.json that `candor-server init` wrote", role, ours)
-	}
-	return nil
-}

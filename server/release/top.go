@@ -75,14 +75,14 @@ func (v *verifier) lintRoot(name string, m *rootMeta) error {
 		if role == metadata.ROOT || role == metadata.TARGETS {
 			err = checkPeople(name, role, r.KeyIDs, r.Threshold, s.Keys)
 		} else {
-			err = checkOnline(name, role, r.KeyIDs, r.Threshold, v.online[role])
+			err = v.online.check(name, role, r.KeyIDs, r.Threshold)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	for _, id := range v.online {
-		if slices.Contains(s.Roles[metadata.ROOT].KeyIDs, id) || slices.Contains(s.Roles[metadata.TARGETS].KeyIDs, id) {
+	for _, id := range slices.Concat(s.Roles[metadata.ROOT].KeyIDs, s.Roles[metadata.TARGETS].KeyIDs) {
+		if v.online.hold(id) {
 			return refuse(name, "an online key of this server signs for people")
 		}
 	}
@@ -180,7 +180,7 @@ func (v *verifier) lintDelegation(name string, d *metadata.Delegations, r metada
 		return refuse(name, "role %s must be terminating and answer for %s alone", r.Name, pattern)
 	}
 	if !isReleases {
-		return checkOnline(name, r.Name, r.KeyIDs, r.Threshold, v.online[r.Name])
+		return v.online.check(name, r.Name, r.KeyIDs, r.Threshold)
 	}
 	if err := checkPeople(name, r.Name, r.KeyIDs, r.Threshold, d.Keys); err != nil {
 		return err
@@ -191,7 +191,7 @@ func (v *verifier) lintDelegation(name string, d *metadata.Delegations, r metada
 				return refuse(name, "role %s: key %.12s is also a key of %s; use a key of its own", r.Name, id, role)
 			}
 		}
-		if id == v.online[layout.RolloutsRole] {
+		if v.online.hold(id) {
 			return refuse(name, "role %s: key %.12s is an online key", r.Name, id)
 		}
 	}

@@ -38,7 +38,7 @@ type verifier struct {
 	state  publish.State
 	given  publish.Submission
 	now    time.Time
-	online map[string]string // role to key id of ours
+	online onlineKeys
 	master vote.Master
 	blobs  Blobs
 	ledger Ledger
@@ -58,7 +58,7 @@ func (v *verifier) verify() error {
 	if len(v.files) == 0 && len(v.state.Roots) > 0 {
 		return nil
 	}
-	for _, step := range []func() error{v.roots, v.targets, v.releases, v.complete} {
+	for _, step := range []func() error{v.roots, v.targets, v.oneSet, v.releases, v.complete} {
 		if err := step(); err != nil {
 			return err
 		}

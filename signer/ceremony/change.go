@@ -18,6 +18,9 @@ const maxReleases = 100
 // checkChange refuses a proposal that changes anything but what its kind says.
 // The old metadata is edited as the kind allows, and must then equal the new.
 func (v *view) checkChange(p *Proposal) error {
+	if r, ok := rules[p.Kind]; ok {
+		return r.check(v, p)
+	}
 	role := layout.ReleasesRole(p.Product)
 	switch p.Kind {
 	case KindInit:

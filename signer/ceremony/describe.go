@@ -28,6 +28,8 @@ func (p *Proposal) Describe(now time.Time) []string {
 			"Handsets that run it keep running it, and take the next release.")
 	case KindRenew:
 		lines = append(lines, "A RENEWAL: nothing changes but the expiry.")
+	default:
+		lines = append(lines, rules[p.Kind].describe(p.view, p)...)
 	}
 	for _, r := range p.view.roles {
 		lines = append(lines, p.describeRole(r, now)...)

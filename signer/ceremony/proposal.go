@@ -29,6 +29,7 @@ const (
 	KindRelease  = event.Release
 	KindWithdraw = event.Withdraw
 	KindRenew    = event.Renew
+	KindOnline   = event.OnlineKeys
 )
 
 // How a signer looked at the images.

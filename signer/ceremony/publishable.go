@@ -29,7 +29,7 @@ func (p *Proposal) Submission() (*Submission, error) {
 			return nil, fmt.Errorf("%s: %w", r.name, err)
 		}
 	}
-	return &files, nil
+	return &files, p.rehearse(&files)
 }
 
 // fileName is the name of a metadata file without its directory.

@@ -7,7 +7,10 @@ import (
 	"crypto"
 	"crypto/ed25519"
 	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
 	"maps"
+	"os"
 	"testing"
 	"time"
 
@@ -147,6 +150,40 @@ func (m *Makers) Init(edit ...func(*metadata.RootType)) publish.Submission {
 		}},
 	}
 	return Join(m.Root(edit...), m.NextTargets())
+}
+
+// Rotate signs a root and targets that name another set of online keys.
+func (m *Makers) Rotate(keys publish.Keys) publish.Submission {
+	m.t.Helper()
+	m.keys = keys
+	key, id := m.online(layout.RolloutsRole)
+	return Join(m.Root(), m.NextTargets(func(s *metadata.TargetsType) {
+		d := s.Delegations
+		for i := range d.Roles {
+			if d.Roles[i].Name == layout.RolloutsRole {
+				delete(d.Keys, d.Roles[i].KeyIDs[0])
+				d.Roles[i].KeyIDs, d.Keys[id] = []string{id}, key
+			}
+		}
+	}))
+}
+
+// Private reads one of the server's private keys, as a thief would.
+func Private(t testing.TB, path string) ed25519.PrivateKey {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, _ := pem.Decode(data)
+	if block == nil {
+		t.Fatalf("%s is no PEM file", path)
+	}
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key.(ed25519.PrivateKey)
 }
 
 // NextTargets signs the next version of targets.
