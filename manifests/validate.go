@@ -32,15 +32,30 @@ func at(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
 // Validate checks everything that a release says about itself. The first
 // refusal is returned as a *strict.FieldError that names field and reason.
 func (r *Release) Validate() error {
-	for _, check := range []func() error{
-		r.checkIdentity, r.checkImages, r.checkTimes, r.checkPace, r.checkUrgency,
-		r.checkTexts, r.checkPrivacy, r.checkRollback, r.checkVotes,
-	} {
+	for _, check := range r.checks() {
 		if err := check(); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// Problems gives all refusals of Validate, one of each part of the document.
+func (r *Release) Problems() []error {
+	var out []error
+	for _, check := range r.checks() {
+		if err := check(); err != nil {
+			out = append(out, err)
+		}
+	}
+	return out
+}
+
+func (r *Release) checks() []func() error {
+	return []func() error{
+		r.checkIdentity, r.checkImages, r.checkTimes, r.checkPace, r.checkUrgency,
+		r.checkTexts, r.checkPrivacy, r.checkRollback, r.checkVotes,
+	}
 }
 
 func (r *Release) checkIdentity() error {

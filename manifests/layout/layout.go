@@ -35,6 +35,7 @@ const (
 const (
 	FieldIssued  = "x-issued"  // timestamp: when it was made, RFC 3339
 	FieldNextBy  = "x-next-by" // releases-PRODUCT: the makers promise news by then, RFC 3339
+	FieldRetires = "x-retires" // releases-PRODUCT: the builds that this version takes off the list because nobody needs them
 	FieldHolders = "x-holders" // role entries: key id to the name of the person who holds it
 )
 

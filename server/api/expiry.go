@@ -11,28 +11,6 @@ import (
 	"github.com/candor-ota/candor/server/publish"
 )
 
-// How long the roles live: the offline ones as the signer makes them, the
-// others as the server does (ARCHITECTURE, section 3). A role whose signatures
-// are not renewed in time stands out by what is left of it.
-const (
-	yearLife     = 365 * 24 * time.Hour // root, targets
-	releasesLife = 120 * 24 * time.Hour
-	onlineLife   = 7 * 24 * time.Hour // rollouts, snapshot
-)
-
-func roleLife(role string) time.Duration {
-	switch role {
-	case "root", "targets":
-		return yearLife
-	case "timestamp":
-		return publish.TimestampLife
-	}
-	if _, ok := layout.ReleasesRoleProduct(role); ok {
-		return releasesLife
-	}
-	return onlineLife
-}
-
 // expiries reads when each signed role expires. What is served was verified
 // when it was published, so only the dates are looked at; a tree is read once.
 type expiries struct {

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/candor-ota/candor/manifests"
+	"github.com/candor-ota/candor/manifests/lint"
 	policy "github.com/candor-ota/candor/manifests/rollout"
 	"github.com/candor-ota/candor/manifests/vote"
 	"github.com/candor-ota/candor/server/rollout"
@@ -82,7 +83,7 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 	}
 	for role, at := range g.expiries.of(g.Tree.Tree()) {
 		set(expiresDesc, at.Sub(g.Now()).Seconds(), role)
-		set(lifeDesc, roleLife(role).Seconds(), role)
+		set(lifeDesc, lint.Life(role).Seconds(), role)
 	}
 	set(publishDesc, g.since(g.Tree.FailingSince()))
 	for _, part := range []func() error{

@@ -13,27 +13,6 @@ import (
 // until somebody removes the old ones.
 type onlineKeys []map[string]string
 
-// check refuses a role that is not signed by one key of ours.
-func (o onlineKeys) check(name, role string, ids []string, threshold int) error {
-	ours := func(set map[string]string) bool { return len(ids) == 1 && set[role] == ids[0] }
-	if threshold != 1 || !slices.ContainsFunc(o, ours) {
-		return refuse(name, "role %s must be 1 of 1, by this server's key %.12s; use the online-keys.json that `candor-server init` or `candor-server keys new` wrote (with several servers, copy keys/ to each of them first)", role, o[len(o)-1][role])
-	}
-	return nil
-}
-
-// hold tells whether a key is one of ours, of whatever role.
-func (o onlineKeys) hold(id string) bool {
-	return slices.ContainsFunc(o, func(set map[string]string) bool {
-		for _, have := range set {
-			if have == id {
-				return true
-			}
-		}
-		return false
-	})
-}
-
 // oneSet refuses root and targets that mix sets. Keys are replaced together: a
 // handset forgets what a thief of the old ones has shown it only where none of
 // them is left (fast-forward), and a server signs with one set.

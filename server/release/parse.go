@@ -2,8 +2,6 @@ package release
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -92,57 +90,6 @@ func verifySigned(name string, by delegator, role string, m any) error {
 func checkFresh(name string, expires, now time.Time) error {
 	if !now.Before(expires) {
 		return refuse(name, "expired on %s", expires.UTC().Format(time.RFC3339))
-	}
-	return nil
-}
-
-// checkKeys refuses kinds of key that handsets do not use, and keys under ids
-// that are not theirs: one key must not count as two.
-func checkKeys(name string, keys map[string]*metadata.Key) error {
-	for id, k := range keys {
-		if k == nil {
-			return refuse(name, "key %.12s is empty", id)
-		}
-		err := guarded(func() error {
-			public, err := k.ToPublicKey()
-			if err != nil {
-				return err
-			}
-			p256, isEC := public.(*ecdsa.PublicKey)
-			switch {
-			case k.Type == metadata.KeyTypeEd25519 && k.Scheme == metadata.KeySchemeEd25519:
-			case k.Type == metadata.KeyTypeECDSA_SHA2_P256 && k.Scheme == metadata.KeySchemeECDSA_SHA2_P256 && isEC && p256.Curve == elliptic.P256():
-			default:
-				return fmt.Errorf("is of type %q with scheme %q; only Ed25519 and P-256 are used", k.Type, k.Scheme)
-			}
-			if len(k.UnrecognizedFields) != 0 {
-				return errors.New("has unknown fields")
-			}
-			real, err := k.ID()
-			if err == nil && real != id {
-				err = fmt.Errorf("has the id %.12s", real)
-			}
-			return err
-		})
-		if err != nil {
-			return refuse(name, "key %.12s: %v", id, err)
-		}
-	}
-	return nil
-}
-
-// checkPeople refuses a role table that one person could satisfy.
-func checkPeople(name, role string, ids []string, threshold int, keys map[string]*metadata.Key) error {
-	const least = 2
-	if threshold < least || threshold > len(ids) {
-		return refuse(name, "role %s: threshold %d of %d keys; it must be at least %d and at most the number of keys", role, threshold, len(ids), least)
-	}
-	seen := map[string]bool{}
-	for _, id := range ids {
-		if seen[id] || keys[id] == nil {
-			return refuse(name, "role %s: key %.12s is listed twice, or not in the table of keys", role, id)
-		}
-		seen[id] = true
 	}
 	return nil
 }

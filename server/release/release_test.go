@@ -216,6 +216,32 @@ func TestWhatDoesNotHoldIsRefused(t *testing.T) {
 				r.Roles[metadata.TIMESTAMP].KeyIDs = []string{w.Engineers[0].ID}
 			})
 		}, "2.root.json", "this server's key"},
+		"root for years": {func(w *world) publish.Submission {
+			return w.Root(func(r *metadata.RootType) { r.Expires = w.Now.AddDate(3, 0, 0) })
+		}, "2.root.json", "at most 365 days"},
+		"targets for years": {func(w *world) publish.Submission {
+			return w.NextTargets(func(s *metadata.TargetsType) { s.Expires = w.Now.AddDate(3, 0, 0) })
+		}, "targets", "at most 365 days"},
+		"releases for a year": {func(w *world) publish.Submission {
+			return w.NextReleases(phone, func(s *metadata.TargetsType) { s.Expires = w.Now.AddDate(1, 0, 0) })
+		}, "releases-phone", "at most 120 days"},
+		"root that names nobody": {func(w *world) publish.Submission {
+			return w.Root(func(r *metadata.RootType) { r.Roles["root"].UnrecognizedFields = nil })
+		}, "2.root.json", "x-holders"},
+		"one person twice": {func(w *world) publish.Submission {
+			return w.NextTargets(func(s *metadata.TargetsType) {
+				holders := s.Delegations.Roles[1].UnrecognizedFields[layout.FieldHolders].(map[string]any)
+				for id := range holders {
+					holders[id] = "Dora"
+				}
+			})
+		}, "targets", "holds two keys"},
+		"engineer who is a root holder": {func(w *world) publish.Submission {
+			return w.NextTargets(func(s *metadata.TargetsType) {
+				r, p := &s.Delegations.Roles[1], w.People[0]
+				s.Delegations.Keys[p.ID], r.KeyIDs[0] = p.Key, p.ID
+			})
+		}, "targets", "root or targets"},
 		"repeated field": {func(w *world) publish.Submission {
 			s := w.NextReleases(phone)
 			name := "3.releases-phone.json"

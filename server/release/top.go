@@ -3,12 +3,12 @@ package release
 import (
 	"bytes"
 	"fmt"
-	"slices"
 
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/layout"
+	"github.com/candor-ota/candor/manifests/lint"
 )
 
 // roots follows the chain of roots: the first is believed if it signs itself,
@@ -36,7 +36,7 @@ func (v *verifier) roots() error {
 		if next.Signed.Version != f.version || f.version != want {
 			return refuse(f.name, "is version %d; the next root is version %d", next.Signed.Version, want)
 		}
-		if err := v.lintRoot(f.name, next); err != nil {
+		if err := v.lintRoot(f.name, f.data); err != nil {
 			return err
 		}
 		if v.root != nil {
@@ -55,38 +55,30 @@ func (v *verifier) roots() error {
 	if v.root == nil {
 		return refuse("1.root.json", "is missing; the first submission brings root and targets")
 	}
-	return nil
+	return v.rootLife()
 }
 
-func (v *verifier) lintRoot(name string, m *rootMeta) error {
-	s := &m.Signed
-	if !s.ConsistentSnapshot || len(s.UnrecognizedFields) != 0 || len(s.Roles) != len(metadata.TOP_LEVEL_ROLE_NAMES) {
-		return refuse(name, "must have consistent_snapshot, the four roles, and no field of its own")
-	}
-	if err := checkKeys(name, s.Keys); err != nil {
+// rootLife refuses a new root that would live longer than roots do. Those
+// before it in a chain are only on the way.
+func (v *verifier) rootLife() error {
+	f, err := v.fileOfRoot()
+	if err != nil || f == nil {
 		return err
 	}
-	for _, role := range metadata.TOP_LEVEL_ROLE_NAMES {
-		r := s.Roles[role]
-		if r == nil {
-			return refuse(name, "role %s is missing", role)
-		}
-		var err error
-		if role == metadata.ROOT || role == metadata.TARGETS {
-			err = checkPeople(name, role, r.KeyIDs, r.Threshold, s.Keys)
-		} else {
-			err = v.online.check(name, role, r.KeyIDs, r.Threshold)
-		}
-		if err != nil {
-			return err
-		}
+	if f.Version <= int64(len(v.state.Roots)) {
+		return nil
 	}
-	for _, id := range slices.Concat(s.Roles[metadata.ROOT].KeyIDs, s.Roles[metadata.TARGETS].KeyIDs) {
-		if v.online.hold(id) {
-			return refuse(name, "an online key of this server signs for people")
-		}
+	return refuseFirst(fmt.Sprintf("%d.root.json", f.Version), lint.CheckTimes(f, v.now))
+}
+
+// lintRoot applies the rules that proposals were held against, and demands that
+// the online roles are signed by this server's keys.
+func (v *verifier) lintRoot(name string, data []byte) error {
+	f, found := lint.Read(metadata.ROOT, data)
+	if f != nil {
+		found = append(found, lint.CheckRoot(f, lint.Ours(v.online))...)
 	}
-	return nil
+	return refuseFirst(name, found)
 }
 
 // targets takes the submitted targets role, or holds the published one against
@@ -110,7 +102,7 @@ func (v *verifier) targets() error {
 		if err := v.rises(f, next, v.delegations); err != nil {
 			return err
 		}
-		if err := v.lintTargets(f.name, next); err != nil {
+		if err := v.lintTargets(f); err != nil {
 			return err
 		}
 		v.delegations = next
@@ -133,69 +125,52 @@ func (v *verifier) rises(f file, next, before *targetsMeta) error {
 	return checkFresh(f.name, next.Signed.Expires, v.now)
 }
 
-// lintTargets demands delegations only: flat, terminating, disjoint, and none
-// of those that were there dropped.
-func (v *verifier) lintTargets(name string, m *targetsMeta) error {
-	s := &m.Signed
-	d := s.Delegations
-	if len(s.Targets) != 0 || len(s.UnrecognizedFields) != 0 {
-		return refuse(name, "lists files or has a field of its own; it may only delegate")
-	}
-	if d == nil || d.SuccinctRoles != nil || len(d.UnrecognizedFields) != 0 {
-		return refuse(name, "delegations must be a plain list of roles")
-	}
-	if err := checkKeys(name, d.Keys); err != nil {
+// lintTargets applies the rules that proposals were held against: delegations
+// only, flat, terminating, disjoint, and none of those that were there dropped.
+func (v *verifier) lintTargets(f file) error {
+	root, err := v.fileOfRoot()
+	if err != nil {
 		return err
 	}
-	seen := map[string]bool{}
-	for _, r := range d.Roles {
-		if seen[r.Name] {
-			return refuse(name, "two delegations to %s", r.Name)
-		}
-		seen[r.Name] = true
-		if err := v.lintDelegation(name, d, r); err != nil {
-			return err
-		}
+	next, found := lint.Read(metadata.TARGETS, f.data)
+	if next != nil {
+		found = append(found, lint.CheckTargets(root, next, lint.Ours(v.online))...)
 	}
-	if !seen[layout.RolloutsRole] {
-		return refuse(name, "does not delegate to %s", layout.RolloutsRole)
+	if before, _ := lint.Read(metadata.TARGETS, v.state.Targets); before != nil && next != nil {
+		found = append(found, lint.CheckNext(before, next)...)
 	}
-	for p := range v.state.Releases {
-		if !seen[layout.ReleasesRole(p)] {
-			return refuse(name, "drops %s; a role never leaves the snapshot, retire a product by withdrawing its releases", layout.ReleasesRole(p))
-		}
+	if next != nil {
+		found = append(found, v.stillDelegated(next)...)
+		found = append(found, lint.CheckTimes(next, v.now)...)
 	}
-	return nil
+	return refuseFirst(f.name, found)
 }
 
-func (v *verifier) lintDelegation(name string, d *metadata.Delegations, r metadata.DelegatedRole) error {
-	product, isReleases := layout.ReleasesRoleProduct(r.Name)
-	pattern := layout.RolloutsPattern
-	if isReleases {
-		pattern = layout.ReleasesPattern(product)
-	} else if r.Name != layout.RolloutsRole {
-		return refuse(name, "delegates to %q; only %s and %s are known", r.Name, layout.RolloutsRole, layout.ReleasesRole("PRODUCT"))
+// stillDelegated refuses targets without a product that is published: also one
+// that an earlier targets dropped.
+func (v *verifier) stillDelegated(next *lint.File) lint.Findings {
+	shown := &lint.File{Role: metadata.TARGETS}
+	for p := range v.state.Releases {
+		shown.Rows = append(shown.Rows, lint.Row{Name: layout.ReleasesRole(p)})
 	}
-	if !r.Terminating || len(r.PathHashPrefixes) != 0 || !slices.Equal(r.Paths, []string{pattern}) {
-		return refuse(name, "role %s must be terminating and answer for %s alone", r.Name, pattern)
+	return lint.CheckNext(shown, next).Only(lint.RuleDropped)
+}
+
+func (v *verifier) fileOfRoot() (*lint.File, error) {
+	data, err := v.root.ToBytes(false)
+	if err != nil {
+		return nil, fmt.Errorf("root: %w", err)
 	}
-	if !isReleases {
-		return v.online.check(name, r.Name, r.KeyIDs, r.Threshold)
+	f, _ := lint.Read(metadata.ROOT, data)
+	return f, nil
+}
+
+// refuseFirst turns the first finding into a refusal.
+func refuseFirst(name string, found lint.Findings) error {
+	if len(found) == 0 {
+		return nil
 	}
-	if err := checkPeople(name, r.Name, r.KeyIDs, r.Threshold, d.Keys); err != nil {
-		return err
-	}
-	for _, id := range r.KeyIDs {
-		for role, held := range v.root.Signed.Roles {
-			if slices.Contains(held.KeyIDs, id) {
-				return refuse(name, "role %s: key %.12s is also a key of %s; use a key of its own", r.Name, id, role)
-			}
-		}
-		if v.online.hold(id) {
-			return refuse(name, "role %s: key %.12s is an online key", r.Name, id)
-		}
-	}
-	return nil
+	return refuse(name, "%s; %s", found[0].Says, found[0].Do)
 }
 
 // nameOf is the submitted file of a role, or the role where the published one

@@ -13,6 +13,7 @@ import (
 
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/layout"
+	"github.com/candor-ota/candor/manifests/lint"
 	"github.com/candor-ota/candor/manifests/vote"
 	"github.com/candor-ota/candor/server/publish"
 	"github.com/candor-ota/candor/server/store"
@@ -21,7 +22,6 @@ import (
 // Bounds of one submission.
 const (
 	maxFiles     = 64
-	maxReleases  = 100 // live ones of a product: more would make every refresh slow
 	maxDocuments = 16
 )
 
@@ -169,7 +169,7 @@ func (v *verifier) product(p manifests.Product, f file) error {
 	if err := verifySigned(f.name, v.delegations, f.role, next); err != nil {
 		return err
 	}
-	if err := lintReleases(f.name, next); err != nil {
+	if err := v.lintReleases(p, f); err != nil {
 		return err
 	}
 	for _, path := range slices.Sorted(maps.Keys(next.Signed.Targets)) {
@@ -177,9 +177,6 @@ func (v *verifier) product(p manifests.Product, f file) error {
 		product, build, err := layout.ParseReleasePath(path)
 		if err != nil || product != p {
 			return refuse(f.name, "target %q is not a release of %s", path, p)
-		}
-		if len(t.Hashes) != 1 || len(t.Hashes["sha256"]) != len(manifests.SHA256{}) || t.Custom != nil || len(t.UnrecognizedFields) != 0 {
-			return refuse(f.name, "target %s must have a length and one sha256, nothing else", path)
 		}
 		signed := target{path: path, ref: vote.Ref{Product: product, Build: build}, length: t.Length, hash: manifests.SHA256(t.Hashes["sha256"])}
 		if err := v.document(f.name, signed); err != nil {
@@ -189,25 +186,15 @@ func (v *verifier) product(p manifests.Product, f file) error {
 	return nil
 }
 
-// lintReleases demands a plain list of releases with a promise of the next
-// word before its expiry.
-func lintReleases(name string, m *targetsMeta) error {
-	s := &m.Signed
-	switch {
-	case s.Delegations != nil:
-		return refuse(name, "delegates; only targets may")
-	case len(s.Targets) > maxReleases:
-		return refuse(name, "lists %d releases; withdraw old ones, at most %d may be live", len(s.Targets), maxReleases)
+// lintReleases applies the rules that proposals were held against: a plain list
+// of releases with a promise of the next word before its expiry.
+func (v *verifier) lintReleases(p manifests.Product, f file) error {
+	next, found := lint.Read(f.role, f.data)
+	if next != nil {
+		found = append(found, lint.CheckReleases(p, next)...)
+		found = append(found, lint.CheckTimes(next, v.now)...)
 	}
-	text, ok := s.UnrecognizedFields[layout.FieldNextBy].(string)
-	var next manifests.Time
-	if !ok || len(s.UnrecognizedFields) != 1 || next.UnmarshalText([]byte(text)) != nil {
-		return refuse(name, "must sign %s, a time, and no other field of its own", layout.FieldNextBy)
-	}
-	if !next.Before(s.Expires) {
-		return refuse(name, "%s %s must come before the expiry %s", layout.FieldNextBy, text, manifests.At(s.Expires))
-	}
-	return nil
+	return refuseFirst(f.name, found)
 }
 
 // target is one signed entry of a releases role.
@@ -269,27 +256,7 @@ func (v *verifier) checkNew(path string, r *manifests.Release) error {
 // build that this one may replace: an owner who skipped a build must not be
 // widened upon without being asked.
 func (v *verifier) checkSuccession(path string, r *manifests.Release) error {
-	for _, before := range v.live[r.Product] {
-		if r.Build <= before.Build {
-			return refuse(path, "build %d does not rise above %d, which is live", r.Build, before.Build)
-		}
-		if !admits(r, before) {
-			continue
-		}
-		if err := r.CheckSuccessor(before); err != nil {
-			return refuse(path, "compared with build %d, which it may replace: %v", before.Build, err)
-		}
-	}
-	return nil
-}
-
-// admits tells whether r may install over before.
-func admits(r, before *manifests.Release) bool {
-	if r.Rollback != nil {
-		return slices.Contains(r.Rollback.From, before.Build)
-	}
-	return before.Build >= r.Compatible.MinBuild &&
-		slices.ContainsFunc(r.Compatible.Models, func(m manifests.Name) bool { return slices.Contains(before.Compatible.Models, m) })
+	return refuseFirst(path, lint.CheckSuccession(path, r, v.live[r.Product], true))
 }
 
 // checkVoteKeys refuses keys that this server could not count under.

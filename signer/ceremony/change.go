@@ -4,16 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"time"
 
-	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/layout"
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 )
-
-// maxReleases is how many live releases a product may have: more would make
-// every handset's refresh slow.
-const maxReleases = 100
 
 // checkChange refuses a proposal that changes anything but what its kind says.
 // The old metadata is edited as the kind allows, and must then equal the new.
@@ -163,45 +157,4 @@ func (v *view) readDocuments(p *Proposal) error {
 	}
 	v.release = &release
 	return CheckPolicy(release, v.before)
-}
-
-// lintReleases refuses a releases-<product> role that is not what handsets
-// expect: release documents of that product, one hash, a signed next-by.
-func lintReleases(product manifests.Product, m *targetsMeta) error {
-	role := layout.ReleasesRole(product)
-	s := &m.Signed
-	if s.Delegations != nil {
-		return fmt.Errorf("%s: delegates; only targets may", role)
-	}
-	if len(s.Targets) > maxReleases {
-		return fmt.Errorf("%s: %d releases; withdraw old ones, at most %d may be live", role, len(s.Targets), maxReleases)
-	}
-	if _, err := nextBy(role, m); err != nil {
-		return err
-	}
-	for path, t := range s.Targets {
-		if whose, _, err := layout.ParseReleasePath(path); err != nil || whose != product {
-			return fmt.Errorf("%s: target %q is not a release of %s", role, path, product)
-		}
-		if len(t.Hashes) != 1 || len(t.Hashes["sha256"]) != 32 || t.Custom != nil || len(t.UnrecognizedFields) != 0 {
-			return fmt.Errorf("%s: target %s must have a length and one sha256, nothing else", role, path)
-		}
-	}
-	return nil
-}
-
-// nextBy reads the promise of the next word, which must come before expiry.
-func nextBy(role string, m *targetsMeta) (time.Time, error) {
-	text, ok := m.Signed.UnrecognizedFields[nextByField].(string)
-	if !ok || len(m.Signed.UnrecognizedFields) != 1 {
-		return time.Time{}, fmt.Errorf("%s: must sign %s and no other field of its own", role, nextByField)
-	}
-	at, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("%s: field %q: %w", role, nextByField, err)
-	}
-	if !at.Before(m.Signed.Expires) {
-		return time.Time{}, fmt.Errorf("%s: %s (%s) must come before the expiry (%s)", role, nextByField, text, m.Signed.Expires.Format(time.RFC3339))
-	}
-	return at, nil
 }

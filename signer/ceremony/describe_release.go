@@ -8,6 +8,7 @@ import (
 
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/layout"
+	"github.com/candor-ota/candor/manifests/lint"
 	"github.com/candor-ota/candor/signer/keyring"
 )
 
@@ -91,7 +92,7 @@ func privacyLines(r *manifests.Release, before []manifests.Release) []string {
 		lines = append(lines, "  PRIVACY: collects nothing")
 	}
 	for i := range before {
-		if admits(*r, before[i]) {
+		if lint.Admits(r, &before[i]) {
 			lines = append(lines, "    compared with build "+before[i].Build.String()+": "+labelDifference(before[i].Privacy, r.Privacy))
 		}
 	}

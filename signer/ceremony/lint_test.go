@@ -45,7 +45,7 @@ func TestRootThatBreaksARuleRefused(t *testing.T) {
 			h[w.public["dora"].KeyID] = "Dora Lind"
 		}},
 		"unknown field in a role": {"unknown field", func(r *metadata.RootType) { r.Roles["root"].UnrecognizedFields["x"] = "y" }},
-		"mirrors":                 {"5 roles", func(r *metadata.RootType) { r.Roles["mirrors"] = &metadata.Role{} }},
+		"mirrors":                 {"5 roles", func(r *metadata.RootType) { r.Roles["mirrors"] = &metadata.Role{KeyIDs: []string{}} }},
 		"a key under another id": {"filed under", func(r *metadata.RootType) {
 			r.Keys[w.public["alice"].KeyID], r.Keys[w.public["carol"].KeyID] = r.Keys[w.public["carol"].KeyID], r.Keys[w.public["alice"].KeyID]
 		}},
@@ -155,12 +155,14 @@ func TestReleasesThatBreakARuleRefused(t *testing.T) {
 		"second hash":   {"one sha256", func(s *metadata.TargetsType) { s.Targets[path].Hashes["sha512"] = make([]byte, 64) }},
 		"short hash":    {"one sha256", func(s *metadata.TargetsType) { s.Targets[path].Hashes["sha256"] = make([]byte, 16) }},
 		"no promise":    {"must sign x-next-by", func(s *metadata.TargetsType) { s.UnrecognizedFields = nil }},
-		"another field": {"must sign x-next-by", func(s *metadata.TargetsType) { s.UnrecognizedFields["x"] = "y" }},
+		"another field": {"unknown field", func(s *metadata.TargetsType) { s.UnrecognizedFields["x"] = "y" }},
 		"not a time":    {"x-next-by", func(s *metadata.TargetsType) { s.UnrecognizedFields[nextByField] = "soon" }},
 		"promise too late": {"must come before", func(s *metadata.TargetsType) {
 			s.UnrecognizedFields[nextByField] = s.Expires.Format(time.RFC3339)
 		}},
-		"delegates": {"delegates", func(s *metadata.TargetsType) { s.Delegations = &metadata.Delegations{} }},
+		"delegates": {"delegates", func(s *metadata.TargetsType) {
+			s.Delegations = &metadata.Delegations{Keys: map[string]*metadata.Key{}, Roles: []metadata.DelegatedRole{}}
+		}},
 		"too many": {"at most 100", func(s *metadata.TargetsType) {
 			for b := manifests.Build(100); b < 201; b++ {
 				s.Targets[layout.ReleasePath(phone, b)] = s.Targets[path]

@@ -8,16 +8,17 @@ import (
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/event"
 	"github.com/candor-ota/candor/manifests/layout"
+	"github.com/candor-ota/candor/manifests/lint"
 	"github.com/candor-ota/candor/signer/keyring"
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 )
 
 // How long signed metadata lives, counted from the moment the proposal is made.
 const (
-	RootLife     = 365 * 24 * time.Hour
-	TargetsLife  = 365 * 24 * time.Hour
-	ReleasesLife = 120 * 24 * time.Hour
-	NextWord     = 60 * 24 * time.Hour // x-next-by: when the product's engineers sign again at the latest
+	RootLife     = lint.RootLife
+	TargetsLife  = lint.TargetsLife
+	ReleasesLife = lint.ReleasesLife
+	NextWord     = lint.NextWord // x-next-by: when the product's engineers sign again at the latest
 )
 
 // InitOptions describes the first ceremony.

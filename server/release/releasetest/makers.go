@@ -81,6 +81,15 @@ func (m *Makers) person() Person {
 	return Person{private, key, id}
 }
 
+// named gives each key a holder.
+func named(people []Person) map[string]any {
+	holders := map[string]any{}
+	for _, p := range people {
+		holders[p.ID] = "holder of " + p.ID[:8]
+	}
+	return map[string]any{layout.FieldHolders: holders}
+}
+
 // online gives the server's key of a role as the role table lists it.
 func (m *Makers) online(role string) (*metadata.Key, string) {
 	m.t.Helper()
@@ -122,8 +131,9 @@ func (m *Makers) Root(edit ...func(*metadata.RootType)) publish.Submission {
 		r.Signed.Keys[p.ID] = p.Key
 		ids = append(ids, p.ID)
 	}
+	named := named(m.People)
 	for _, role := range []string{metadata.ROOT, metadata.TARGETS} {
-		r.Signed.Roles[role] = &metadata.Role{KeyIDs: ids, Threshold: 2}
+		r.Signed.Roles[role] = &metadata.Role{KeyIDs: ids, Threshold: 2, UnrecognizedFields: named}
 	}
 	for _, role := range []string{metadata.SNAPSHOT, metadata.TIMESTAMP} {
 		key, id := m.online(role)
@@ -205,6 +215,7 @@ func (m *Makers) Product(p manifests.Product) publish.Submission {
 	m.t.Helper()
 	role := metadata.DelegatedRole{
 		Name: layout.ReleasesRole(p), Threshold: 2, Terminating: true, Paths: []string{layout.ReleasesPattern(p)},
+		UnrecognizedFields: named(m.Engineers),
 	}
 	d := m.Targets.Signed.Delegations
 	for _, e := range m.Engineers {
@@ -222,7 +233,7 @@ func (m *Makers) NextReleases(p manifests.Product, edit ...func(*metadata.Target
 	m.t.Helper()
 	s := &m.Releases[p].Signed
 	s.Version++
-	s.Expires = m.Now.AddDate(0, 4, 0)
+	s.Expires = m.Now.AddDate(0, 0, 120)
 	s.UnrecognizedFields = map[string]any{layout.FieldNextBy: manifests.At(m.Now.AddDate(0, 2, 0)).String()}
 	for _, e := range edit {
 		e(s)
