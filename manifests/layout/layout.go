@@ -39,6 +39,12 @@ const (
 	FieldHolders = "x-holders" // role entries: key id to the name of the person who holds it
 )
 
+// FreshHeader is a request header, of any value, that asks a server among others
+// to see what all of them have published before it answers. People's programs
+// send it, so that what one has just submitted is there when the next one looks;
+// handsets do not.
+const FreshHeader = "Candor-Fresh"
+
 // ReleasesRole is the role that signs the releases of a product.
 func ReleasesRole(p manifests.Product) string { return releasesPrefix + string(p) }
 

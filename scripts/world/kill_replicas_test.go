@@ -8,10 +8,8 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
-	"fmt"
 	"net/http"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -79,33 +77,9 @@ type cluster struct {
 
 func newCluster(t *testing.T) *cluster {
 	t.Helper()
-	c := &cluster{t: t, frozen: -1, heard: make(chan ballot, 1024), thawed: make(chan error, 1), engine: storetest.StartPostgres(t)}
-	dir := t.TempDir()
+	c := &cluster{t: t, frozen: -1, heard: make(chan ballot, 1024), thawed: make(chan error, 1)}
+	c.replicas, c.engine, c.database = newReplicas(t, 3)
 	var err error
-	if c.database, err = c.engine.NewDatabase(ctx); err != nil {
-		t.Fatal(err)
-	}
-	text, err := c.engine.Configure(c.database, filepath.Join(dir, "password"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s3 := storetest.StartS3(t)
-	bucket := s3.Config(t, "candor")
-	for name, secret := range map[string]string{"access": bucket.AccessKey, "secret": bucket.SecretKey} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(secret+"\n"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	text += fmt.Sprintf("s3: {endpoint: %q, region: %q, bucket: %q, accessKeyFile: %q, secretKeyFile: %q, caFile: %q}\nrollouts: {lookEvery: 1s}\n",
-		bucket.Endpoint, bucket.Region, bucket.Bucket, filepath.Join(dir, "access"), filepath.Join(dir, "secret"), s3.CAFile)
-	if c.replicas, err = world.NewReplicas(ctx, filepath.Join(dir, "w"), 3, text); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := c.replicas.Close(); err != nil {
-			t.Error(err)
-		}
-	})
 	if c.master, err = config.Dir(c.replicas.Path("data")).LoadMaster(); err != nil {
 		t.Fatal(err)
 	}

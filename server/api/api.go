@@ -116,6 +116,9 @@ func New(d Deps) (*API, error) {
 	a.bearers = &auth.Bearers{Tokens: d.Ledger, Now: d.Now, Limit: auth.NewLimiter(triesEach, triesAll)}
 	a.static = &static{tree: d.Tree.Tree, blobs: d.Blobs, log: d.Log, counts: a.metrics.static}
 	a.static.presign, _ = d.Blobs.(presigner)
+	if d.follower != nil {
+		a.static.newest = d.follower
+	}
 	validate, err := newValidator(contract.Spec)
 	if err != nil {
 		return nil, err

@@ -20,8 +20,14 @@ type static struct {
 	tree    func() *publish.Tree
 	blobs   Blobs
 	presign presigner // nil: bytes are served from here
+	newest  newest    // nil: there are no other servers
 	log     *slog.Logger
 	counts  *staticCounts
+}
+
+// newest follows the other servers.
+type newest interface {
+	Newest(ctx context.Context) error
 }
 
 type presigner interface {
@@ -42,6 +48,9 @@ var (
 // are written in their canonical form, as Get and Set would make them so at
 // each request. There is no Last-Modified, and dates in requests mean nothing.
 func (s *static) file(w http.ResponseWriter, r *http.Request) {
+	if s.newest != nil && r.Header[layout.FreshHeader] != nil && !s.fresh(w, r) {
+		return
+	}
 	var f *publish.File
 	if tree := s.tree(); tree != nil && len(r.URL.Path) > 1 {
 		f = tree.File(r.URL.Path[1:])
@@ -78,6 +87,27 @@ func (s *static) file(w http.ResponseWriter, r *http.Request) {
 	if _, err := w.Write(form.Body); err != nil {
 		return // the reader went away
 	}
+}
+
+// freshTime bounds how long a reader waits for this server to follow the others.
+const freshTime = 2 * time.Second
+
+// fresh follows the other servers for a reader who asked for that, or sends him
+// away for a moment: to him an older file would be worse than none.
+func (s *static) fresh(w http.ResponseWriter, r *http.Request) bool {
+	ctx, done := context.WithTimeout(r.Context(), freshTime)
+	defer done()
+	err := s.newest.Newest(ctx)
+	if err == nil {
+		return true
+	}
+	if r.Context().Err() == nil {
+		s.log.Warn("a reader who asked for the newest was sent away", "error", err)
+		h := w.Header()
+		h["Cache-Control"], h["Retry-After"] = unstored, []string{"1"}
+		http.Error(w, "this server does not know yet what others have published; try again", http.StatusServiceUnavailable)
+	}
+	return false
 }
 
 // absent answers for what is not there. Handsets ask for the next root that

@@ -30,6 +30,7 @@ type Follower struct {
 	changed  func(context.Context) (int64, error)
 	seen     int64        // of changed
 	followed atomic.Int64 // when the ledger was last read, Unix nanoseconds
+	asks     newest
 }
 
 // Follower makes one; Run runs it. changed gives a number that rises with every

@@ -11,6 +11,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/candor-ota/candor/manifests/layout"
 )
 
 // Source reads files of a published tree by their path below its top, for
@@ -44,28 +46,39 @@ func Server(address string) (Source, error) {
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.ResponseHeaderTimeout = 30 * time.Second
-	return httpSource{strings.TrimSuffix(u.String(), "/"), &http.Client{Transport: transport}}, nil
+	return httpSource{strings.TrimSuffix(u.String(), "/"), &http.Client{Transport: transport}, pause}, nil
 }
 
 type httpSource struct {
 	base   string
 	client *http.Client
+	pause  func(context.Context, time.Duration) error
 }
 
 func (h httpSource) Open(ctx context.Context, path string) (io.ReadCloser, error) {
+	return h.patiently(ctx, path, func() (io.ReadCloser, error) { return h.get(ctx, path) })
+}
+
+// get makes one request. It asks for what all servers of the installation have
+// published, not only the one that answers: the file that is read next may come
+// from another one, and what is signed on top of an old state is refused.
+func (h httpSource) get(ctx context.Context, path string) (io.ReadCloser, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, h.base+"/"+path, nil)
 	if err != nil {
 		return nil, err
 	}
+	req.Header.Set(layout.FreshHeader, "1")
 	resp, err := h.client.Do(req)
 	if err != nil {
 		return nil, err
 	}
-	switch resp.StatusCode {
-	case http.StatusOK:
+	switch {
+	case resp.StatusCode == http.StatusOK:
 		return resp.Body, nil
-	case http.StatusNotFound, http.StatusForbidden: // object stores say 403 for what is not there
+	case resp.StatusCode == http.StatusNotFound, resp.StatusCode == http.StatusForbidden: // object stores say 403 for what is not there
 		err = fs.ErrNotExist
+	case resp.StatusCode == http.StatusTooManyRequests, resp.StatusCode >= http.StatusInternalServerError:
+		err = fmt.Errorf("%w: it answered %s", errPassing, resp.Status)
 	default:
 		err = fmt.Errorf("server answered %s", resp.Status)
 	}
