@@ -48,6 +48,7 @@ var why = map[string]string{
 	"enrolments":  "a restore must not bring back who withdrew; handsets that still agree enrol again by themselves",
 	"vote_issues": "stand for handsets; of no use, as a restore ends the key sets that they belong to",
 	"vote_marks":  "of no use, as a restore ends the key sets that they belong to",
+	"vote_shown":  "made anew when somebody looks",
 	"logins":      "last for minutes",
 	"sessions":    "a restore must not bring back a session that was ended; people sign in again",
 	"idempotency": "last for a day",

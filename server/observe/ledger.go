@@ -17,7 +17,7 @@ var ledgerOperations = []string{
 	"AddToken", "TokenByHash", "Tokens", "RevokeToken", "AddLogin", "TakeLogin", "AddSession", "SessionByHash", "SessionList",
 	"TouchSession", "EndSessions", "AddUpload", "Upload", "Uploads", "AdvanceUpload", "DeleteUpload", "AddBatch", "Batch",
 	"Batches", "RevokeBatch", "Enrol", "Enrolment", "Withdraw", "OpenVotes", "VoteRelease", "VoteReleases", "SwitchVotes",
-	"CloseVotes", "RecordIssue", "CastVote", "Tally", "AddLabReport", "LabReports", "MuteLab",
+	"CloseVotes", "RecordIssue", "CastVote", "Tally", "Shown", "Show", "AddLabReport", "LabReports", "MuteLab",
 }
 
 // Ledger is a store.Ledger whose operations are measured, and traced below a

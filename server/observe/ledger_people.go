@@ -226,6 +226,20 @@ func (m *Ledger) Tally(ctx context.Context, ref vote.Ref, set vote.Set) (out sto
 	return m.Ledger.Tally(ctx, ref, set)
 }
 
+// Shown is measured.
+func (m *Ledger) Shown(ctx context.Context, ref vote.Ref) (out store.Shown, err error) {
+	ctx, op := m.operations["Shown"].begin(ctx)
+	defer op.end(&err)
+	return m.Ledger.Shown(ctx, ref)
+}
+
+// Show is measured.
+func (m *Ledger) Show(ctx context.Context, s store.Shown) (out store.Shown, err error) {
+	ctx, op := m.operations["Show"].begin(ctx)
+	defer op.end(&err)
+	return m.Ledger.Show(ctx, s)
+}
+
 // AddLabReport is measured.
 func (m *Ledger) AddLabReport(ctx context.Context, r store.LabReport) (err error) {
 	ctx, op := m.operations["AddLabReport"].begin(ctx)

@@ -22,6 +22,7 @@ type Ledger interface {
 	Enrolments
 	VoteKeys
 	Ballots
+	Shows
 	Labs
 	Hooks
 	Idempotency

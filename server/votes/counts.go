@@ -3,7 +3,6 @@ package votes
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/candor-ota/candor/manifests"
@@ -131,34 +130,6 @@ func (s *Service) issued(ctx context.Context, byBatch map[manifests.Name]int64) 
 		}
 	}
 	return all, revoked, nil
-}
-
-type snapshot struct {
-	sync.Mutex
-	counts Counts
-	read   bool
-}
-
-// Shown gives the counts for people: as they stood when the running period
-// (ShowEvery) was first looked at, so that no report can be watched as it
-// lands, and with everything finer than the totals left out below SmallCell.
-func (s *Service) Shown(ctx context.Context, ref vote.Ref) (Counts, error) {
-	if _, err := s.Ledger.VoteRelease(ctx, ref); err != nil {
-		return Counts{}, err // nothing is kept for a release that is not there
-	}
-	held, _ := s.shown.LoadOrStore(ref, &snapshot{})
-	snap := held.(*snapshot)
-	snap.Lock()
-	defer snap.Unlock()
-	if snap.read && s.ShowEvery > 0 && s.Now().Truncate(s.ShowEvery).Equal(snap.counts.At.Truncate(s.ShowEvery)) {
-		return snap.counts, nil
-	}
-	c, err := s.Counts(ctx, ref)
-	if err != nil {
-		return Counts{}, err
-	}
-	snap.counts, snap.read = c.masked(), true
-	return snap.counts, nil
 }
 
 // masked leaves out what is too fine to be shown.

@@ -79,6 +79,57 @@ func TestFewVotesShowOnlyTotals(t *testing.T) {
 	}
 }
 
+// TestAllServersShowTheSame: who asks several servers, or one that was started
+// anew, sees no more moments than who asks one. The clocks of servers differ.
+func TestAllServersShowTheSame(t *testing.T) {
+	w := newWorld(t)
+	another := func(ahead time.Duration) *votes.Service {
+		c := w.Config
+		c.Now = func() time.Time { return w.clock().Add(ahead) }
+		s, err := votes.New(c)
+		must(t, err)
+		return s
+	}
+	look := func(s *votes.Service) votes.Counts {
+		t.Helper()
+		c, err := s.Shown(t.Context(), ref)
+		must(t, err)
+		return c
+	}
+	second := another(0)
+	w.says(t, vote.Attempt, begun)
+	w.says(t, vote.Trial, rolled)
+	if c := look(w.Service); c.Trials != 1 {
+		t.Fatalf("shown is %+v", c)
+	}
+	for range 30 {
+		w.says(t, vote.Trial, rolled)
+	}
+	for name, s := range map[string]*votes.Service{"another server": second, "one that was started anew": another(0), "one whose clock is behind": another(-2 * time.Second)} {
+		if c := look(s); c.Trials != 1 || c.Attempts != 1 {
+			t.Errorf("%s shows a moment of its own: %+v", name, c)
+		}
+	}
+	w.pass(25*time.Hour + 59*time.Minute + 59*time.Second)
+	ahead := another(time.Second)
+	first := look(ahead)
+	if first.Trials != 31 || first.Reasons[vote.Trial][vote.BootLoop] != 31 {
+		t.Errorf("in the next hour %+v is shown", first)
+	}
+	w.says(t, vote.Trial, rolled)
+	w.pass(time.Second)
+	for _, s := range []*votes.Service{w.Service, second, another(0)} {
+		c := look(s)
+		if c.Trials != 31 || !c.At.Equal(first.At) || c.Due != first.Due || c.Evidence(time.Hour).Due != first.Evidence(time.Hour).Due {
+			t.Errorf("%+v is shown beside %+v", c, first)
+		}
+	}
+	must(t, w.CloseRelease(t.Context(), ref, w.entry("votes.close")))
+	if c := look(another(0)); c.Trials != 31 || c.Due != 0 || c.Evidence(time.Hour).Due != 0 {
+		t.Errorf("after the votes closed %+v is shown", c)
+	}
+}
+
 func TestRefusalsAreCountedApart(t *testing.T) {
 	w := newWorld(t)
 	w.says(t, vote.Refusal, vote.Vote{V: 1, Outcome: vote.Declined, Reason: vote.None, FromClass: vote.FromSecond, Attempts: vote.AttemptsOne, Duration: vote.OverDay})

@@ -32,6 +32,7 @@ type Ledger interface {
 	store.Enrolments
 	store.VoteKeys
 	store.Ballots
+	store.Shows
 	store.Labs
 }
 
@@ -49,7 +50,7 @@ type Config struct {
 
 	MinKeyAge time.Duration // counted from the end of the day of enrolment
 	Grace     time.Duration // how long after its attempt a handset is not yet silent
-	ShowEvery time.Duration // how often Shown moves on
+	ShowEvery time.Duration // how often Shown moves on; below a second: at each call
 }
 
 // Service is the core of the reports. It is safe for concurrent use.
@@ -57,7 +58,7 @@ type Service struct {
 	Config
 	keys  sync.Map // keyName to *vote.Key; derived for releases in the ledger only
 	cas   sync.Map // PEM in the ledger to its *x509.Certificate
-	shown sync.Map // vote.Ref to *snapshot
+	shown sync.Map // vote.Ref to *picture
 }
 
 // New makes a service.

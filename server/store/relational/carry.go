@@ -55,6 +55,7 @@ func Tables() []Table {
 		{"vote_marks", key("release_id", "first")},
 		{"vote_cells", key("release_id", "key_set:text", "class:text", "cell")},
 		{"vote_hours", key("release_id", "key_set:text", "hour")},
+		{"vote_shown", key("release_id")},
 		{"lab_reports", key("product:text", "build", "device_key", "class:text")},
 		{"lab_muted", key("device_key")},
 		{"audit", key("seq")},

@@ -11,7 +11,7 @@ import (
 )
 
 // newest is the last migration that this program knows.
-const newest = 6
+const newest = 7
 
 // ErrTooNew means that a newer server has brought the tables to where this one
 // cannot work on them.

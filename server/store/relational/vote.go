@@ -114,6 +114,7 @@ func (l *Ledger) CloseVotes(ctx context.Context, ref vote.Ref, e store.Entry) er
 			`DELETE FROM vote_marks WHERE release_id = $1`,
 			`DELETE FROM vote_issues WHERE release_id = $1`,
 			`DELETE FROM vote_hours WHERE release_id = $1`,
+			`UPDATE vote_shown SET hours = '' WHERE release_id = $1`,
 		} {
 			if _, err := tx.ExecContext(ctx, statement, v.id); err != nil {
 				return err

@@ -45,6 +45,7 @@ func Ledger(t *testing.T, open func(t *testing.T) store.Ledger, reopen func(t *t
 		{"GroupsAreTold", groupsAreTold},
 		{"RetiredKeySetTakesNoVotes", retiredSet},
 		{"ClosedVotesKeepOnlyCounts", closedVotes},
+		{"OneThingIsShownAtATime", oneThingIsShown},
 		{"LabHandsetsAreHeardByName", labHandsets},
 		{"HookIsRemembered", hookIsRemembered},
 		{"ServersKnowOfEachOther", serversKnowOfEachOther},
