@@ -31,7 +31,7 @@ func newCommand() *cobra.Command {
 	f.StringVar(&o.config, "config", "/etc/candor/client.yaml", "configuration file")
 	f.BoolVar(&o.json, "json", false, "print the result as one JSON object")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "log to standard error what is done")
-	root.AddCommand(runCommand(o), onceCommand(o), statusCommand(o), watchCommand(o), installCommand(o), receiptsCommand(o), consentCommand(o), labCommand(o), createCommand(o), tufCommand())
+	root.AddCommand(runCommand(o), onceCommand(o), statusCommand(o), doctorCommand(o), watchCommand(o), installCommand(o), receiptsCommand(o), consentCommand(o), labCommand(o), createCommand(o), tufCommand())
 	root.AddCommand(ownerCommands(o)...)
 	return root
 }

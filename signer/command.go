@@ -33,15 +33,15 @@ rollout, which need no key, only a token.
 Passphrases are asked for on the terminal, or read with --passphrase-file or
 --passphrase-fd; never from an argument or the environment.
 
-Exit status: 0 done, 1 refused or failed, 2 wrong use of the command. The
-commands of rollout add 3 (not yet) and 4 (halted): see rollout --help.`
+Exit status:
+`
 
 func newCommand() *cobra.Command {
 	a := &app{now: time.Now}
 	cmd := &cobra.Command{
 		Use:           "candor-signer",
 		Short:         "Sign firmware releases offline, and drive their rollouts",
-		Long:          longHelp,
+		Long:          longHelp + exitTable(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          cobra.NoArgs,
@@ -58,7 +58,7 @@ func newCommand() *cobra.Command {
 	flags.IntVar(&a.pass.fd, "passphrase-fd", -1, "read the passphrase from the first line of this file descriptor")
 	cmd.AddCommand(a.keyCommand(), a.initCommand(), a.productCommand(), a.releaseCommand(), a.imageCommand(), a.signCommand("sign PROPOSAL"),
 		a.bundleCommand(), a.withdrawCommand(), a.renewCommand(), a.proposalCommand(), a.submitCommand(), a.verifyCommand(), a.showCommand(), a.rolloutCommand())
-	cmd.AddCommand(a.rootCommand())
+	cmd.AddCommand(a.rootCommand(), a.explainCommand())
 	asUsage(cmd)
 	return cmd
 }

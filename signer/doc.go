@@ -13,6 +13,5 @@
 //
 // Failure. Every refusal names the file, role or field and what to do. Output
 // for people goes to standard output, progress and questions to standard
-// error. Exit status: 0 done, 1 refused or failed, 2 wrong use of the command,
-// 3 a step of a rollout has to wait, 4 the watched rollout was halted.
+// error. The exit statuses are in exit.go.
 package main

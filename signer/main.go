@@ -11,22 +11,6 @@ import (
 	"github.com/candor-ota/candor/signer/operate"
 )
 
-// Exit statuses, as doc.go and the help text promise.
-const (
-	exitFailure = 1
-	exitUsage   = 2
-	exitWaits   = 3
-	exitHalted  = 4
-)
-
-// exitError is an error with an exit status of its own.
-type exitError struct {
-	error
-	status int
-}
-
-func (e exitError) Unwrap() error { return e.error }
-
 // usageError is a mistake in the command line, as opposed to a refusal.
 type usageError struct{ err error }
 
@@ -45,18 +29,15 @@ func run(args []string) int {
 	cmd.SetArgs(args)
 	err := cmd.ExecuteContext(ctx)
 	if err == nil {
-		return 0
+		return exitDone
 	}
 	fmt.Fprintln(os.Stderr, "candor-signer:", clean(err.Error()))
 	if refused := (*operate.Refusal)(nil); errors.As(err, &refused) && refused.Next() != "" {
 		fmt.Fprintln(os.Stderr, "next:", refused.Next())
 	}
-	if exit := (exitError{}); errors.As(err, &exit) {
-		return exit.status
-	}
-	if usage := (usageError{}); errors.As(err, &usage) {
+	status := statusOf(err)
+	if status == exitUsage {
 		fmt.Fprintln(os.Stderr, "Try `candor-signer --help`.")
-		return exitUsage
 	}
-	return exitFailure
+	return status
 }

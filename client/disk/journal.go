@@ -141,3 +141,18 @@ func decodeHalf(half []byte) (sequence uint64, record []byte, ok bool) {
 	}
 	return binary.BigEndian.Uint64(half[8:]), record, true
 }
+
+// ReadJournal gives the newest record of the journal at path, nil if there
+// never was one. It changes nothing, and makes no journal that is not there.
+func ReadJournal(d Disk, path string) ([]byte, error) {
+	f, err := d.Open(path, Read)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("journal: %w", err)
+	}
+	j := &Journal{disk: d, path: path}
+	err = errors.Join(j.load(f), f.Close())
+	return j.record, err
+}

@@ -10,6 +10,7 @@ import (
 	"mime"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // Response is a small file, whole.
@@ -18,6 +19,10 @@ type Response struct {
 	ETag        string // as the server gave it; empty if it gave none, or one of over 256 bytes
 	NotModified bool   // the file is still the one of the ETag asked with; Body is nil
 	Origin      string // who sent it, for Shun
+	// Date is what time the server says it is; zero: it does not say, or a cache
+	// in between answered with the date of what it keeps. Nothing is judged by it:
+	// it is there for people whose clock may be wrong.
+	Date time.Time
 }
 
 const maxETag = 256
@@ -57,6 +62,9 @@ func (c *Client) get(ctx context.Context, m *mirror, path string, most int64, et
 
 func (a *answer) document(most int64, etag string) (Response, error) {
 	var out Response
+	if at, err := http.ParseTime(a.Header.Get("Date")); err == nil && a.Header.Get("Age") == "" {
+		out.Date = at
+	}
 	if out.ETag = a.Header.Get("ETag"); len(out.ETag) > maxETag {
 		out.ETag = ""
 	}

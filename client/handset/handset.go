@@ -96,11 +96,20 @@ func (h *Handset) now() time.Time {
 	return now
 }
 
-// start starts the agent, as power-on does.
-func (h *Handset) start() error {
+// Built is when this program was made: no clock is earlier.
+func Built() (time.Time, error) {
 	moment, err := time.Parse(time.RFC3339, built)
 	if err != nil {
-		return fmt.Errorf("build time: %w", err)
+		return moment, fmt.Errorf("build time: %w", err)
+	}
+	return moment, nil
+}
+
+// start starts the agent, as power-on does.
+func (h *Handset) start() error {
+	moment, err := Built()
+	if err != nil {
+		return err
 	}
 	h.trust = &trust.Client{Store: h.store, Fetch: h.fetch, Product: h.Config.Product, Clock: h.device.Now, Built: moment}
 	h.agent = &agent.Agent{

@@ -89,6 +89,19 @@ func TargetFile(path string, hash manifests.SHA256) string {
 	return TargetsDir + "/" + dir + hash.String() + "." + base
 }
 
+// ParseTargetFile is the inverse of TargetFile.
+func ParseTargetFile(file string) (path string, hash manifests.SHA256, ok bool) {
+	inside, ok := strings.CutPrefix(file, TargetsDir+"/")
+	if !ok {
+		return "", manifests.SHA256{}, false
+	}
+	i := strings.LastIndexByte(inside, '/') + 1
+	sum, base, ok := strings.Cut(inside[i:], ".")
+	hash, err := manifests.ParseSHA256(sum)
+	path = inside[:i] + base
+	return path, hash, ok && err == nil && TargetFile(path, hash) == file
+}
+
 // MetadataFile is where a version of a role stands in the tree. The timestamp
 // has no version in its name.
 func MetadataFile(role string, version int64) string {

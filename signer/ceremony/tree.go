@@ -112,7 +112,9 @@ func (w *walk) readTimestamp() error {
 	if err != nil {
 		return fmt.Errorf("timestamp: %w", err)
 	}
-	m, err := metadata.Timestamp().FromBytes(data)
+	m, err := readExactly(data, func(b []byte) (*metadata.Metadata[metadata.TimestampType], error) {
+		return metadata.Timestamp().FromBytes(b)
+	})
 	if err != nil {
 		return fmt.Errorf("timestamp: %w", err)
 	}
@@ -133,7 +135,9 @@ func (w *walk) readSnapshot() error {
 	if err != nil {
 		return err
 	}
-	m, err := metadata.Snapshot().FromBytes(data)
+	m, err := readExactly(data, func(b []byte) (*metadata.Metadata[metadata.SnapshotType], error) {
+		return metadata.Snapshot().FromBytes(b)
+	})
 	if err != nil {
 		return fmt.Errorf("snapshot: %w", err)
 	}
