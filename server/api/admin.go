@@ -2,12 +2,21 @@ package api
 
 import (
 	"net/http"
+	"net/http/pprof"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Admin is the handler for a listener on loopback: what Health has.
-func (a *API) Admin() http.Handler { return a.Health() }
+// Admin is the handler for a listener on loopback: what Health has, and
+// /debug/pprof/, where a server in trouble can be looked into while it runs.
+func (a *API) Admin() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", a.Health())
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	return mux
+}
 
 // Health has what a Prometheus and a keeper of containers ask for, from another
 // machine too: /metrics, /livez, /readyz (changes and reports may be sent here), and

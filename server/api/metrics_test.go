@@ -197,3 +197,21 @@ func TestBrokenLedgerLeavesTheOtherFigures(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 }
+
+func TestProfilesAreForTheMachineItselfAlone(t *testing.T) {
+	w := newWorld(t)
+	for name, of := range map[string]struct {
+		handler http.Handler
+		status  int
+	}{
+		"admin": {w.api.Admin(), http.StatusOK}, "metrics": {w.api.Health(), http.StatusNotFound}, "public": {w.api, http.StatusNotFound},
+	} {
+		for _, path := range []string{"/debug/pprof/", "/debug/pprof/heap"} {
+			rec := httptest.NewRecorder()
+			of.handler.ServeHTTP(rec, httptest.NewRequest("GET", path, nil))
+			if rec.Code != of.status {
+				t.Errorf("%s listener, %s: %d", name, path, rec.Code)
+			}
+		}
+	}
+}
