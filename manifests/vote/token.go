@@ -147,7 +147,7 @@ func (t Token) Cast(ref Ref, class Class, set Set, v Vote) (CastRequest, error) 
 }
 
 func (t Token) mac(ref Ref, class Class, v Vote) (MAC, error) {
-	body, err := v.Canonical()
+	body, err := v.written(class)
 	if err != nil {
 		return MAC{}, err
 	}

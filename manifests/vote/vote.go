@@ -2,6 +2,7 @@ package vote
 
 import (
 	"slices"
+	"sync"
 
 	"github.com/candor-ota/candor/manifests/strict"
 )
@@ -118,6 +119,25 @@ func Parse(class Class, data []byte) (Vote, error) {
 
 // Canonical gives the one byte sequence that stands for a valid vote.
 func (v Vote) Canonical() ([]byte, error) { return strict.Canonical(v) }
+
+// forms are the canonical bytes of votes, each made once: valid votes differ in
+// a few hundred ways, so that there are never more.
+var forms sync.Map
+
+// written is Canonical of a vote of a class.
+func (v Vote) written(class Class) ([]byte, error) {
+	if b, ok := forms.Load(v); ok {
+		return b.([]byte), nil
+	}
+	if err := v.Validate(class); err != nil {
+		return nil, err
+	}
+	b, err := v.Canonical()
+	if err == nil {
+		forms.Store(v, b)
+	}
+	return b, err
+}
 
 // Validate refuses what the class cannot say, naming field and reason.
 func (v Vote) Validate(class Class) error { return v.validate(class, "") }
