@@ -44,6 +44,9 @@ func (i proposalInfo) lines() []string {
 			line += "; may sign: " + strings.Join(r.Waiting, ", ")
 		}
 		lines = append(lines, line)
+		for _, words := range r.Missing {
+			lines = append(lines, "  still needed: "+words)
+		}
 	}
 	for _, name := range i.WithoutImage {
 		lines = append(lines, "signed without own image: "+name)

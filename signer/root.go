@@ -6,35 +6,7 @@ import (
 )
 
 func (a *app) rootCommand() *cobra.Command {
-	return group("root", "Change who and what the root of trust names", a.rootRotateOnline())
-}
-
-// proposing are the flags of a command that makes a proposal.
-type proposing struct {
-	from stateFlags
-	out  string
-	sign []string
-	yes  bool
-}
-
-func (f *proposing) register(cmd *cobra.Command, out string) {
-	f.from.register(cmd)
-	cmd.Flags().StringVar(&f.out, "out", out, "file of the proposal")
-	cmd.Flags().StringArrayVar(&f.sign, "sign", nil, "sign at once with this key of your key directory; may be repeated")
-	cmd.Flags().BoolVar(&f.yes, "yes", false, "with --sign: do not ask to type the fingerprint")
-}
-
-// propose makes a proposal from the metadata in force, saves and shows it.
-func (a *app) propose(cmd *cobra.Command, f proposing, make func(*ceremony.State) (*ceremony.Proposal, error)) error {
-	state, err := a.load(cmd.Context(), f.from)
-	if err != nil {
-		return err
-	}
-	p, err := make(state)
-	if err != nil {
-		return err
-	}
-	return a.saveAndSign(cmd.Context(), p, f.out, f.sign, f.yes)
+	return group("root", "Change who and what the root of trust names", a.rootPeople(), a.rootRotateOnline())
 }
 
 func (a *app) rootRotateOnline() *cobra.Command {
@@ -68,5 +40,42 @@ every year or two. No handset needs to be touched.`,
 	}
 	f.register(cmd, "rotate-online.proposal.json")
 	cmd.Flags().StringVar(&online, "online", "", "new public keys of the service")
+	return cmd
+}
+
+func (a *app) rootPeople() *cobra.Command {
+	var f proposing
+	var who people
+	var only string
+	var targets int
+	cmd := &cobra.Command{
+		Use:   "people --add FILE --remove NAME --replace NAME=FILE --threshold N",
+		Short: "Propose other root holders, or another threshold",
+		Long: `Propose other root holders, or another threshold: any N of M people, from two on.
+Any number of changes go into one proposal, such as from 2 of 3 to 3 of 5.
+
+Enough of those who hold root now must sign it, and enough of those who will.
+Everybody who is new must sign it as well: so they show that the key is theirs
+and that they can use it. Compare the words of each new key with its person.
+
+Root and targets are signed by the same people, unless --only or
+--targets-threshold tells them apart.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if only != "" && only != "root" && only != "targets" {
+				return usagef("--only %q: root or targets", only)
+			}
+			change, err := who.read()
+			if err != nil {
+				return err
+			}
+			o := ceremony.RootPeople{Change: change, Only: only, TargetsThreshold: targets, Now: a.now()}
+			return a.propose(cmd, f, func(s *ceremony.State) (*ceremony.Proposal, error) { return ceremony.ChangeRoot(s, o) })
+		},
+	}
+	f.register(cmd, "root-people.proposal.json")
+	who.register(cmd)
+	cmd.Flags().StringVar(&only, "only", "", "change root or targets alone; they have the same people otherwise")
+	cmd.Flags().IntVar(&targets, "targets-threshold", 0, "how many must sign targets (default: as --threshold)")
 	return cmd
 }

@@ -19,6 +19,10 @@ const (
 	Withdraw   Kind = "withdraw"    // one release less
 	Renew      Kind = "renew"       // a later expiry, nothing else
 	OnlineKeys Kind = "online-keys" // other keys of the service, all three of them
+
+	RootPeople    Kind = "root-people"    // other holders or thresholds of root and targets
+	ProductPeople Kind = "product-people" // other engineers of a product, and its list signed by them
+	ProductRetire Kind = "product-retire" // a product without releases, for ever
 )
 
 // The top-level roles that people sign.
@@ -39,11 +43,15 @@ type rule struct {
 // change that it allows in the signer's package ceremony.
 var rules = map[Kind]rule{
 	Init:       {signs: theTop},
-	ProductAdd: {signs: func(p *Proposal) []string { return []string{RoleTargets, layout.ReleasesRole(p.Product)} }},
+	ProductAdd: {signs: theProduct},
 	Release:    {signs: theReleases, images: true},
 	Withdraw:   {signs: theReleases},
 	Renew:      {signs: oneRole},
 	OnlineKeys: {signs: theTop},
+
+	RootPeople:    {signs: theTop},
+	ProductPeople: {signs: theProduct},
+	ProductRetire: {signs: theReleases},
 }
 
 // Kinds gives every kind there is, sorted.
@@ -54,6 +62,10 @@ func Kinds() []Kind { return slices.Sorted(maps.Keys(rules)) }
 func (k Kind) HasImages() bool { return rules[k].images }
 
 func theTop(*Proposal) []string { return []string{RoleRoot, RoleTargets} }
+
+func theProduct(p *Proposal) []string {
+	return []string{RoleTargets, layout.ReleasesRole(p.Product)}
+}
 
 func theReleases(p *Proposal) []string { return []string{layout.ReleasesRole(p.Product)} }
 

@@ -43,6 +43,9 @@ func (v *verifier) roots() error {
 			if err := verifySigned(f.name, v.root, metadata.ROOT, next); err != nil {
 				return err
 			}
+			if err := shown(f.name, v.root, next); err != nil {
+				return err
+			}
 		}
 		if err := verifySigned(f.name, next, metadata.ROOT, next); err != nil {
 			return err

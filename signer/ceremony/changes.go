@@ -19,7 +19,10 @@ type rule struct {
 
 // rules has the kinds that change who signs.
 var rules = map[Kind]rule{
-	KindOnline: {(*view).checkOnlineKeys, describeOnlineKeys},
+	KindOnline:        {(*view).checkOnlineKeys, describeOnlineKeys},
+	KindRootPeople:    {(*view).checkRootPeople, describeRootPeople},
+	KindProductPeople: {(*view).checkProductPeople, describeProductPeople},
+	KindRetire:        {(*view).checkRetire, describeRetire},
 }
 
 // baseRoot is the root that a proposal builds on.

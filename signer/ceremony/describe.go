@@ -51,8 +51,17 @@ func (p *Proposal) describeRole(r *roleView, now time.Time) []string {
 		}
 		lines = append(lines, fmt.Sprintf("  live releases afterwards: %s", liveBuilds(p.view.releases)))
 	}
-	t := r.tables[0]
-	return append(lines, fmt.Sprintf("  needs %d of: %s", t.threshold, joinNames(t.people())))
+	for _, t := range r.tables {
+		words := "needs"
+		switch t.whose {
+		case sideBefore:
+			words = "and of those who sign it now"
+		case sideNew:
+			words = "and, to show that they can use their keys, all"
+		}
+		lines = append(lines, fmt.Sprintf("  %s %d of: %s", words, t.threshold, joinNames(t.people())))
+	}
+	return lines
 }
 
 func (p *Proposal) describeStatements() []string {

@@ -30,6 +30,10 @@ const (
 	KindWithdraw = event.Withdraw
 	KindRenew    = event.Renew
 	KindOnline   = event.OnlineKeys
+
+	KindRootPeople    = event.RootPeople
+	KindProductPeople = event.ProductPeople
+	KindRetire        = event.ProductRetire
 )
 
 // How a signer looked at the images.

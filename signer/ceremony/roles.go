@@ -23,6 +23,7 @@ type roleTable struct {
 	keyIDs    []string
 	threshold int
 	holders   map[string]string // key id to person; empty for the service's keys
+	whose     side
 	keys      map[string]keyring.Key
 }
 

@@ -32,7 +32,7 @@ type roleView struct {
 	version int64
 	expires time.Time
 	payload []byte      // what a signature covers
-	tables  []roleTable // each threshold must be met; root answers to the old and to the new
+	tables  []roleTable // each threshold must be met, see findTables
 }
 
 // check fills p.view or says what is wrong. It asks no question of trust: see
@@ -225,30 +225,4 @@ func (v *view) readRole(p *Proposal, r Role) error {
 	rv.payload, err = payload(signed)
 	v.roles = append(v.roles, rv)
 	return err
-}
-
-// findTables looks up who may sign each role.
-func (v *view) findTables() error {
-	for _, r := range v.roles {
-		var t roleTable
-		var err error
-		switch r.name {
-		case metadata.ROOT, metadata.TARGETS:
-			t, err = rootRole(v.root, r.name)
-		default:
-			t, err = delegatedRole(v.targets, r.name)
-		}
-		if err != nil {
-			return err
-		}
-		r.tables = []roleTable{t}
-		if r.name == metadata.ROOT && len(v.roots) > 0 {
-			old, err := rootRole(v.roots[len(v.roots)-1], r.name)
-			if err != nil {
-				return err
-			}
-			r.tables = append(r.tables, old)
-		}
-	}
-	return nil
 }

@@ -90,6 +90,9 @@ func named(people []Person) map[string]any {
 	return map[string]any{layout.FieldHolders: holders}
 }
 
+// NewPerson makes somebody who is in no role yet.
+func (m *Makers) NewPerson() Person { return m.person() }
+
 // online gives the server's key of a role as the role table lists it.
 func (m *Makers) online(role string) (*metadata.Key, string) {
 	m.t.Helper()
@@ -226,6 +229,23 @@ func (m *Makers) Product(p manifests.Product) publish.Submission {
 	m.Releases[p] = metadata.Targets()
 	m.Releases[p].Signed.Version = 0
 	return Join(m.NextTargets(), m.NextReleases(p))
+}
+
+// Replace signs a delegation of a product to the present engineers.
+func (m *Makers) Replace(p manifests.Product) publish.Submission {
+	m.t.Helper()
+	return m.NextTargets(func(s *metadata.TargetsType) {
+		for i := range s.Delegations.Roles {
+			if s.Delegations.Roles[i].Name != layout.ReleasesRole(p) {
+				continue
+			}
+			s.Delegations.Roles[i].KeyIDs, s.Delegations.Roles[i].UnrecognizedFields = nil, named(m.Engineers)
+			for _, e := range m.Engineers {
+				s.Delegations.Keys[e.ID] = e.Key
+				s.Delegations.Roles[i].KeyIDs = append(s.Delegations.Roles[i].KeyIDs, e.ID)
+			}
+		}
+	})
 }
 
 // NextReleases signs the next version of a product's role.
