@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/candor-ota/candor/signer/keyring"
 	"github.com/spf13/cobra"
@@ -14,11 +15,16 @@ type keyInfo struct {
 	Type        string `json:"type"`
 	KeyID       string `json:"keyid"`
 	Fingerprint string `json:"fingerprint"`
+	Where       string `json:"where"` // the private half: "file", or kind and place
 }
 
-func infoOf(p keyring.Public) (keyInfo, error) {
+func (a *app) infoOf(p keyring.Public) (keyInfo, error) {
 	words, err := keyring.Words(p.KeyID)
-	return keyInfo{p.Name, p.Holder, p.Key.Scheme, p.KeyID, words}, err
+	if err != nil {
+		return keyInfo{}, err
+	}
+	at, err := a.ring().Location(p.Name)
+	return keyInfo{p.Name, p.Holder, p.Key.Scheme, p.KeyID, words, at.String()}, err
 }
 
 func (i keyInfo) lines() []string {
@@ -28,11 +34,12 @@ func (i keyInfo) lines() []string {
 		"type:        " + i.Type,
 		"id:          " + i.KeyID,
 		"fingerprint: " + i.Fingerprint,
+		"lives in:    " + i.Where,
 	}
 }
 
 func (a *app) keyCommand() *cobra.Command {
-	return group("key", "Make and show keys", a.keyNew(), a.keyList(), a.keyShow())
+	return group("key", "Make, add and show keys", a.keyNew(), a.keyAdd(), a.keyList(), a.keyShow())
 }
 
 func (a *app) keyNew() *cobra.Command {
@@ -79,15 +86,15 @@ func (a *app) keyList() *cobra.Command {
 			}
 			infos, lines := []keyInfo{}, []string{}
 			for _, k := range keys {
-				info, err := infoOf(k)
+				info, err := a.infoOf(k)
 				if err != nil {
 					return err
 				}
 				infos = append(infos, info)
-				lines = append(lines, fmt.Sprintf("%-20s %-24s %-20s %s", info.Name, info.Holder, info.Type, info.Fingerprint))
+				lines = append(lines, fmt.Sprintf("%-20s %-24s %-20s %-10s %s", info.Name, info.Holder, info.Type, kindOf(info.Where), info.Fingerprint))
 			}
 			if len(lines) == 0 {
-				lines = []string{"no keys in " + a.keysDir + "; `key new` makes one"}
+				lines = []string{"no keys in " + a.keysDir + "; `key new` makes one, `key add` takes one that lives elsewhere"}
 			}
 			return a.print(struct {
 				Keys []keyInfo `json:"keys"`
@@ -125,8 +132,14 @@ printed, for others: candor-signer key show alice --public > alice.pub`,
 	return cmd
 }
 
+// kindOf is the first word of where a key lives.
+func kindOf(where string) string {
+	kind, _, _ := strings.Cut(where, " ")
+	return kind
+}
+
 func (a *app) printKey(p keyring.Public) error {
-	info, err := infoOf(p)
+	info, err := a.infoOf(p)
 	if err != nil {
 		return err
 	}

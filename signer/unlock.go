@@ -8,7 +8,9 @@ import (
 	"github.com/candor-ota/candor/signer/keyring"
 )
 
-func (a *app) ring() *keyring.Ring { return keyring.Open(a.keysDir) }
+// ring is the key directory, with every place of keys that this program was
+// built to reach.
+func (a *app) ring() *keyring.Ring { return keyring.Open(a.keysDir, a.places()...) }
 
 // unlock makes a key of the ring ready to sign, asking for what opens it. Its
 // caller closes it.

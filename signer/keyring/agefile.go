@@ -99,7 +99,7 @@ func generate(kind string) (crypto.Signer, error) {
 	case TypeP256:
 		return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	default:
-		return nil, fmt.Errorf("key type %q: %s or %s", kind, TypeEd25519, TypeP256)
+		return nil, fmt.Errorf("key type %q: %w: %s or %s", kind, ErrKind, TypeEd25519, TypeP256)
 	}
 }
 

@@ -21,14 +21,18 @@ type Ring struct {
 // the backends reaches. The directory is made by the first Create or Add.
 func Open(dir string, backends ...Backend) *Ring { return &Ring{dir, backends} }
 
-// Public reads the public part of the key NAME.
+// Dir is the ring's directory.
+func (r *Ring) Dir() string { return r.dir }
+
+// Public reads the public part of the key NAME. A name that no key has is
+// ErrNoKey.
 func (r *Ring) Public(name string) (Public, error) {
 	if err := CheckName(name); err != nil {
 		return Public{}, err
 	}
 	_, err := os.Stat(r.path(name, ".key"))
 	if errors.Is(err, fs.ErrNotExist) {
-		return Public{}, fmt.Errorf("no key %s in %s; `key list` shows what there is", name, r.dir)
+		return Public{}, fmt.Errorf("no key %s in %s: %w; `key list` shows what there is", name, r.dir, ErrNoKey)
 	}
 	if err != nil {
 		return Public{}, err
@@ -84,6 +88,9 @@ func (r *Ring) Location(name string) (Location, error) {
 // passphrase that ask gives; a key that lives elsewhere is reached, which may
 // ask for a PIN. The Signer has the key that NAME.pub shows.
 func (r *Ring) Unlock(ctx context.Context, name string, ask Asker) (Signer, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, context.Cause(ctx)
+	}
 	public, err := r.Public(name)
 	if err != nil {
 		return nil, err

@@ -97,6 +97,9 @@ func (o *opened) Sign(ctx context.Context, payload []byte) ([]byte, error) {
 	if o.closed {
 		return nil, fmt.Errorf("key %s: %w", o.public.Name, ErrClosed)
 	}
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("key %s: %w", o.public.Name, context.Cause(ctx))
+	}
 	sig, err := await(ctx, o.timeout, func(ctx context.Context, _ *clock) ([]byte, error) { return o.held.Sign(ctx, payload) })
 	if err == nil && !o.public.Key.Verify(payload, sig) {
 		err = ErrWrongSignature
