@@ -260,9 +260,8 @@ func (s *step) meta(role string) *metadata.MetaFiles {
 	return &metadata.MetaFiles{Version: v, Length: f.Size, Hashes: metadata.Hashes{"sha256": f.SHA256[:]}}
 }
 
-// commit signs the timestamp, verifies everything as a handset would, moves
-// the head in the ledger and only then what readers see.
-func (s *step) commit(ctx context.Context) error {
+// signTimestamp signs the last word over the next generation.
+func (s *step) signTimestamp(ctx context.Context) error {
 	v, err := s.ledger.ReserveVersion(ctx, s.lease, metadata.TIMESTAMP, s.next.Versions[metadata.TIMESTAMP]+1)
 	if err != nil {
 		return fmt.Errorf("publish timestamp: %w", err)
@@ -275,12 +274,25 @@ func (s *step) commit(ctx context.Context) error {
 		return err
 	}
 	s.next.Versions[metadata.TIMESTAMP] = v
+	return nil
+}
+
+// commit signs the timestamp, verifies everything as a handset would, moves
+// the head in the ledger and only then what readers see.
+func (s *step) commit(ctx context.Context) error {
+	if err := s.signTimestamp(ctx); err != nil {
+		return err
+	}
 	if err := s.next.retire(s.now); err != nil {
 		return err
 	}
 	gone := s.next.overdue(s.now)
 	if err := s.next.verify(); err != nil {
 		return fmt.Errorf("publish: what was made does not verify, so it is not published: %w", err)
+	}
+	// Expiry is not judged here: what is late is not put right by publishing nothing.
+	if err := (&rehearsal{before: s.current, next: s.next}).inPlace(time.Time{}); err != nil {
+		return fmt.Errorf("publish: what was made is not published: %w", err)
 	}
 	document, err := json.Marshal(s.next.head)
 	if err != nil {

@@ -76,8 +76,9 @@ type Publisher struct {
 
 	turn    sync.Mutex // of those in this process who publish; comes before mu
 	mu      sync.Mutex
-	current *generation // nil: to be loaded
-	shown   *generation // what readers see; nil: nothing yet
+	current *generation       // nil: to be loaded
+	shown   *generation       // what readers see; nil: nothing yet
+	walked  map[rootLink]bool // steps between roots that a rehearsal found open
 }
 
 // ErrNotConfigured means that no root of trust was submitted yet.
@@ -153,6 +154,13 @@ func (p *Publisher) Submit(ctx context.Context, verify func(State) (Submission, 
 		}
 		if s = s.without(p.current); len(s.Metadata) == 0 {
 			return nil
+		}
+		if err := p.rehearse(ctx, s); err != nil {
+			var locked *LockedOut
+			if errors.As(err, &locked) {
+				return refusal{err}
+			}
+			return err
 		}
 		if err := p.note(ctx, lease, s); err != nil {
 			return err

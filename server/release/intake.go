@@ -85,6 +85,9 @@ func (in *Intake) Submit(ctx context.Context, by string, s publish.Submission, p
 		}
 		return s, v.verify()
 	})
+	if locked := (*publish.LockedOut)(nil); errors.As(err, &locked) {
+		return Result{}, refuse(locked.Role, "%v; nothing was published", locked)
+	}
 	if err != nil {
 		return Result{}, fmt.Errorf("submission: %w", err)
 	}
