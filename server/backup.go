@@ -127,7 +127,7 @@ func restoredText(r carry.Restored) string {
 	say(!r.Adopted, "version numbers jump, past what handsets may have seen; have engineers submit again what they signed since the backup")
 	say(len(r.Halted) > 0, "halted since the backup, and halted now: %s", strings.Join(r.Halted, ", "))
 	say(len(r.Held) > 0, "held until somebody resumes or starts them: %s", strings.Join(r.Held, ", "))
-	say(len(r.Spare) > 0, "%v count under their spare vote keys, from nothing", r.Spare)
+	say(len(r.Spare) > 0, "%v count under their spare vote keys, from nothing, and handsets vote again once the engineers have signed it: for each, `candor-signer votes spare PRODUCT BUILD`", r.Spare)
 	say(len(r.Closed) > 0, "%v had no unused vote keys left; their votes are closed", r.Closed)
 	say(r.Revoked > 0, "%d API tokens were revoked, as some may have been since; make new ones", r.Revoked)
 	say(len(r.Missing) > 0, "%d images are missing; copy them from a mirror or a backup with --blobs: %s", len(r.Missing), strings.Join(r.Missing, " "))

@@ -59,6 +59,7 @@ func newCommand() *cobra.Command {
 	cmd.AddCommand(a.keyCommand(), a.initCommand(), a.productCommand(), a.releaseCommand(), a.imageCommand(), a.signCommand("sign PROPOSAL"),
 		a.bundleCommand(), a.withdrawCommand(), a.renewCommand(), a.proposalCommand(), a.submitCommand(), a.verifyCommand(), a.showCommand(), a.rolloutCommand())
 	cmd.AddCommand(a.rootCommand(), a.explainCommand())
+	cmd.AddCommand(a.votesCommand())
 	asUsage(cmd)
 	return cmd
 }

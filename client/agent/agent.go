@@ -31,6 +31,9 @@ type Reporter interface {
 	Enabled() bool
 	// Prepare asks for the tokens of a release, at a random moment within.
 	Prepare(ctx context.Context, ref vote.Ref, rules manifests.VoteRules, within time.Duration) error
+	// UseSpare has votes on a release cast under its spare keys from now on, by
+	// the engineers' signed word. Repeating it changes nothing.
+	UseSpare(ref vote.Ref, rules manifests.VoteRules, within time.Duration) error
 	// Report queues a vote, durably, to be sent at a random moment within.
 	Report(ref vote.Ref, class vote.Class, v vote.Vote, within time.Duration) error
 	// Send sends what is due.

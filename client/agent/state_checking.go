@@ -46,5 +46,16 @@ func (a *Agent) prepareTokens(ctx context.Context) error {
 			return err
 		}
 	}
+	// Also where nothing may be installed: what is held has votes under way.
+	for _, build := range a.view.SpareVotes {
+		signed, ok := a.view.Releases[build]
+		if !ok {
+			continue
+		}
+		ref := vote.Ref{Product: a.Config.Product, Build: build}
+		if err := a.Reports.UseSpare(ref, signed.Release.Votes, a.Config.Report.TokenWithin.Duration); err != nil {
+			return err
+		}
+	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -100,11 +101,20 @@ type reports struct {
 	votes            []vote.Vote
 	before           func(class vote.Class)
 	byName           bool
+	spare            []vote.Ref
 }
 
 func (r *reports) Enabled() bool { return r.on }
 func (r *reports) Prepare(context.Context, vote.Ref, manifests.VoteRules, time.Duration) error {
 	r.said = append(r.said, "prepare")
+	return nil
+}
+
+func (r *reports) UseSpare(ref vote.Ref, rules manifests.VoteRules, _ time.Duration) error {
+	r.spare = append(r.spare, ref)
+	if rules.Spare == nil {
+		return errors.New("without the release's spare keys")
+	}
 	return nil
 }
 

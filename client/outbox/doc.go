@@ -3,8 +3,8 @@
 //
 // Parties. The owner turns reporting on (OptIn) and off (OptOut); with it off
 // no request is ever made, except the withdrawal that the owner ordered. The
-// agent names the releases that take votes (Prepare) and says what happened
-// (Report). The release, signed offline, names the vote keys. The service may
+// agent names the releases that take votes (Prepare, UseSpare) and says what
+// happened (Report). The release, signed offline, names the vote keys. The service may
 // be curious, and whoever is on the wire may be anybody.
 //
 // Promises.
@@ -16,6 +16,8 @@
 //     cookie or User-Agent (AMENDMENTS H12), nor do two votes share one. Each is
 //     sent at a random moment, and two that became due while the handset was
 //     offline are set apart again.
+//   - Votes move to the spare keys of a release by the engineers' signed word
+//     alone (UseSpare), and none that was acknowledged is cast again under them.
 //   - A trial leaves only after its attempt was counted, or if no attempt was
 //     ever reported (AMENDMENTS H6).
 //   - In lab mode (ByName), which the owner orders too, nothing is a vote: no token

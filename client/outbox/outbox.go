@@ -174,8 +174,9 @@ func (o *Outbox) Refused() []string {
 
 // Prepare has the tokens of a release asked for, at one random moment within a
 // time from now. It makes no request; Send does. Calling it again changes
-// nothing. With reporting off, in lab mode, or for a release that takes no
-// votes, it does nothing.
+// nothing. Votes are cast under the first keys of the release until UseSpare.
+// With reporting off, in lab mode, or for a release that takes no votes, it
+// does nothing.
 func (o *Outbox) Prepare(_ context.Context, ref vote.Ref, rules manifests.VoteRules, within time.Duration) error {
 	if !o.votes() || rules.Primary == nil {
 		return nil

@@ -50,7 +50,8 @@ type entry struct {
 	Product manifests.Product `json:"product"`
 	Build   manifests.Build   `json:"build"`
 	Class   vote.Class        `json:"class"`
-	Key     manifests.VoteKey `json:"key"` // that the service must prove to hold; as signed in the release
+	Key     manifests.VoteKey `json:"key"`             // that the service must prove to hold; as signed in the release
+	Spare   bool              `json:"spare,omitempty"` // Key is of the spare set; it never goes back
 	State   state             `json:"state"`
 	Reason  string            `json:"reason,omitempty"`
 
@@ -67,13 +68,25 @@ type entry struct {
 const maxEntries = 256
 
 func newEntry(ref vote.Ref, class vote.Class, rules manifests.VoteRules) (entry, error) {
-	e := entry{Product: ref.Product, Build: ref.Build, Class: class, State: waiting}
-	key, _ := vote.KeyOf(rules, class, vote.Primary)
+	key, err := keyOf(rules, class, vote.Primary)
+	return entry{Product: ref.Product, Build: ref.Build, Class: class, State: waiting, Key: key}, err
+}
+
+// keyOf gives a key that a release signs.
+func keyOf(rules manifests.VoteRules, class vote.Class, set vote.Set) (manifests.VoteKey, error) {
+	key, _ := vote.KeyOf(rules, class, set)
 	if err := vote.CheckKey(key); err != nil {
-		return e, fmt.Errorf("primary vote key of class %s: %w", class, err)
+		return key, fmt.Errorf("%s vote key of class %s: %w", set, class, err)
 	}
-	e.Key = key
-	return e, nil
+	return key, nil
+}
+
+// set is the one whose key the entry has.
+func (e *entry) set() vote.Set {
+	if e.Spare {
+		return vote.Spare
+	}
+	return vote.Primary
 }
 
 func (q *queue) find(ref vote.Ref, class vote.Class) *entry {

@@ -84,7 +84,7 @@ func (o *Outbox) ask(ctx context.Context, e *entry) error {
 		if err != nil {
 			return fmt.Errorf("token for %s: %w", e, err)
 		}
-		if err := o.note(receipts.Entry{Kind: receipts.TokenAsked, Build: e.Build, Why: "Class: " + string(e.Class) + "."}); err != nil {
+		if err := o.note(receipts.Entry{Kind: receipts.TokenAsked, Build: e.Build, Why: "Class: " + string(e.Class) + ", " + string(e.set()) + " keys."}); err != nil {
 			return fmt.Errorf("token for %s: %w", e, err)
 		}
 		e.Pending = &p
@@ -96,7 +96,7 @@ func (o *Outbox) ask(ctx context.Context, e *entry) error {
 		}
 	}
 	token, err := o.issue(ctx, e)
-	switch reason, isFinal := verdict(err); {
+	switch reason, isFinal := e.verdict(err); {
 	case err == nil:
 		e.Token, e.Pending, e.Failures = &token, nil, 0
 		o.queue.Pause = wait{}
@@ -127,7 +127,7 @@ func (o *Outbox) issue(ctx context.Context, e *entry) (vote.Token, error) {
 	}
 	c := o.identity.Consent
 	r := vote.IssueRequest{
-		Product: e.Product, Build: e.Build, Class: e.Class, Set: vote.Primary, Blinded: blinded,
+		Product: e.Product, Build: e.Build, Class: e.Class, Set: e.set(), Blinded: blinded,
 		DeviceKey: c.deviceKey(), Credential: c.Credential,
 	}
 	r.Sign(c.device(), c.credential())
@@ -173,7 +173,7 @@ func (o *Outbox) allowed(e *entry) bool {
 // cast sends one vote. Afterwards every other vote that is due is set apart
 // from it by a random delay.
 func (o *Outbox) cast(ctx context.Context, e *entry) error {
-	r, err := e.Token.Cast(e.ref(), e.Class, vote.Primary, *e.Vote)
+	r, err := e.Token.Cast(e.ref(), e.Class, e.set(), *e.Vote)
 	if err != nil {
 		o.giveUp(e, err.Error())
 		return errors.Join(fmt.Errorf("vote %s: %w", e, err), o.saveQueue())
@@ -186,7 +186,7 @@ func (o *Outbox) cast(ctx context.Context, e *entry) error {
 		return err
 	}
 	_, err = o.unknown.send(ctx, "v1/votes", &r, http.StatusNoContent)
-	switch reason, isFinal := verdict(err); {
+	switch reason, isFinal := e.verdict(err); {
 	case err == nil:
 		o.queue.Pause = wait{}
 		sent.Counted = true
@@ -208,6 +208,9 @@ func (o *Outbox) cast(ctx context.Context, e *entry) error {
 	return errors.Join(err, o.saveQueue())
 }
 
+// attemptRefused begins the reason of a trial that its attempt took along.
+const attemptRefused = "its attempt was refused: "
+
 // giveUp ends an entry that will never be counted, be it for want of a token;
 // with an attempt also its trial, which would hide one handset's silence.
 func (o *Outbox) giveUp(e *entry, reason string) {
@@ -216,7 +219,7 @@ func (o *Outbox) giveUp(e *entry, reason string) {
 		return
 	}
 	if trial := o.queue.find(e.ref(), vote.Trial); trial != nil && trial.State == waiting {
-		trial.settle(refused, "its attempt was refused: "+reason)
+		trial.settle(refused, attemptRefused+reason)
 	}
 }
 

@@ -14,6 +14,7 @@ const (
 	codeBusy        = "busy"
 	codeNotEnrolled = "not-enrolled"
 	codeTooYoung    = "too-young"
+	codeRetired     = "key-retired"
 )
 
 // final are the refusals that will be the same however often one asks.
@@ -21,11 +22,11 @@ const (
 // key-retired is among them, although the release signs a spare key: a service
 // that could send one handset to the spare key by its word alone would have
 // that handset's votes to itself. The switch has to be signed where all
-// handsets see it.
+// handsets see it; UseSpare then takes up what was refused with it.
 var final = []string{
 	"bad-request", "forbidden", "not-found", "conflict", "too-large",
 	"bad-credential", "batch-revoked", "already-issued", "bad-element",
-	"bad-token", "already-voted", "voting-closed", "key-retired",
+	"bad-token", "already-voted", "voting-closed", codeRetired,
 }
 
 // youngWait is the least time after which a device key that was too young is

@@ -39,11 +39,14 @@ type View struct {
 	Expiry   time.Time       // by which expiries were judged
 	Pace     time.Time       // by which pace is judged; zero without a clock
 	NextBy   *manifests.Time // the maker promises news by then
-	Head     manifests.SHA256
-	Forked   bool // another document with this counter was seen before
-	Expires  time.Time
-	Versions map[string]int64
-	SignedBy []string // ids of the keys whose signatures over releases-PRODUCT hold
+	// SpareVotes are the builds whose votes the engineers have moved to the spare
+	// keys of their releases, in rising order.
+	SpareVotes []manifests.Build
+	Head       manifests.SHA256
+	Forked     bool // another document with this counter was seen before
+	Expires    time.Time
+	Versions   map[string]int64
+	SignedBy   []string // ids of the keys whose signatures over releases-PRODUCT hold
 }
 
 // Init makes dir a store that trusts root, which must verify against itself.

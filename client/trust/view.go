@@ -18,9 +18,13 @@ import (
 func (c *Client) read(ctx context.Context, w *walk) (*View, error) {
 	view := &View{Releases: map[manifests.Build]rollout.Signed{}, Expires: w.earliestExpiry(), Versions: w.versions()}
 	releases := layout.ReleasesRole(c.Product)
-	next, err := signedTime(releases, w.set.Targets[releases].Signed.UnrecognizedFields, layout.FieldNextBy)
+	fields := w.set.Targets[releases].Signed.UnrecognizedFields
+	next, err := signedTime(releases, fields, layout.FieldNextBy)
 	if err != nil {
 		return nil, err
+	}
+	if view.SpareVotes, err = layout.SpareVotes(fields); err != nil {
+		return nil, refuse(releases, ErrMalformed, "%v", err)
 	}
 	view.NextBy, view.SignedBy = next, w.signers(releases)
 	keep := map[manifests.SHA256]bool{}

@@ -18,6 +18,7 @@ const (
 	Release    Kind = "release"     // one more release of a product
 	Withdraw   Kind = "withdraw"    // one release less
 	Renew      Kind = "renew"       // a later expiry, nothing else
+	SpareVotes Kind = "spare-votes" // votes on one release move to its spare keys
 	OnlineKeys Kind = "online-keys" // other keys of the service, all three of them
 
 	RootPeople    Kind = "root-people"    // other holders or thresholds of root and targets
@@ -47,6 +48,7 @@ var rules = map[Kind]rule{
 	Release:    {signs: theReleases, images: true},
 	Withdraw:   {signs: theReleases},
 	Renew:      {signs: oneRole},
+	SpareVotes: {signs: theReleases},
 	OnlineKeys: {signs: theTop},
 
 	RootPeople:    {signs: theTop},

@@ -33,10 +33,11 @@ const (
 
 // The signed fields that Candor adds to TUF's metadata.
 const (
-	FieldIssued  = "x-issued"  // timestamp: when it was made, RFC 3339
-	FieldNextBy  = "x-next-by" // releases-PRODUCT: the makers promise news by then, RFC 3339
-	FieldRetires = "x-retires" // releases-PRODUCT: the builds that this version takes off the list because nobody needs them
-	FieldHolders = "x-holders" // role entries: key id to the name of the person who holds it
+	FieldIssued  = "x-issued"      // timestamp: when it was made, RFC 3339
+	FieldNextBy  = "x-next-by"     // releases-PRODUCT: the makers promise news by then, RFC 3339
+	FieldRetires = "x-retires"     // releases-PRODUCT: the builds that this version takes off the list because nobody needs them
+	FieldSpare   = "x-spare-votes" // releases-PRODUCT: builds whose votes are cast under the spare keys; see SpareVotes
+	FieldHolders = "x-holders"     // role entries: key id to the name of the person who holds it
 )
 
 // FreshHeader is a request header, of any value, that asks a server among others

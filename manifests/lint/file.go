@@ -34,6 +34,7 @@ type File struct {
 	NextBy     *manifests.Time   // x-next-by
 	Issued     *manifests.Time   // x-issued
 	Retires    []manifests.Build // x-retires
+	Spare      []manifests.Build // x-spare-votes
 	Consistent bool
 	Delegates  bool // there are delegations, however empty
 }
@@ -119,7 +120,7 @@ func (r *report) signed(f *File, raw json.RawMessage) {
 	if known == nil {
 		kind, known = roleTargets, fieldsOf[roleTargets]
 		if _, ok := layout.ReleasesRoleProduct(f.Role); ok {
-			known = append(slices.Clone(known), layout.FieldNextBy, layout.FieldRetires)
+			known = append(slices.Clone(known), layout.FieldNextBy, layout.FieldRetires, layout.FieldSpare)
 		}
 	}
 	signed := r.fields(raw, "", append([]string{"_type", "spec_version", "version", "expires"}, known...)...)
@@ -148,6 +149,7 @@ func (r *report) signed(f *File, raw json.RawMessage) {
 		r.value(signed, "", name, into)
 	}
 	r.value(signed, "", layout.FieldRetires, &f.Retires)
+	r.spare(f, signed[layout.FieldSpare])
 }
 
 func (r *report) roles(f *File, raw json.RawMessage) {

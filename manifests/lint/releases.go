@@ -31,6 +31,7 @@ func CheckReleases(product manifests.Product, f *File) Findings {
 	for _, path := range sorted(f.Targets) {
 		r.release(product, path, f.Targets[path])
 	}
+	r.spareBuilds(product, f)
 	seen := map[manifests.Build]bool{}
 	for i, b := range f.Retires {
 		_, live := f.Targets[layout.ReleasePath(product, b)]

@@ -37,6 +37,7 @@ type Ledger interface {
 	store.Idempotency
 	hooks.Rollouts
 	Hooks(ctx context.Context) ([]store.Hook, error)
+	VoteReleases(ctx context.Context) ([]store.VoteRelease, error)
 	Ping(ctx context.Context) error
 }
 

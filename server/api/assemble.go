@@ -167,6 +167,7 @@ func assemble(ctx context.Context, p Parts, hub *watch.Hub) (*API, error) {
 	}
 	if d.Intake, err = release.New(release.Options{
 		Ledger: p.Ledger, Blobs: blobs, Tree: d.Tree, Keys: p.Keys, Master: p.Master, Now: p.Now, OpenVotes: d.Votes.OpenRelease,
+		UseSpare: d.Votes.UseSpare,
 	}); err != nil {
 		return nil, err
 	}
@@ -234,6 +235,9 @@ func (a *API) closeVotes(ctx context.Context) {
 		if err := a.Votes.CloseOver(ctx, a.CloseAfter, a.Rollouts.Over); err != nil && ctx.Err() == nil {
 			a.Log.Error("votes that are over stay open for now", "error", err)
 		}
+		if err := a.unsigned(ctx); err != nil && ctx.Err() == nil {
+			a.Log.Warn("whether votes wait for their engineers cannot be told for now", "error", err)
+		}
 		if err := a.Uploads.Sweep(ctx); err != nil && ctx.Err() == nil {
 			a.Log.Warn("what is left of uploads that are over takes space for now", "error", err)
 		}
@@ -243,6 +247,22 @@ func (a *API) closeVotes(ctx context.Context) {
 		case <-tick.C:
 		}
 	}
+}
+
+// unsigned logs the releases on which nobody votes until engineers sign that.
+func (a *API) unsigned(ctx context.Context) error {
+	all, err := a.Ledger.VoteReleases(ctx)
+	if err != nil {
+		return err
+	}
+	signed, err := a.Tree.Spare(ctx)
+	if err != nil {
+		return err
+	}
+	for _, ref := range votes.Unsigned(all, func(ref vote.Ref) bool { return signed[ref] }) {
+		a.Log.Warn("no handset votes on a release until its engineers sign that its spare keys count, or withdraw it (candor-signer votes spare)", "product", ref.Product, "build", ref.Build)
+	}
+	return nil
 }
 
 // Close releases what Assemble opened; the stores are the caller's.

@@ -258,7 +258,8 @@ func (r *restoring) adapt(row relational.Row) (relational.Row, error) {
 
 // votes moves a release to its spare keys: which of its tokens were spent since
 // the backup is forgotten, and each could be spent again. Where the spare keys
-// were in use already there are no more, so its votes end.
+// were in use already, in the backup or by what was published since, there are
+// no more, so its votes end.
 func (r *restoring) votes(row relational.Row) error {
 	if row[r.at["closed_at"]] != int64(0) {
 		return nil
@@ -266,7 +267,7 @@ func (r *restoring) votes(row relational.Row) error {
 	product, _ := row[r.at["product"]].(string)
 	build, _ := row[r.at["build"]].(int64)
 	ref := vote.Ref{Product: manifests.Product(product), Build: manifests.Build(build)}
-	if row[r.at["active_set"]] != string(vote.Primary) {
+	if row[r.at["active_set"]] != string(vote.Primary) || r.tree.Spare[ref] {
 		row[r.at["closed_at"]] = r.t.Now.Unix()
 		r.report.Closed = append(r.report.Closed, ref)
 		return nil

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/theupdateframework/go-tuf/v2/metadata"
+
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/layout"
 	policy "github.com/candor-ota/candor/manifests/rollout"
@@ -280,6 +282,30 @@ func TestRestoreBringsNobodyBack(t *testing.T) {
 	}
 }
 
+// TestSpareKeysThatWereUsedSinceTheBackupAreUsedUp: the published tree knows of
+// a switch that the backup does not, and tokens of the spare keys were spent.
+func TestSpareKeysThatWereUsedSinceTheBackupAreUsedUp(t *testing.T) {
+	h := newHouse(t)
+	ref := vote.Ref{Product: releasetest.Phone, Build: 42}
+	must(t, h.ledger.OpenVotes(t.Context(), store.VoteRelease{Ref: ref, Opened: h.now}))
+	file := h.backup(false)
+	h.submit(h.makers.NextReleases(releasetest.Phone, func(s *metadata.TargetsType) {
+		s.UnrecognizedFields = layout.WithSpareVotes(s.UnrecognizedFields, []manifests.Build{42})
+	}))
+	if v, err := h.ledger.VoteRelease(t.Context(), ref); err != nil || v.Active != vote.Spare {
+		t.Fatalf("%+v, %v", v, err)
+	}
+	h.ledger = newSQLite(t)
+	done := h.restore(file)
+	if v, err := h.ledger.VoteRelease(t.Context(), ref); err != nil || v.Closed.IsZero() || !done.Adopted || len(done.Closed) != 1 || len(done.Spare) != 0 {
+		t.Errorf("%+v, %v; %+v", v, err, done)
+	}
+	h.serve() // and the switch that is signed opens nothing again
+	if v, err := h.ledger.VoteRelease(t.Context(), ref); err != nil || v.Closed.IsZero() {
+		t.Errorf("%+v, %v", v, err)
+	}
+}
+
 func TestDamagedBackupWritesNothing(t *testing.T) {
 	h := newHouse(t)
 	h.rollout(42)
@@ -326,7 +352,7 @@ func TestRestoreIntoSomethingElseRefused(t *testing.T) {
 	must(t, err)
 	wrong := h.target()
 	wrong.Keys = keys
-	if _, err := carry.Restore(t.Context(), file, wrong); err == nil || !strings.Contains(err.Error(), "is not the one that handsets know") {
+	if _, err := carry.Restore(t.Context(), file, wrong); err == nil || !strings.Contains(err.Error(), "is the one that the published root lists") {
 		t.Errorf("with other keys: %v", err)
 	}
 	h.restore(file)

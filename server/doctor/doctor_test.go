@@ -23,9 +23,11 @@ import (
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/layout"
 	"github.com/candor-ota/candor/manifests/rollout"
+	"github.com/candor-ota/candor/manifests/vote"
 	"github.com/candor-ota/candor/server/config"
 	"github.com/candor-ota/candor/server/publish"
 	"github.com/candor-ota/candor/server/release/releasetest"
+	"github.com/candor-ota/candor/server/store"
 	"github.com/candor-ota/candor/server/store/disk"
 	"github.com/candor-ota/candor/server/store/sqlite"
 	"github.com/candor-ota/candor/server/store/storetest"
@@ -114,7 +116,7 @@ func TestHealthyInstallationHasNothingToSay(t *testing.T) {
 	if Worst(list) != OK {
 		t.Errorf("%+v", list)
 	}
-	for _, check := range []string{"configuration", "permissions", "writing", "disk", "descriptors", "ledger", "published", "keys", "expiry", "clock", "proxy"} {
+	for _, check := range []string{"configuration", "permissions", "writing", "disk", "descriptors", "ledger", "published", "votes", "keys", "expiry", "clock", "proxy"} {
 		h.finds(list, check, OK, "")
 	}
 }
@@ -327,4 +329,26 @@ func TestDatabaseThatForgetsIsFound(t *testing.T) {
 	h.finds(use(""), "ledger", OK, "keeps what it acknowledges")
 	h.must(p.Stop())
 	h.finds(use(""), "ledger", Fail, "PostgreSQL")
+}
+
+// TestVotesThatWaitForTheirEngineersAreNamed is the state that a restore leaves.
+func TestVotesThatWaitForTheirEngineersAreNamed(t *testing.T) {
+	plenty(t)
+	h := installed(t)
+	ledger, err := sqlite.Open(t.Context(), h.dir.Ledger())
+	h.must(err)
+	ref := vote.Ref{Product: releasetest.Phone, Build: 43}
+	line := store.Entry{At: h.now, Who: "li", What: "test"}
+	h.must(ledger.AddProduct(t.Context(), store.Product{Name: ref.Product, Created: h.now}, line))
+	h.must(ledger.AddRelease(t.Context(), store.Release{Product: ref.Product, Build: ref.Build, State: store.ReleasePublished, Submitted: h.now}, line))
+	h.must(ledger.OpenVotes(t.Context(), store.VoteRelease{Ref: ref, Opened: h.now}))
+	h.must(ledger.SwitchVotes(t.Context(), ref, vote.Spare, line))
+	h.must(ledger.Close())
+	list := h.examine("")
+	h.finds(list, "votes", Warn, "phone build 43 counts under its spare keys")
+	for _, f := range list {
+		if f.Check == "votes" && !strings.Contains(f.Do, "candor-signer votes spare phone 43") {
+			t.Errorf("it says to %q", f.Do)
+		}
+	}
 }

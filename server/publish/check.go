@@ -13,6 +13,7 @@ import (
 
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/layout"
+	"github.com/candor-ota/candor/manifests/vote"
 	"github.com/candor-ota/candor/server/store"
 )
 
@@ -25,6 +26,9 @@ type Checked struct {
 	Issued time.Time
 	Expire map[string]time.Time // by role
 	Keys   map[string][]string  // by role: ids of the keys that the root trusts with it
+	// Spare are the releases whose votes the engineers have moved to spare keys;
+	// incomplete where a file is bad.
+	Spare map[vote.Ref]bool
 }
 
 // Readable reads the tree: a store of blobs, or its folder.
@@ -90,6 +94,11 @@ func checkHead(ctx context.Context, h store.Head, blobs Readable) (Checked, erro
 	}
 	c.add("root", g.bodies[layout.MetadataFile("root", g.Roots)])
 	c.add("timestamp", g.Timestamp)
+	if len(c.Bad) == 0 {
+		if c.Spare, err = g.spare(); err != nil {
+			c.Bad = append(c.Bad, err)
+		}
+	}
 	return c, nil
 }
 

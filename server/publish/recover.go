@@ -14,6 +14,7 @@ import (
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/layout"
 	"github.com/candor-ota/candor/manifests/rollout"
+	"github.com/candor-ota/candor/manifests/vote"
 	"github.com/candor-ota/candor/server/store"
 )
 
@@ -37,6 +38,8 @@ type Recovered struct {
 	Adopted bool
 	// Documents are the rollouts as they are published, by product.
 	Documents map[manifests.Product]*rollout.Document
+	// Spare are the releases whose votes the engineers have moved to spare keys.
+	Spare map[vote.Ref]bool
 }
 
 // Recover brings together what a backup knows and what the store holds. It
@@ -76,6 +79,9 @@ func Recover(ctx context.Context, k Known, b store.Blobs, keys Keys, now time.Ti
 		}
 	}
 	if err := g.signedBy(keys); err != nil {
+		return out, err
+	}
+	if out.Spare, err = g.spare(); err != nil {
 		return out, err
 	}
 	for _, product := range g.products() {

@@ -46,6 +46,10 @@ type Options struct {
 	Now    func() time.Time
 	// OpenVotes starts to take votes on a release that carries vote keys.
 	OpenVotes func(context.Context, vote.Ref) error
+	// UseSpare counts the votes on a release under its spare keys, as its
+	// engineers signed it. Again, for closed votes, and for a release that takes
+	// none, it does nothing.
+	UseSpare func(context.Context, vote.Ref, store.Entry) error
 }
 
 // Intake takes submissions.
@@ -115,6 +119,9 @@ func (in *Intake) Reconcile(ctx context.Context, by string) error {
 			if err := in.published(ctx, by, path, state.Documents[path]); err != nil {
 				return fmt.Errorf("record %s: %w", path, err)
 			}
+		}
+		if err := in.spare(ctx, by, product, m); err != nil {
+			return err
 		}
 		if err := in.withdrawn(ctx, by, product); err != nil {
 			return fmt.Errorf("record withdrawals of %s: %w", product, err)

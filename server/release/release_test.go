@@ -45,6 +45,7 @@ type world struct {
 	intake *release.Intake
 	master vote.Master
 	opened []vote.Ref
+	spare  []vote.Ref
 	dir    string
 }
 
@@ -72,6 +73,7 @@ func newWorld(t *testing.T) *world {
 	w.intake, err = release.New(release.Options{
 		Ledger: w.ledger, Blobs: w.blobs, Tree: w.tree, Keys: keys, Master: w.master, Now: now,
 		OpenVotes: func(_ context.Context, r vote.Ref) error { w.opened = append(w.opened, r); return nil },
+		UseSpare:  func(_ context.Context, r vote.Ref, _ store.Entry) error { w.spare = append(w.spare, r); return nil },
 	})
 	w.must(err)
 	w.must(store.PutBytes(ctx, w.blobs, layout.BlobFile(manifests.SumSHA256(releasetest.Blob)), releasetest.Blob))

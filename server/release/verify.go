@@ -172,6 +172,9 @@ func (v *verifier) product(p manifests.Product, f file) error {
 	if err := v.lintReleases(p, f); err != nil {
 		return err
 	}
+	if err := lintSpare(f.name, next, before); err != nil {
+		return err
+	}
 	for _, path := range slices.Sorted(maps.Keys(next.Signed.Targets)) {
 		t := next.Signed.Targets[path]
 		product, build, err := layout.ParseReleasePath(path)

@@ -96,26 +96,6 @@ func (s *Service) CloseRelease(ctx context.Context, ref vote.Ref, e store.Entry)
 	return nil
 }
 
-// SwitchToSpare makes every open release count under its spare keys: after a
-// leak of the master, or after a restore, which forgets nullifiers. Counts
-// begin anew.
-func (s *Service) SwitchToSpare(ctx context.Context, e store.Entry) error {
-	list, err := s.Ledger.VoteReleases(ctx)
-	if err != nil {
-		return err
-	}
-	for _, v := range list {
-		if !v.Closed.IsZero() {
-			continue
-		}
-		e.Subject = v.Ref.String()
-		if err := s.Ledger.SwitchVotes(ctx, v.Ref, vote.Spare, e); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // Enrol makes a device key known on the word of a factory credential.
 func (s *Service) Enrol(ctx context.Context, r *vote.EnrolRequest) error {
 	cred, err := parseCredential(r.Credential)

@@ -412,7 +412,12 @@ func TestLeakedKeysAreReplacedByTheSpare(t *testing.T) {
 	_, err := w.Issue(t.Context(), h.issueRequest(t, vote.Trial, vote.Spare, pending(t)))
 	refused(t, err, api.CodeKeyRetired)
 
-	must(t, w.SwitchToSpare(t.Context(), w.entry("votes.switch")))
+	e := w.entry("votes.switch")
+	e.Subject = ref.String()
+	for range 2 {
+		must(t, w.UseSpare(t.Context(), ref, e))
+	}
+	must(t, w.UseSpare(t.Context(), vote.Ref{Product: "phone", Build: 9}, e)) // takes no votes
 	refused(t, w.Cast(t.Context(), spend(t, unspent, vote.Attempt, begun)), api.CodeKeyRetired)
 	token := w.drawSet(t, h, vote.Trial, vote.Spare)
 	r, err := token.Cast(ref, vote.Trial, vote.Spare, rolled)

@@ -108,11 +108,12 @@ func (v *view) expect(role string, base, next *targetsMeta, edit func(want, next
 	}
 	want.Signed.Version, want.Signed.Expires = next.Signed.Version, next.Signed.Expires
 	if by, ok := next.Signed.UnrecognizedFields[nextByField]; ok {
-		want.Signed.UnrecognizedFields = map[string]any{nextByField: by}
+		want.Signed.UnrecognizedFields = layout.WithSpareVotes(map[string]any{nextByField: by}, keptSpare(&want.Signed))
 	}
 	if err := edit(&want.Signed, &next.Signed); err != nil {
 		return fmt.Errorf("%s: %w", role, err)
 	}
+	dropSpare(&want.Signed)
 	return sameSigned(role, want.Signed, next.Signed)
 }
 

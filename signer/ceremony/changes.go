@@ -17,12 +17,13 @@ type rule struct {
 	describe func(*view, *Proposal) []string
 }
 
-// rules has the kinds that change who signs.
+// rules has the kinds that change who signs, or under which keys votes count.
 var rules = map[Kind]rule{
 	KindOnline:        {(*view).checkOnlineKeys, describeOnlineKeys},
 	KindRootPeople:    {(*view).checkRootPeople, describeRootPeople},
 	KindProductPeople: {(*view).checkProductPeople, describeProductPeople},
 	KindRetire:        {(*view).checkRetire, describeRetire},
+	KindSpare:         {(*view).checkSpareVotes, describeSpareVotes},
 }
 
 // baseRoot is the root that a proposal builds on.

@@ -50,6 +50,9 @@ func (p *Proposal) describeRole(r *roleView, now time.Time) []string {
 			lines = append(lines, fmt.Sprintf("  promises handsets the next word by %s (in %d days)", at.Format(time.DateOnly), days(at.Sub(now))))
 		}
 		lines = append(lines, fmt.Sprintf("  live releases afterwards: %s", liveBuilds(p.view.releases)))
+		if builds := keptSpare(&p.view.releases.Signed); len(builds) > 0 {
+			lines = append(lines, fmt.Sprintf("  votes under spare keys: builds %v", builds))
+		}
 	}
 	for _, t := range r.tables {
 		words := "needs"

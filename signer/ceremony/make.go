@@ -148,6 +148,7 @@ func Withdraw(s *State, product manifests.Product, build manifests.Build, now ti
 		return nil, fmt.Errorf("%s build %d is not published, so it cannot be withdrawn", product, build)
 	}
 	delete(next.Signed.Targets, path)
+	dropSpare(&next.Signed)
 	p := newProposal(KindWithdraw, now)
 	p.Product, p.Build, p.Base = product, build, s.base(product)
 	return p.finish(part{layout.ReleasesRole(product), next.Signed})
@@ -206,7 +207,8 @@ func (s *State) nextReleases(product manifests.Product, now time.Time, word time
 
 func renewReleases(signed *metadata.TargetsType, now time.Time, word time.Duration) {
 	signed.Expires = seconds(now.Add(ReleasesLife))
-	signed.UnrecognizedFields = map[string]any{nextByField: seconds(now.Add(word)).Format(time.RFC3339)}
+	kept := keptSpare(signed)
+	signed.UnrecognizedFields = layout.WithSpareVotes(map[string]any{nextByField: seconds(now.Add(word)).Format(time.RFC3339)}, kept)
 }
 
 // part is one role on its way into a proposal.

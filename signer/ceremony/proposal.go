@@ -34,6 +34,7 @@ const (
 	KindRootPeople    = event.RootPeople
 	KindProductPeople = event.ProductPeople
 	KindRetire        = event.ProductRetire
+	KindSpare         = event.SpareVotes
 )
 
 // How a signer looked at the images.

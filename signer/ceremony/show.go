@@ -173,6 +173,9 @@ func targetsLines(m *targetsMeta) []string {
 	if by, ok := m.Signed.UnrecognizedFields[nextByField].(string); ok {
 		lines = append(lines, "  the next word is promised by "+by)
 	}
+	if builds := keptSpare(&m.Signed); len(builds) > 0 {
+		lines = append(lines, fmt.Sprintf("  votes are under the spare keys for builds %v", builds))
+	}
 	for _, path := range slices.Sorted(maps.Keys(m.Signed.Targets)) {
 		t := m.Signed.Targets[path]
 		lines = append(lines, fmt.Sprintf("  %s: %d bytes, sha256 %s", path, t.Length, t.Hashes["sha256"]))
