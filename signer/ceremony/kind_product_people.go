@@ -63,6 +63,7 @@ func ChangeEngineers(s *State, o ProductPeople) (*Proposal, error) {
 		}
 		delete(releases.Signed.Targets, path)
 	}
+	dropSpare(&releases.Signed)
 	p := newProposal(KindProductPeople, o.Now)
 	p.Product, p.Base = o.Product, s.base(o.Product)
 	return p.finish(part{metadata.TARGETS, targets.Signed}, part{role, releases.Signed})

@@ -24,6 +24,7 @@ func RetireProduct(s *State, product manifests.Product, now time.Time) (*Proposa
 	}
 	next.Signed.Expires = seconds(now.Add(retiredLife))
 	next.Signed.Targets = map[string]*metadata.TargetFiles{}
+	dropSpare(&next.Signed)
 	p := newProposal(KindRetire, now)
 	p.Product, p.Base = product, s.base(product)
 	return p.finish(part{layout.ReleasesRole(product), next.Signed})

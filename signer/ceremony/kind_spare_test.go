@@ -66,6 +66,11 @@ func TestVotesMoveToSpareKeysBySignatureAndForGood(t *testing.T) {
 	if got := switched(w.state(w.sign(gone, ImageNone, "dora", "emil"))); len(got) != 1 || got[0] != 41 {
 		t.Errorf("a withdrawal leaves %v", got)
 	}
+	none, err := RetireProduct(s, phone, w.now)
+	w.must(err)
+	if got := switched(w.state(w.sign(none, ImageNone, "dora", "emil"))); len(got) != 0 {
+		t.Errorf("the end of a product leaves %v", got)
+	}
 }
 
 // TestProposalMovesNoOtherVotesThanItSays edits what is to be signed; only its
