@@ -11,6 +11,14 @@ need() {
   case " $packages " in *" $2 "*) ;; *) packages="$packages $2" ;; esac
 }
 
+# need_file FILE PACKAGE WHAT-FOR: for packages without a program
+need_file() {
+  [ -e "$1" ] && return
+  missing="$missing
+  $1 (package $2), for $3"
+  case " $packages " in *" $2 "*) ;; *) packages="$packages $2" ;; esac
+}
+
 # settle yes|no
 settle() {
   [ -n "$packages" ] || return 0
