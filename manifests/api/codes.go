@@ -46,5 +46,8 @@ const (
 	CodeIdempotencyMismatch = "idempotency-mismatch" // the Idempotency-Key belongs to another request
 	CodeTooSlow             = "too-slow"             // the body did not arrive in time
 	CodeHTTPVersion         = "http-version"         // a watch stream needs HTTP/1.1
+	CodeEventSuperseded     = "event-superseded"     // what the signing event starts from has moved on; make it again
+	CodeEventIncomplete     = "event-incomplete"     // too few people have signed
+	CodeEventClosed         = "event-closed"         // the signing event is published, rejected or expired
 	CodeForeignRequest      = "foreign-request"      // a cookie, but not from our own page: Origin or CSRF token
 )

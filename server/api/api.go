@@ -14,8 +14,10 @@ import (
 	"github.com/gin-gonic/gin"
 
 	contract "github.com/candor-ota/candor/manifests/api"
+	"github.com/candor-ota/candor/manifests/event"
 	"github.com/candor-ota/candor/manifests/vote"
 	"github.com/candor-ota/candor/server/auth"
+	"github.com/candor-ota/candor/server/events"
 	"github.com/candor-ota/candor/server/hooks"
 	"github.com/candor-ota/candor/server/observe"
 	"github.com/candor-ota/candor/server/overload"
@@ -57,6 +59,7 @@ type Deps struct {
 	Tree     *publish.Publisher
 	Intake   *release.Intake
 	Uploads  *release.Uploads
+	Events   *events.Service
 	Rollouts *rollout.Engine
 	Votes    *votes.Service
 	Hooks    *hooks.Dispatcher // nil: none
@@ -156,6 +159,7 @@ const (
 	maxOperatorBody   = 256 << 10
 	maxSubmissionBody = 24 << 20
 	maxPiece          = 64 << 20 // of an upload
+	maxWordsBody      = 1 << 20  // what 64 people say, at length
 )
 
 func (a *API) routes(e *gin.Engine, v *validator) {
@@ -178,8 +182,15 @@ func (a *API) routes(e *gin.Engine, v *validator) {
 	submit.GET("/uploads/:id", a.getUpload)
 	e.Group("/v1", a.operated, a.through(a.lanes.uploads), a.identified, a.may(auth.Submit), limited(maxPiece), a.ours, a.noted, a.validated(v)).PATCH("/uploads/:id", a.appendUpload)
 	operator(auth.Submit, maxSubmissionBody, a.lanes.submissions).POST("/submissions", a.submit)
+	operator(auth.Submit, event.MaxProposal, a.lanes.submissions).POST("/events", a.openEvent)
+	operator(auth.Submit, maxWordsBody, a.lanes.submissions).POST("/events/:id/words", a.addWords)
+	operator(auth.Submit, maxOperatorBody, a.lanes.submissions).POST("/events/:id/publish", a.publishEvent)
+	submit.POST("/events/:id/remarks", a.remarkOnEvent)
 
 	read := operator(auth.Read, maxOperatorBody, a.lanes.operators)
+	read.GET("/events", a.listEvents)
+	read.GET("/events/:id", a.getEvent)
+	read.GET("/events/:id/proposal", a.getProposal)
 	read.GET("/products", a.listProducts)
 	read.GET("/products/:product/releases", a.listReleases)
 	read.GET("/products/:product/releases/:build/vote-keys", a.voteKeys)

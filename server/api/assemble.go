@@ -14,6 +14,7 @@ import (
 	"github.com/candor-ota/candor/manifests/verdict"
 	"github.com/candor-ota/candor/manifests/vote"
 	"github.com/candor-ota/candor/server/auth"
+	"github.com/candor-ota/candor/server/events"
 	"github.com/candor-ota/candor/server/hooks"
 	"github.com/candor-ota/candor/server/observe"
 	"github.com/candor-ota/candor/server/overload"
@@ -171,6 +172,7 @@ func assemble(ctx context.Context, p Parts, hub *watch.Hub) (*API, error) {
 	}); err != nil {
 		return nil, err
 	}
+	d.Events = events.New(events.Options{Ledger: p.Ledger, Intake: d.Intake, Now: p.Now, Log: p.Log})
 	if err := settle(ctx); err != nil {
 		return nil, err
 	}
@@ -237,6 +239,9 @@ func (a *API) closeVotes(ctx context.Context) {
 		}
 		if err := a.unsigned(ctx); err != nil && ctx.Err() == nil {
 			a.Log.Warn("whether votes wait for their engineers cannot be told for now", "error", err)
+		}
+		if err := a.Events.Settle(ctx); err != nil && ctx.Err() == nil {
+			a.Log.Warn("signing events that are over are not recorded as such yet", "error", err)
 		}
 		if err := a.Uploads.Sweep(ctx); err != nil && ctx.Err() == nil {
 			a.Log.Warn("what is left of uploads that are over takes space for now", "error", err)

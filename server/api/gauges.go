@@ -48,6 +48,8 @@ var (
 	failuresDesc = description("hook_failures_total", "Tries to deliver a webhook that failed.", "hook")
 	gaveUpDesc   = description("hook_given_up_total", "Webhooks given up.", "hook")
 	auditDesc    = description("audit_sequence", "Number of the last entry of the audit log.")
+	eventsDesc   = description("signing_events_open", "Signing events that wait for signatures, or to be published.")
+	eventAgeDesc = description("signing_event_oldest_seconds", "Since when the oldest of them has been open; 0 without one.")
 	publishDesc  = description("publish_failing_seconds", "Since when the tree cannot be published; 0 when it can.")
 )
 
@@ -89,6 +91,7 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 	for _, part := range []func() error{
 		func() error { return g.collectRollouts(ctx, set) },
 		func() error { return g.collectHooks(ctx, set, total) },
+		func() error { return g.collectEvents(ctx, set) },
 	} {
 		if err := part(); err != nil {
 			g.errors.Inc()
@@ -180,4 +183,13 @@ func (g *gauges) collectHooks(ctx context.Context, set setter, total func(*prome
 		}
 	}
 	return nil
+}
+
+func (g *gauges) collectEvents(ctx context.Context, set setter) error {
+	open, oldest, err := g.Events.Waiting(ctx)
+	if err == nil {
+		set(eventsDesc, float64(open))
+		set(eventAgeDesc, g.since(oldest))
+	}
+	return err
 }

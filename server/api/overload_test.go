@@ -201,7 +201,7 @@ func lane(o operation) string {
 		return "actions"
 	case kind == "appendUpload":
 		return "uploads"
-	case kind == "submit":
+	case kind == "submit", kind == "openEvent", kind == "addWords", kind == "publishEvent":
 		return "submissions"
 	case kind == "login", kind == "loginCallback":
 		return "sign-ins"

@@ -12,6 +12,7 @@ import (
 	contract "github.com/candor-ota/candor/manifests/api"
 	"github.com/candor-ota/candor/manifests/strict"
 	"github.com/candor-ota/candor/server/auth"
+	"github.com/candor-ota/candor/server/events"
 	"github.com/candor-ota/candor/server/overload"
 	"github.com/candor-ota/candor/server/publish"
 	"github.com/candor-ota/candor/server/release"
@@ -50,6 +51,8 @@ var statuses = map[string]int{
 	contract.CodeScheduled: http.StatusConflict, contract.CodeUndecided: http.StatusConflict,
 	contract.CodeManual: http.StatusConflict, contract.CodeApprovalNeeded: http.StatusConflict,
 	contract.CodeOwnRequest: http.StatusForbidden, contract.CodeBreakGlass: http.StatusForbidden,
+	contract.CodeEventSuperseded: http.StatusConflict, contract.CodeEventIncomplete: http.StatusConflict,
+	contract.CodeEventClosed:   http.StatusConflict,
 	contract.CodeClock:         http.StatusConflict,
 	contract.CodeTooSlow:       http.StatusRequestTimeout,
 	contract.CodeHTTPVersion:   http.StatusHTTPVersionNotSupported,
@@ -67,6 +70,7 @@ func refusalOf(err error) *refusal {
 		vote    *votes.Error
 		change  *rollout.Refusal
 		signed  *release.Refusal
+		open    *events.Refusal
 		missing *release.MissingBlob
 		field   *strict.FieldError
 		many    *auth.TooManyError
@@ -83,6 +87,8 @@ func refusalOf(err error) *refusal {
 		return &refusal{code: vote.Code, detail: vote.Detail}
 	case errors.As(err, &change):
 		return &refusal{code: change.Code, detail: change.Detail}
+	case errors.As(err, &open):
+		return &refusal{code: open.Code, detail: open.Detail}
 	case errors.As(err, &signed):
 		return &refusal{code: contract.CodeNotVerified, detail: signed.Error(), field: signed.Field}
 	case errors.As(err, &missing):

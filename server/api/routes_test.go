@@ -34,6 +34,8 @@ var access = map[string]auth.Permission{
 	"listApiTokens": auth.Administer, "createApiToken": auth.Administer, "revokeApiToken": auth.Administer,
 
 	"startUpload": auth.Submit, "getUpload": auth.Submit, "appendUpload": auth.Submit, "submit": auth.Submit,
+	"openEvent": auth.Submit, "addWords": auth.Submit, "remarkOnEvent": auth.Submit, "publishEvent": auth.Submit,
+	"listEvents": auth.Read, "getEvent": auth.Read, "getProposal": auth.Read,
 
 	"listProducts": auth.Read, "listReleases": auth.Read, "getVoteKeys": auth.Read, "getCounts": auth.Read, "listLabReports": auth.Read,
 	"listRollouts": auth.Read, "getRollout": auth.Read, "getTimeline": auth.Read, "getTemplate": auth.Read, "getRescue": auth.Read,

@@ -106,6 +106,12 @@ func lived(t testing.TB, l ledger) {
 	must(t, err)
 	must(t, l.AddLabReport(ctx, store.LabReport{Ref: ref, Class: vote.Trial, DeviceKey: vote.DeviceKey{7}, Batch: "b1", Cell: 1, At: epoch}))
 	must(t, l.MuteLab(ctx, vote.DeviceKey{7}, true, line))
+	_, err = l.AddEvent(ctx, store.Event{
+		ID: "e1", Kind: "release", Product: "phone", Build: 43, State: store.EventOpen, Facts: []byte("{}"), Body: []byte{0, 1}, Opened: epoch, Owner: "li",
+		Words: []store.EventWord{{KeyID: "k", Said: []byte("{}"), At: epoch, By: "li"}},
+	}, line)
+	must(t, err)
+	must(t, l.AddRemark(ctx, "e1", store.EventRemark{At: epoch, By: "li", Person: "li", Reject: true, Text: "no"}, line))
 }
 
 func quiet(carry.Count) {}

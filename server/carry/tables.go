@@ -43,7 +43,7 @@ func Ready(ctx context.Context, l any) error {
 var why = map[string]string{
 	"products": "", "releases": "", "rollouts": "", "role_versions": "", "heads": "", "tokens": "", "hooks": "",
 	"batches": "", "batch_days": "", "vote_releases": "", "vote_issued": "", "vote_cells": "", "vote_hours": "",
-	"lab_reports": "", "lab_muted": "", "audit": "",
+	"lab_reports": "", "lab_muted": "", "events": "", "event_words": "", "event_remarks": "", "audit": "",
 
 	"enrolments":  "a restore must not bring back who withdrew; handsets that still agree enrol again by themselves",
 	"vote_issues": "stand for handsets; of no use, as a restore ends the key sets that they belong to",

@@ -18,6 +18,7 @@ var ledgerOperations = []string{
 	"TouchSession", "EndSessions", "AddUpload", "Upload", "Uploads", "AdvanceUpload", "DeleteUpload", "AddBatch", "Batch",
 	"Batches", "RevokeBatch", "Enrol", "Enrolment", "Withdraw", "OpenVotes", "VoteRelease", "VoteReleases", "SwitchVotes",
 	"CloseVotes", "RecordIssue", "CastVote", "Tally", "Shown", "Show", "AddLabReport", "LabReports", "MuteLab",
+	"AddEvent", "Event", "Events", "AddWords", "AddRemark", "MoveEvent",
 }
 
 // Ledger is a store.Ledger whose operations are measured, and traced below a

@@ -26,6 +26,7 @@ type Ledger interface {
 	Labs
 	Hooks
 	Idempotency
+	Events
 
 	// Ping tells whether the ledger can be read, for readiness.
 	Ping(ctx context.Context) error

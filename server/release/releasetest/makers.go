@@ -85,13 +85,15 @@ func (m *Makers) person() Person {
 func named(people []Person) map[string]any {
 	holders := map[string]any{}
 	for _, p := range people {
-		holders[p.ID] = "holder of " + p.ID[:8]
+		holders[p.ID] = holder(p)
 	}
 	return map[string]any{layout.FieldHolders: holders}
 }
 
 // NewPerson makes somebody who is in no role yet.
 func (m *Makers) NewPerson() Person { return m.person() }
+
+func holder(p Person) string { return "holder of " + p.ID[:8] }
 
 // online gives the server's key of a role as the role table lists it.
 func (m *Makers) online(role string) (*metadata.Key, string) {

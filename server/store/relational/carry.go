@@ -58,6 +58,9 @@ func Tables() []Table {
 		{"vote_shown", key("release_id")},
 		{"lab_reports", key("product:text", "build", "device_key", "class:text")},
 		{"lab_muted", key("device_key")},
+		{"events", key("id:text")},
+		{"event_words", key("event_id:text", "key_id:text", "reject")},
+		{"event_remarks", key("event_id:text", "number")},
 		{"audit", key("seq")},
 	}
 }

@@ -52,6 +52,10 @@ func Ledger(t *testing.T, open func(t *testing.T) store.Ledger, reopen func(t *t
 		{"ChangeIsAnsweredOnce", changeIsAnsweredOnce},
 		{"ClaimPassesOnAfterACrash", claimPassesOnAfterACrash},
 		{"KeptAnswersAreBounded", keptAnswersAreBounded},
+		{"SigningEventsAreKept", signingEventsAreKept},
+		{"WordsMeetInAnyOrder", wordsMeetInAnyOrder},
+		{"SigningEventEndsOnce", signingEventEndsOnce},
+		{"SigningEventsAreBounded", signingEventsAreBounded},
 	} {
 		t.Run(c.promise, func(t *testing.T) { c.check(t, open(t)) })
 	}
