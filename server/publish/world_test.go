@@ -141,15 +141,23 @@ func (w *world) read() *rollout.Document {
 type faults struct {
 	at        int
 	after     bool
+	mu        sync.Mutex
 	count     int
 	meanwhile func()
+}
+
+// now counts an operation and tells whether it is the one.
+func (f *faults) now() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.count++
+	return f.count == f.at
 }
 
 var errFault = errors.New("fault")
 
 func (f *faults) around(do func() error) error {
-	f.count++
-	if f.count != f.at {
+	if !f.now() {
 		return do()
 	}
 	if f.meanwhile != nil {
