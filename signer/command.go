@@ -60,6 +60,7 @@ func newCommand() *cobra.Command {
 		a.bundleCommand(), a.withdrawCommand(), a.renewCommand(), a.proposalCommand(), a.submitCommand(), a.verifyCommand(), a.showCommand(), a.rolloutCommand())
 	cmd.AddCommand(a.rootCommand(), a.ceremonyCommand(), a.explainCommand())
 	cmd.AddCommand(a.votesCommand())
+	cmd.AddCommand(a.lintCommand(), a.expiringCommand())
 	asUsage(cmd)
 	return cmd
 }

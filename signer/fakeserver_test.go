@@ -209,6 +209,7 @@ func (s *fakeServer) stamp() error {
 	stamp := metadata.Timestamp(time.Now().Add(time.Hour).UTC())
 	stamp.Signed.Version = s.stamps
 	stamp.Signed.Meta = map[string]*metadata.MetaFiles{"snapshot.json": metaOf(s.stamps, data)}
+	stamp.Signed.UnrecognizedFields = map[string]any{layout.FieldIssued: manifests.At(time.Now()).String()}
 	err = s.write(layout.MetadataFile("snapshot", s.stamps), data)
 	if data, signErr := signed(stamp, s.keys["timestamp"]); signErr == nil {
 		return errors.Join(err, s.write(layout.TimestampFile, data))

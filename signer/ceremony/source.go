@@ -46,6 +46,7 @@ func Server(address string) (Source, error) {
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.ResponseHeaderTimeout = 30 * time.Second
+	transport.MaxIdleConnsPerHost = together // LintTree keeps so many busy
 	return httpSource{strings.TrimSuffix(u.String(), "/"), &http.Client{Transport: transport}, pause}, nil
 }
 

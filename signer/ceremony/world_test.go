@@ -232,6 +232,7 @@ func (w *world) timestamp(meta map[string]*metadata.MetaFiles) {
 	w.t.Helper()
 	stamp := metadata.Timestamp(w.now.AddDate(0, 0, 2))
 	stamp.Signed.Version, stamp.Signed.Meta = w.stamps, meta
+	stamp.Signed.UnrecognizedFields = map[string]any{layout.FieldIssued: manifests.At(w.now).String()}
 	signer, err := signature.LoadED25519Signer(w.online["timestamp"])
 	w.must(err)
 	_, err = stamp.Sign(signer)
