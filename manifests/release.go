@@ -30,6 +30,8 @@ type Release struct {
 	LabAhead      bool          `json:"labAhead,omitempty"` // frees handsets in lab mode from pace
 	Rollback      *Rollback     `json:"rollback,omitempty"`
 	Votes         VoteRules     `json:"votes"`
+	Provenance    *Blob         `json:"provenance,omitempty"` // in-toto statement of how it was built; no handset reads it
+	SBOM          *SBOM         `json:"sbom,omitempty"`       // what is inside; likewise
 }
 
 // Compatible says which handsets a release is for.

@@ -119,6 +119,10 @@ func TestEachRuleOfAReleaseIsRefusedByFieldAndReason(t *testing.T) {
 		"rollback of none": {func(r *manifests.Release) { r.Rollback = &manifests.Rollback{Contents: 40} }, `"rollback.from"`},
 		"few votes":        {func(r *manifests.Release) { r.Votes.MinToHalt = 4 }, `"votes.minToHalt"`},
 		"one key set":      {func(r *manifests.Release) { r.Votes.Primary = &manifests.VoteKeySet{} }, `"votes"`},
+		"provenance size":  {func(r *manifests.Release) { r.Provenance = &manifests.Blob{Size: 16<<20 + 1} }, `"provenance.size"`},
+		"provenance empty": {func(r *manifests.Release) { r.Provenance = &manifests.Blob{} }, `"provenance.size"`},
+		"sbom of no kind":  {func(r *manifests.Release) { r.SBOM = &manifests.SBOM{Format: "swid", Size: 1} }, `"sbom.format"`},
+		"sbom size":        {func(r *manifests.Release) { r.SBOM = &manifests.SBOM{Format: manifests.SPDX} }, `"sbom.size"`},
 		"spec":             {func(r *manifests.Release) { r.Spec = "v0" }, `"spec"`},
 	}
 	for name, c := range cases {

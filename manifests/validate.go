@@ -54,7 +54,7 @@ func (r *Release) Problems() []error {
 func (r *Release) checks() []func() error {
 	return []func() error{
 		r.checkIdentity, r.checkImages, r.checkTimes, r.checkPace, r.checkUrgency,
-		r.checkTexts, r.checkPrivacy, r.checkRollback, r.checkVotes,
+		r.checkTexts, r.checkPrivacy, r.checkRollback, r.checkVotes, r.checkAttached,
 	}
 }
 

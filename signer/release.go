@@ -24,6 +24,7 @@ type buildFlags struct {
 	images   []string // SLOT=PATH
 	from     []string // SLOT=PATH, of older builds
 	payload  payloadFlags
+	attach   attachFlags
 	voteKeys string
 	out      string
 	state    stateFlags
@@ -51,12 +52,20 @@ func (a *app) releaseBuild() *cobra.Command {
 fill the release document with their hashes, and propose it as the next release of its product. The privacy label is
 compared with every live build that the release may be installed over. With
 --from, a patch is made from each image of an older build, and dropped where it
-saves less than a fifth of what a handset downloads without it. Nothing
-is uploaded; "submit" does that once enough engineers have signed.`,
+saves less than a fifth of what a handset downloads without it. With
+--provenance and --sbom the release carries a statement of how it was built and a
+list of what is inside, by hash; each is checked to be what it is said to be.
+
+The same inputs give the same bytes on every machine, if the build is dated:
+SOURCE_DATE_EPOCH in the environment is its time, in Unix seconds, instead of now.
+Nothing is uploaded; "submit" does that once enough engineers have signed.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if f.out == "" || len(f.images) == 0 && f.payload.file == "" {
 				return usagef("--out and one of --image and --payload are needed")
+			}
+			if err := f.attach.check(); err != nil {
+				return err
 			}
 			return a.buildRelease(cmd.Context(), args[0], f)
 		},
@@ -64,6 +73,7 @@ is uploaded; "submit" does that once enough engineers have signed.`,
 	f.state.register(cmd)
 	cmd.Flags().StringArrayVar(&f.images, "image", nil, "image, raw or Android sparse, as SLOT=PATH; once for each slot")
 	f.payload.register(cmd)
+	f.attach.register(cmd)
 	cmd.Flags().StringArrayVar(&f.from, "from", nil, "image of an older build to make a patch from, as SLOT=PATH; as often as there are builds worth it")
 	cmd.Flags().StringVar(&f.voteKeys, "vote-keys", "", "public vote keys of this build, exported by the server; without them outcomes are not counted")
 	cmd.Flags().StringVar(&f.out, "out", "", "directory for blobs, document and proposal")
@@ -79,7 +89,11 @@ func (a *app) buildRelease(ctx context.Context, file string, f buildFlags) (err 
 	if err != nil {
 		return err
 	}
-	release, err := a.draft(file, f.voteKeys)
+	made, err := a.buildTime()
+	if err != nil {
+		return err
+	}
+	release, err := a.draft(file, f.voteKeys, made)
 	if err != nil {
 		return err
 	}
@@ -109,11 +123,18 @@ func (a *app) buildRelease(ctx context.Context, file string, f buildFlags) (err 
 	if err != nil {
 		return err
 	}
+	sources, err := f.sources(file)
+	if err == nil {
+		err = f.attach.attach(release, sources, f.out)
+	}
+	if err != nil {
+		return err
+	}
 	document, err := document(release)
 	if err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
-	p, err := ceremony.AddRelease(state, ceremony.ReleaseOptions{Document: document, Now: a.now()})
+	p, err := ceremony.AddRelease(state, ceremony.ReleaseOptions{Document: document, Now: made})
 	if err != nil {
 		return err
 	}
@@ -158,7 +179,7 @@ func (a *app) buildBlobs(ctx context.Context, release *manifests.Release, raws *
 }
 
 // draft reads the author's YAML and fills what is known before the images.
-func (a *app) draft(file, voteKeys string) (*manifests.Release, error) {
+func (a *app) draft(file, voteKeys string, made time.Time) (*manifests.Release, error) {
 	data, err := keyring.ReadFile(file, manifests.MaxReleaseBytes)
 	if err != nil {
 		return nil, err
@@ -170,12 +191,11 @@ func (a *app) draft(file, voteKeys string) (*manifests.Release, error) {
 	if len(r.Images) != 0 {
 		return nil, fmt.Errorf("%s: field \"images\": is filled from --image; leave it out", file)
 	}
-	now := a.now()
 	if r.NotBefore.IsZero() {
-		r.NotBefore = manifests.At(now)
+		r.NotBefore = manifests.At(made)
 	}
-	if now.Sub(r.NotBefore.Time) > maxStale {
-		return nil, fmt.Errorf("%s: field \"notBefore\": %s is more than a day ago, so its pace would be spent; leave it out to mean now", file, r.NotBefore)
+	if a.now().Sub(r.NotBefore.Time) > maxStale {
+		return nil, fmt.Errorf("%s: field \"notBefore\": %s is more than a day ago, so its pace would be spent; leave it out to mean now (or "+epochVariable+")", file, r.NotBefore)
 	}
 	r.Start(r.NotBefore)
 	if voteKeys != "" {

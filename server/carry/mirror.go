@@ -78,12 +78,12 @@ type mirroring struct {
 
 func (m *mirroring) all(ctx context.Context, tree *publish.Walked) error {
 	for _, r := range tree.Releases {
-		for _, image := range r.Images {
-			for _, b := range []manifests.Blob{image.Index, image.Pack} {
-				if err := m.image(ctx, b); err != nil {
-					return err
-				}
+		for _, b := range r.Named() {
+			if err := m.image(ctx, b); err != nil {
+				return err
 			}
+		}
+		for _, image := range r.Images {
 			for _, p := range image.Patches {
 				if err := m.patch(ctx, p); err != nil {
 					return err

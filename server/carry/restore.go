@@ -363,13 +363,11 @@ func missingImages(ctx context.Context, b store.Blobs, tree publish.Recovered) (
 		if err != nil {
 			return out, fmt.Errorf("%s: %w", f.Key, err)
 		}
-		for _, m := range release.Images {
-			for _, blob := range []manifests.Blob{m.Index, m.Pack} {
-				if _, err := b.Stat(ctx, layout.BlobFile(blob.SHA256)); errors.Is(err, store.ErrNotFound) {
-					out = append(out, layout.BlobFile(blob.SHA256))
-				} else if err != nil {
-					return out, err
-				}
+		for _, blob := range release.Named() {
+			if _, err := b.Stat(ctx, layout.BlobFile(blob.SHA256)); errors.Is(err, store.ErrNotFound) {
+				out = append(out, layout.BlobFile(blob.SHA256))
+			} else if err != nil {
+				return out, err
 			}
 		}
 	}

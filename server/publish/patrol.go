@@ -138,12 +138,10 @@ func (p *Publisher) patrolImages(ctx context.Context, g *generation) error {
 			if err != nil {
 				return fmt.Errorf("%s: %w", ref.Path, err)
 			}
-			for _, m := range release.Images {
-				for _, b := range []manifests.Blob{m.Index, m.Pack} {
-					if !seen[b.SHA256] {
-						seen[b.SHA256] = true
-						errs = append(errs, p.patrolImage(ctx, ref.Path, b))
-					}
+			for _, b := range release.Named() {
+				if !seen[b.SHA256] {
+					seen[b.SHA256] = true
+					errs = append(errs, p.patrolImage(ctx, ref.Path, b))
 				}
 			}
 		}

@@ -11,14 +11,14 @@ import (
 	"github.com/candor-ota/candor/server/store"
 )
 
-// checkBlobs demands everything that a handset may fetch because of a release.
+// checkBlobs demands everything that anybody may fetch because of a release.
 func (v *verifier) checkBlobs(path string, r *manifests.Release) error {
-	for _, m := range r.Images {
-		for _, b := range []manifests.Blob{m.Index, m.Pack} {
-			if err := v.checkBlob(path, b); err != nil {
-				return err
-			}
+	for _, b := range r.Named() {
+		if err := v.checkBlob(path, b); err != nil {
+			return err
 		}
+	}
+	for _, m := range r.Images {
 		for _, p := range m.Patches {
 			if err := v.checkPatch(path, m, p); err != nil {
 				return err

@@ -347,6 +347,24 @@ func TestReleaseWaitsForItsBlobs(t *testing.T) {
 	w.must(w.submit(s))
 }
 
+// What a release says about its own making is published with it, or not at all.
+func TestReleaseWaitsForProvenanceAndSBOM(t *testing.T) {
+	w := ready(t)
+	statement, sbom := []byte("a statement"), []byte("a list of what is inside")
+	s := w.Add(w.Release(42, func(r *manifests.Release) {
+		r.Provenance = &manifests.Blob{SHA256: manifests.SumSHA256(statement), Size: int64(len(statement))}
+		r.SBOM = &manifests.SBOM{Format: manifests.SPDX, SHA256: manifests.SumSHA256(sbom), Size: int64(len(sbom))}
+	}))
+	for _, data := range [][]byte{statement, sbom} {
+		var missing *release.MissingBlob
+		if err := w.submit(s); !errors.As(err, &missing) || missing.Blob.SHA256 != manifests.SumSHA256(data) {
+			t.Fatalf("got %v", err)
+		}
+		w.must(store.PutBytes(ctx, w.blobs, layout.BlobFile(manifests.SumSHA256(data)), data))
+	}
+	w.must(w.submit(s))
+}
+
 // A release with patches is taken once their tables and bodies are there; the
 // body's name stands in the table alone.
 func TestReleaseWaitsForItsPatches(t *testing.T) {

@@ -37,7 +37,19 @@ func DescribeRelease(r *manifests.Release, before []manifests.Release) []string 
 	}
 	lines = append(lines, textLines("notice", r.Consent.Notice)...)
 	lines = append(lines, textLines("notes", r.Notes)...)
-	return append(lines, voteLines(r)...)
+	return append(append(lines, attachedLines(r)...), voteLines(r)...)
+}
+
+// attachedLines name what the release says about its own making.
+func attachedLines(r *manifests.Release) []string {
+	var lines []string
+	if p := r.Provenance; p != nil {
+		lines = append(lines, fmt.Sprintf("  provenance (in-toto, SLSA): %d bytes, sha256 %s", p.Size, p.SHA256))
+	}
+	if s := r.SBOM; s != nil {
+		lines = append(lines, fmt.Sprintf("  list of what is inside (SBOM, %s): %d bytes, sha256 %s", s.Format, s.Size, s.SHA256))
+	}
+	return lines
 }
 
 func overWhich(r *manifests.Release) string {

@@ -77,6 +77,7 @@ func Blobs(r *manifests.Release, read func(table manifests.Blob) ([]byte, error)
 			all = append(all, p.Table, body)
 		}
 	}
+	all = append(all, r.Attached()...)
 	seen := map[manifests.SHA256]bool{}
 	return slices.DeleteFunc(all, func(b manifests.Blob) bool {
 		again := seen[b.SHA256]
