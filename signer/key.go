@@ -39,7 +39,7 @@ func (i keyInfo) lines() []string {
 }
 
 func (a *app) keyCommand() *cobra.Command {
-	return group("key", "Make, add and show keys", a.keyNew(), a.keyAdd(), a.keyList(), a.keyShow())
+	return group("key", "Make, add and show keys", a.keyNew(), a.keyAdd(), a.keyImport(), a.keyList(), a.keyShow())
 }
 
 func (a *app) keyNew() *cobra.Command {

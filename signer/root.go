@@ -6,7 +6,7 @@ import (
 )
 
 func (a *app) rootCommand() *cobra.Command {
-	return group("root", "Change who and what the root of trust names", a.rootPeople(), a.rootRotateOnline())
+	return group("root", "Change who and what the root of trust names", a.rootPeople(), a.rootRotateOnline(), a.rootAdopt(), a.rootAttach())
 }
 
 func (a *app) rootRotateOnline() *cobra.Command {

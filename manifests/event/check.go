@@ -16,6 +16,9 @@ var (
 // Seat is a key that counts for a role.
 type Seat struct {
 	Holder string // the person; empty where the table names nobody
+	// Bare says that a signature may come without a statement: of a key in an old
+	// root that is adopted, signed by a tool that knows of none.
+	Bare   bool
 	Verify func(payload, sig []byte) bool
 }
 
@@ -32,7 +35,7 @@ type Ballot struct {
 // word about other parts than these (ErrAltered): such a proposal was damaged
 // or tampered with on its way.
 func (p *Proposal) CheckWords(ballots []Ballot) error {
-	c := checker{p: p, ballots: ballots, signed: map[string]bool{}}
+	c := checker{p: p, ballots: ballots, signed: map[string]bool{}, bare: map[string]bool{}}
 	var err error
 	if c.parts, err = p.Parts(); err != nil {
 		return err
@@ -63,6 +66,7 @@ type checker struct {
 	ballots []Ballot
 	parts   []Part
 	signed  map[string]bool // key ids
+	bare    map[string]bool // those of them that need no statement
 }
 
 // seat finds a key in any role.
@@ -128,7 +132,7 @@ func (c *checker) signature(i int, s Signature) error {
 	if err != nil || !seat.Verify(c.ballots[i].Payload, sig) {
 		return fmt.Errorf("signature of %s (key %s) is not valid", seat.Holder, short(s.KeyID))
 	}
-	c.signed[s.KeyID] = true
+	c.signed[s.KeyID], c.bare[s.KeyID] = true, seat.Bare
 	return nil
 }
 
@@ -145,7 +149,7 @@ func (c *checker) together() error {
 		}
 	}
 	for id := range c.signed {
-		if !said[id] {
+		if !said[id] && !c.bare[id] {
 			return fmt.Errorf("key %s signed without a statement", short(id))
 		}
 	}

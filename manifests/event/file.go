@@ -40,5 +40,10 @@ func (p *Proposal) Files() (Files, error) {
 	for _, d := range p.Documents {
 		out.Targets[d.Path] = []byte(d.Body)
 	}
+	if p.Kind == RootAdopt { // nothing of the old chain is published here yet
+		for i, root := range p.Base.Roots {
+			out.Metadata[path.Base(layout.MetadataFile(RoleRoot, int64(i)+1))] = []byte(root)
+		}
+	}
 	return out, nil
 }

@@ -24,6 +24,7 @@ const (
 	RootPeople    Kind = "root-people"    // other holders or thresholds of root and targets
 	ProductPeople Kind = "product-people" // other engineers of a product, and its list signed by them
 	ProductRetire Kind = "product-retire" // a product without releases, for ever
+	RootAdopt     Kind = "root-adopt"     // a root that goes on from one of another tool's
 )
 
 // The top-level roles that people sign.
@@ -54,6 +55,7 @@ var rules = map[Kind]rule{
 	RootPeople:    {signs: theTop},
 	ProductPeople: {signs: theProduct},
 	ProductRetire: {signs: theReleases},
+	RootAdopt:     {signs: theTop},
 }
 
 // Kinds gives every kind there is, sorted.

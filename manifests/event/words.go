@@ -3,6 +3,7 @@ package event
 import (
 	"encoding/hex"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -69,8 +70,9 @@ func prefixed(prefix string, v any) ([]byte, error) {
 	return append([]byte(prefix), data...), nil
 }
 
-// maxSig bounds a signature in hex: Ed25519 has 128 digits, P-256 at most 144.
-const maxSig = 160
+// maxSig bounds a signature in hex: Ed25519 has 128 digits, P-256 at most 144;
+// the old root that is adopted may be signed with RSA of up to 8192 bits.
+const maxSig = 2048
 
 // checkForm refuses signatures, statements and rejections that are not in
 // their form, whatever key they are of.
@@ -82,6 +84,9 @@ func (p *Proposal) checkForm() error {
 				return fmt.Errorf("%s: key %s signed twice", r.Name, short(s.KeyID))
 			}
 			seen[s.KeyID] = true
+			if p.Kind == RootAdopt && otherID.MatchString(s.KeyID) {
+				continue // of a key in the old root, whose tool names keys as it likes
+			}
 			if err := checkHex(s.KeyID, s.Sig); err != nil {
 				return fmt.Errorf("%s: %w", r.Name, err)
 			}
@@ -142,6 +147,10 @@ func checkHex(keyID, sig string) error {
 	}
 	return nil
 }
+
+// otherID is a key id as TUF allows it. Whether the signature is hex is seen
+// when it is verified.
+var otherID = regexp.MustCompile(`^[0-9A-Za-z._:-]{1,128}$`)
 
 // CheckReason refuses a reason that is empty, over MaxReason bytes, or with
 // characters that hide what it says.

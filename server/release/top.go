@@ -3,6 +3,7 @@ package release
 import (
 	"bytes"
 	"fmt"
+	"slices"
 
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 
@@ -36,22 +37,18 @@ func (v *verifier) roots() error {
 		if next.Signed.Version != f.version || f.version != want {
 			return refuse(f.name, "is version %d; the next root is version %d", next.Signed.Version, want)
 		}
-		if err := v.lintRoot(f.name, f.data); err != nil {
-			return err
-		}
 		if v.root != nil {
 			if err := verifySigned(f.name, v.root, metadata.ROOT, next); err != nil {
-				return err
-			}
-			if err := shown(f.name, v.root, next); err != nil {
 				return err
 			}
 		}
 		if err := verifySigned(f.name, next, metadata.ROOT, next); err != nil {
 			return err
 		}
-		if err := checkFresh(f.name, next.Signed.Expires, v.now); err != nil {
-			return err
+		if !v.before(f) {
+			if err := v.ours(f, next); err != nil {
+				return err
+			}
 		}
 		v.root = next
 	}
@@ -59,6 +56,26 @@ func (v *verifier) roots() error {
 		return refuse("1.root.json", "is missing; the first submission brings root and targets")
 	}
 	return v.rootLife()
+}
+
+// before tells whether a root is one of a chain that another tool made, which
+// the first submission brings along. Handsets walk over it; our rules begin with
+// its last.
+func (v *verifier) before(f file) bool {
+	return len(v.state.Roots) == 0 && slices.ContainsFunc(v.files, func(o file) bool { return o.role == metadata.ROOT && o.version > f.version })
+}
+
+// ours holds a root against our own rules.
+func (v *verifier) ours(f file, next *rootMeta) error {
+	if err := v.lintRoot(f.name, f.data); err != nil {
+		return err
+	}
+	if v.root != nil {
+		if err := shown(f.name, v.root, next); err != nil {
+			return err
+		}
+	}
+	return checkFresh(f.name, next.Signed.Expires, v.now)
 }
 
 // rootLife refuses a new root that would live longer than roots do. Those

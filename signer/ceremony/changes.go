@@ -23,6 +23,7 @@ var rules = map[Kind]rule{
 	KindRootPeople:    {(*view).checkRootPeople, describeRootPeople},
 	KindProductPeople: {(*view).checkProductPeople, describeProductPeople},
 	KindRetire:        {(*view).checkRetire, describeRetire},
+	KindAdopt:         {(*view).checkAdopt, describeAdopt},
 	KindSpare:         {(*view).checkSpareVotes, describeSpareVotes},
 }
 

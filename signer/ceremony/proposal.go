@@ -34,6 +34,7 @@ const (
 	KindRootPeople    = event.RootPeople
 	KindProductPeople = event.ProductPeople
 	KindRetire        = event.ProductRetire
+	KindAdopt         = event.RootAdopt
 	KindSpare         = event.SpareVotes
 )
 

@@ -24,6 +24,7 @@ type roleTable struct {
 	threshold int
 	holders   map[string]string // key id to person; empty for the service's keys
 	whose     side
+	foreign   map[string]otherKey // in place of keys: those of a root that is adopted
 	keys      map[string]keyring.Key
 }
 
@@ -31,6 +32,9 @@ type roleTable struct {
 func (t roleTable) holderOf(keyID string) string {
 	if name, ok := t.holders[keyID]; ok {
 		return name
+	}
+	if k, ok := t.foreign[keyID]; ok {
+		return k.owner
 	}
 	return "the service (" + t.name + ")"
 }

@@ -55,6 +55,12 @@ func (p *Proposal) Anchor() (keyring.Anchor, error) {
 // CanSign says why a key, known by its public part, may not sign, or nil.
 func (p *Proposal) CanSign(key keyring.Public, now time.Time) error {
 	roles := p.rolesFor(key.KeyID)
+	if id, ok := p.otherID(key); ok && len(roles) == 0 {
+		if p.signedBy(0, id) {
+			return fmt.Errorf("root: key %s: %w", key.Name, ErrAlreadySigned)
+		}
+		return p.CheckTimes(now)
+	}
 	if len(roles) == 0 {
 		return fmt.Errorf("key %s of %s: %w; it needs %s", key.Name, key.Holder, ErrWrongKey, p.wanted())
 	}
@@ -86,6 +92,37 @@ func (p *Proposal) Sign(ctx context.Context, key keyring.Signer, image Image, no
 	if err := p.checkImage(image); err != nil {
 		return err
 	}
+	other, err := p.signOld(ctx, key)
+	if err != nil {
+		return err
+	}
+	roles := p.rolesFor(public.KeyID)
+	if len(roles) > 0 {
+		if err := p.signRoles(ctx, key, roles, image, now); err != nil {
+			return err
+		}
+	}
+	p.Roles[0].Signatures = append(p.Roles[0].Signatures, other...)
+	return p.CheckWords(p.view.ballots())
+}
+
+// signOld gives the signature of somebody whom an old root lists under an id of
+// another tool's.
+func (p *Proposal) signOld(ctx context.Context, key keyring.Signer) ([]Signature, error) {
+	id, ok := p.otherID(key.Public())
+	if !ok || p.signedBy(0, id) {
+		return nil, nil
+	}
+	sig, err := key.Sign(ctx, p.view.roles[0].payload)
+	if err != nil {
+		return nil, fmt.Errorf("root: %w", err)
+	}
+	return []Signature{{KeyID: id, Sig: hex.EncodeToString(sig)}}, nil
+}
+
+// signRoles adds the key's signature to some roles, and its Statement.
+func (p *Proposal) signRoles(ctx context.Context, key keyring.Signer, roles []int, image Image, now time.Time) error {
+	public := key.Public()
 	parts, err := p.Parts()
 	if err != nil {
 		return err
@@ -100,7 +137,6 @@ func (p *Proposal) Sign(ctx context.Context, key keyring.Signer, image Image, no
 		return err
 	}
 	statement.Sig = hex.EncodeToString(sig)
-	roles := p.rolesFor(public.KeyID)
 	sigs := make([]Signature, len(roles))
 	for n, i := range roles { // all of them before any is added: a token may be pulled in between
 		sig, err := key.Sign(ctx, p.view.roles[i].payload)
@@ -113,7 +149,7 @@ func (p *Proposal) Sign(ctx context.Context, key keyring.Signer, image Image, no
 		p.Roles[i].Signatures = append(p.Roles[i].Signatures, sigs[n])
 	}
 	p.Statements = append(p.Statements, statement)
-	return p.CheckWords(p.view.ballots())
+	return nil
 }
 
 // checkImage enforces that a release is not signed without looking.

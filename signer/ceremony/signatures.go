@@ -11,6 +11,11 @@ func (v *view) ballots() []event.Ballot {
 			for id, key := range t.keys {
 				all[i].Seats[id] = event.Seat{Holder: t.holders[id], Verify: key.Verify}
 			}
+			for id, key := range t.foreign {
+				if _, own := all[i].Seats[id]; !own {
+					all[i].Seats[id] = event.Seat{Verify: key.verify, Bare: true}
+				}
+			}
 		}
 	}
 	return all

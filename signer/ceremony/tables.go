@@ -26,6 +26,12 @@ func (v *view) findTables() error {
 			return err
 		}
 		r.tables = []roleTable{after}
+		if v.adopts {
+			if err := v.adoptTables(r, after); err != nil {
+				return err
+			}
+			continue
+		}
 		before, ok, err := v.tableBefore(r.name)
 		if err != nil {
 			return err

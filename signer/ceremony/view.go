@@ -22,6 +22,7 @@ type view struct {
 	targets      *targetsMeta // likewise
 	releases     *targetsMeta // likewise, nil where no product is concerned
 	roles        []*roleView
+	adopts       bool                // the base is a chain of another tool's roots
 	before       []manifests.Release // live releases of the base, oldest first
 	release      *manifests.Release  // the one that is added
 }
@@ -38,7 +39,7 @@ type roleView struct {
 // check fills p.view or says what is wrong. It asks no question of trust: see
 // TrustedBy for that.
 func (p *Proposal) check() error {
-	v := &view{}
+	v := &view{adopts: p.Kind == KindAdopt}
 	if err := p.Check(); err != nil {
 		return err
 	}
@@ -94,6 +95,12 @@ func (v *view) readBase(p *Proposal) error {
 	}
 	if v.root == nil {
 		return errors.New("no root; the proposal was not made from published metadata")
+	}
+	if p.Kind == KindAdopt {
+		if p.Base.Targets != "" || p.Base.Releases != "" || len(p.Base.Documents) != 0 {
+			return errors.New("adopting takes over a chain of roots, yet the base holds more")
+		}
+		return nil
 	}
 	var err error
 	if v.baseTargets, err = readTargets(metadata.TARGETS, []byte(p.Base.Targets)); err != nil {

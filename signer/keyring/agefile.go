@@ -60,19 +60,7 @@ func (r *Ring) Create(k NewKey, passphrase string) (Public, error) {
 	if err != nil {
 		return Public{}, err
 	}
-	key, err := KeyOf(signer.Public())
-	if err != nil {
-		return Public{}, err
-	}
-	public, err := newPublic(k.Name, k.Holder, key)
-	if err != nil {
-		return Public{}, err
-	}
-	sealed, err := seal(public, signer, passphrase, k.WorkFactor)
-	if err != nil {
-		return Public{}, err
-	}
-	return public, r.place(public, sealed)
+	return r.Import(k, signer, passphrase)
 }
 
 func (k NewKey) check(passphrase string) error {
