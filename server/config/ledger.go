@@ -68,14 +68,19 @@ func (d Dir) LedgerSchema(ctx context.Context, f File) (has, knows int64, err er
 
 func (p *Postgres) config() (postgres.Config, error) {
 	c := postgres.Config{URL: p.URL, Connections: p.Connections}
-	if p.PasswordFile != "" {
+	if p.PasswordFile == "" {
+		return c, nil
+	}
+	c.ReadPassword = func() (string, error) {
 		data, err := os.ReadFile(p.PasswordFile)
 		if err != nil {
-			return c, fmt.Errorf("ledger: passwordFile: %w", err)
+			return "", fmt.Errorf("ledger: passwordFile: %w", err)
 		}
-		c.Password = strings.TrimRight(string(data), "\r\n")
+		return strings.TrimRight(string(data), "\r\n"), nil
 	}
-	return c, nil
+	var err error
+	c.Password, err = c.ReadPassword()
+	return c, err
 }
 
 func (f *File) validateLedger(say func(field, format string, args ...any)) {

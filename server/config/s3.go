@@ -102,12 +102,7 @@ func (d Dir) OpenBlobs(ctx context.Context, f File) (Blobs, error) {
 }
 
 func (s S3) open(ctx context.Context) (*s3.Blobs, error) {
-	access, err := secret(s.AccessKeyFile)
-	if err != nil {
-		return nil, err
-	}
-	key, err := secret(s.SecretKeyFile)
-	if err != nil {
+	if _, _, err := s.keys(); err != nil {
 		return nil, err
 	}
 	var roots *x509.CertPool
@@ -122,8 +117,16 @@ func (s S3) open(ctx context.Context) (*s3.Blobs, error) {
 	}
 	return s3.New(ctx, s3.Config{
 		Endpoint: s.Endpoint, PublicEndpoint: s.PublicEndpoint, Region: s.Region, Bucket: s.Bucket, Prefix: s.Prefix,
-		AccessKey: access, SecretKey: key, Transport: s3.Transport(roots),
+		ReadKeys: s.keys, Transport: s3.Transport(roots),
 	})
+}
+
+// keys reads both keys as they are now.
+func (s S3) keys() (access, key string, err error) {
+	if access, err = secret(s.AccessKeyFile); err == nil {
+		key, err = secret(s.SecretKeyFile)
+	}
+	return access, key, err
 }
 
 func secret(name string) (string, error) {

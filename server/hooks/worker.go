@@ -10,12 +10,12 @@ import (
 
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/webhook"
+	"github.com/candor-ota/candor/server/lease"
 	"github.com/candor-ota/candor/server/store"
 )
 
 const (
-	leaseLife = time.Minute // much longer than a try
-	leaseWait = 5 * time.Second
+	leaseWait = 2 * time.Second // before another replica's lease is tried for again
 	batch     = 100
 
 	firstWait  = time.Second
@@ -35,11 +35,10 @@ type worker struct {
 
 	opened bool
 	hook   store.Hook // as last read or written
-	lease  store.Lease
+	lease  store.Lease // under which deliver runs
 }
 
 func (w *worker) run(ctx context.Context) {
-	defer w.yield(ctx)
 	for ctx.Err() == nil {
 		wait, err := w.step(ctx)
 		if err != nil && ctx.Err() == nil {
@@ -59,17 +58,6 @@ func (w *worker) run(ctx context.Context) {
 	}
 }
 
-func (w *worker) yield(ctx context.Context) {
-	if w.lease.Fence == 0 {
-		return
-	}
-	ctx, done := context.WithTimeout(context.WithoutCancel(ctx), leaseWait)
-	defer done()
-	if err := w.Ledger.Yield(ctx, w.lease); err != nil {
-		w.Log.Warn("the lease of a webhook runs out by itself", "hook", w.Name, "error", err)
-	}
-}
-
 // step delivers what is due and tells how long nothing will be.
 func (w *worker) step(ctx context.Context) (time.Duration, error) {
 	var err error
@@ -86,20 +74,32 @@ func (w *worker) step(ctx context.Context) (time.Duration, error) {
 	if err != nil || len(list) == 0 {
 		return w.Look, err
 	}
-	if err := w.hold(ctx); errors.Is(err, store.ErrConflict) { // another replica serves it
+	var wait time.Duration
+	r := lease.Request{Leases: w.Ledger, Name: LeaseName(w.Name), Holder: w.holder, Now: w.now, Log: w.Log}
+	err = lease.Do(ctx, r, func(ctx context.Context, held store.Lease) (err error) {
+		w.lease = held
+		wait, err = w.serve(ctx)
+		return err
+	})
+	if errors.Is(err, store.ErrConflict) { // another replica serves it
 		w.opened = false
 		return leaseWait, nil
-	} else if err != nil {
-		return 0, err
 	}
-	// Somebody else may have had the lease since the hook was read.
+	return wait, err
+}
+
+// serve delivers under the lease. Somebody else may have had it since the hook
+// was read.
+func (w *worker) serve(ctx context.Context) (time.Duration, error) {
+	var err error
 	if w.hook, err = w.Ledger.OpenHook(ctx, string(w.Name)); err != nil {
 		return 0, err
 	}
 	if wait := w.hook.NextTry.Sub(w.now()); wait > 0 {
 		return wait, nil
 	}
-	if list, err = w.due(ctx); err != nil {
+	list, err := w.due(ctx)
+	if err != nil {
 		return 0, err
 	}
 	return w.deliver(ctx, list)
@@ -111,17 +111,6 @@ func (w *worker) due(ctx context.Context) ([]store.Entry, error) {
 
 // LeaseName is the lease under which a hook is served.
 func LeaseName(hook manifests.Name) string { return "hook:" + string(hook) }
-
-// hold takes the hook's lease, or renews it.
-func (w *worker) hold(ctx context.Context) error {
-	lease, err := w.Ledger.Acquire(ctx, store.LeaseRequest{
-		Name: LeaseName(w.Name), Holder: w.holder, Now: w.now(), For: leaseLife,
-	})
-	if err == nil {
-		w.lease = lease
-	}
-	return err
-}
 
 // deliver hands over entries in order, up to the first that fails. The hook's
 // position is written after each: what a crash leaves is told again.
@@ -135,11 +124,6 @@ func (w *worker) deliver(ctx context.Context, list []store.Entry) (time.Duration
 		if !w.wants(e.What, e.Subject, product) {
 			w.hook.Position, skipped = e.Seq, true
 			continue
-		}
-		if w.lease.Expires.Sub(w.now()) < 2*w.deadline {
-			if err := w.hold(ctx); err != nil {
-				return 0, err
-			}
 		}
 		failed, err := w.try(ctx, e, product)
 		if err != nil {

@@ -40,7 +40,11 @@ func (l *Ledger) Changes(ctx context.Context) <-chan struct{} {
 // listen passes signals on until its connection or ctx ends. Why it ended makes
 // no difference to what is done, which is to connect again.
 func (l *Ledger) listen(ctx context.Context, out chan<- struct{}) {
-	conn, err := pgx.ConnectConfig(ctx, l.config)
+	config := l.config.Copy()
+	if l.renew(ctx, config) != nil {
+		return
+	}
+	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return
 	}

@@ -83,6 +83,18 @@ func connection(c Config) (*pgx.ConnConfig, error) {
 	return config, nil
 }
 
+// renew gives a connection that is about to be made the password of now.
+func (c Config) renew(_ context.Context, config *pgx.ConnConfig) error {
+	if c.ReadPassword == nil {
+		return nil
+	}
+	password, err := c.ReadPassword()
+	if err == nil {
+		config.Password = password
+	}
+	return err
+}
+
 // giveUp bounds how long sent bytes may stay unanswered.
 func giveUp(network, _ string, raw syscall.RawConn) error {
 	if !strings.HasPrefix(network, "tcp") {

@@ -48,6 +48,9 @@ type Config struct {
 	URL string
 	// Password of the user; empty where the server asks for none.
 	Password string
+	// ReadPassword, if set, gives the password for each new connection, so that
+	// it can be changed while the server runs.
+	ReadPassword func() (string, error)
 	// Connections is the most that this server opens, and one more that
 	// listens; DefaultConnections if 0, at least 4. A quarter of them write,
 	// one counts votes, the others read.
@@ -58,6 +61,7 @@ type Config struct {
 type Ledger struct {
 	*relational.Ledger
 	config *pgx.ConnConfig
+	renew  func(context.Context, *pgx.ConnConfig) error
 }
 
 var _ store.Ledger = (*Ledger)(nil)
@@ -68,22 +72,23 @@ func Open(ctx context.Context, c Config) (*Ledger, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open ledger: %w", err)
 	}
-	l, err := connect(ctx, config, c.Connections)
+	l, err := connect(ctx, config, c)
 	if err != nil {
 		_, told := dialect{}.Judge(err)
 		return nil, fmt.Errorf("open ledger in PostgreSQL: %w", told)
 	}
-	return &Ledger{Ledger: l, config: config}, nil
+	return &Ledger{Ledger: l, config: config, renew: c.renew}, nil
 }
 
-func connect(ctx context.Context, config *pgx.ConnConfig, connections int) (*relational.Ledger, error) {
+func connect(ctx context.Context, config *pgx.ConnConfig, c Config) (*relational.Ledger, error) {
+	connections := c.Connections
 	if connections == 0 {
 		connections = DefaultConnections
 	}
 	connections = max(connections, 4)
 	writers := connections / 4
 	pool := func(n int, config *pgx.ConnConfig) *sql.DB {
-		db := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(checkDurable))
+		db := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(checkDurable), stdlib.OptionBeforeConnect(c.renew))
 		db.SetMaxOpenConns(n)
 		db.SetMaxIdleConns(n)
 		db.SetConnMaxIdleTime(5 * time.Minute)

@@ -19,7 +19,7 @@ func Schema(ctx context.Context, c Config) (has, knows int64, err error) {
 	if err != nil {
 		return 0, 0, fmt.Errorf("ledger: %w", err)
 	}
-	db := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(checkDurable))
+	db := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(checkDurable), stdlib.OptionBeforeConnect(c.renew))
 	has, knows, err = relational.Schema(ctx, db, goose.DialectPostgres)
 	if err = errors.Join(err, db.Close()); err != nil {
 		_, told := dialect{}.Judge(err)

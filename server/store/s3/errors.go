@@ -24,7 +24,7 @@ var causes = []struct {
 }{
 	{[]string{"InvalidAccessKeyId", "InvalidAccessKey"}, "the service does not know this access key; check s3.accessKeyFile"},
 	{[]string{"SignatureDoesNotMatch"}, "the secret key is not the one of this access key; check s3.secretKeyFile"},
-	{[]string{"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "InvalidToken"}, "the credentials have expired; put new ones into s3.accessKeyFile and s3.secretKeyFile and restart"},
+	{[]string{"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "InvalidToken"}, "the credentials have expired; put new ones into s3.accessKeyFile and s3.secretKeyFile; they are read again at once"},
 	{[]string{"RequestTimeTooSkewed", "RequestExpired"}, "the clocks of this machine and of the service differ too much; set this one by NTP"},
 	{[]string{"AuthorizationHeaderMalformed", "PermanentRedirect", "InvalidRegion", "IllegalLocationConstraintException", "TemporaryRedirect"}, "the bucket is in another region; set s3.region"},
 	{[]string{"AccessDenied", "AllAccessDisabled", "AccountProblem"}, "the service forbids it; give this access key the rights to get, put, list and delete in the bucket and to abort multipart uploads"},

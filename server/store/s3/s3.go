@@ -22,7 +22,6 @@ import (
 	"time"
 
 	"github.com/minio/minio-go/v7"
-	"github.com/minio/minio-go/v7/pkg/credentials"
 
 	"github.com/candor-ota/candor/server/store"
 )
@@ -35,6 +34,9 @@ type Config struct {
 	Prefix    string // empty, or ends in "/": put before every name
 	AccessKey string
 	SecretKey string
+	// ReadKeys, if set, gives both keys instead, and is asked again every
+	// KeysAge, so that they can be changed while the server runs.
+	ReadKeys func() (access, secret string, err error)
 
 	// PublicEndpoint is where handsets reach the same bucket, for Presign; empty
 	// is Endpoint.
@@ -121,7 +123,7 @@ func (b *Blobs) connect(ctx context.Context, c Config) error {
 // cannot tell what is worth repeating.
 func (c Config) client(endpoint string) (*minio.Client, error) {
 	return minio.New(endpoint, &minio.Options{
-		Creds: credentials.NewStaticV4(c.AccessKey, c.SecretKey, ""), Region: c.Region,
+		Creds: c.credentials(), Region: c.Region,
 		Secure: true, Transport: c.Transport, TrailingHeaders: true, BucketLookup: minio.BucketLookupAuto,
 		MaxRetries: 1,
 	})
