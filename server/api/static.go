@@ -84,9 +84,23 @@ func (s *static) file(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodHead {
 		return
 	}
+	if d, ok := w.(deadlined); ok && len(form.Body) > atOnce {
+		if err := unsupported(d.SetWriteDeadline(patience(int64(len(form.Body))))); err != nil {
+			s.log.Warn("a file keeps its deadline", "error", err)
+		}
+	}
 	if _, err := w.Write(form.Body); err != nil {
 		return // the reader went away
 	}
+}
+
+// atOnce is what an answer has room for before anybody reads of it: net/http's
+// own buffer. What is longer has to be read at the minimum rate, as all else.
+const atOnce = 4 << 10
+
+// deadlined are answers with a deadline, which net/http's are.
+type deadlined interface {
+	SetWriteDeadline(deadline time.Time) error
 }
 
 // freshTime bounds how long a reader waits for this server to follow the others.
