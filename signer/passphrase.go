@@ -94,6 +94,9 @@ func (p *passphrases) choose(ctx context.Context, key string) (string, error) {
 // ask puts a question on the terminal and reads the answer unseen. An interrupt
 // gives the terminal back as it was.
 func ask(ctx context.Context, question string) (string, error) {
+	if !term.IsTerminal(int(os.Stdin.Fd())) {
+		return "", usagef("%snobody is there to ask: standard input is no terminal; give --passphrase-file or --passphrase-fd", question)
+	}
 	tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
 	if err != nil {
 		return "", usagef("no terminal to ask for a passphrase: give --passphrase-file or --passphrase-fd")

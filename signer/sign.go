@@ -135,7 +135,7 @@ func (a *app) confirm(p *ceremony.Proposal, yes bool) error {
 	}
 	line, err := bufio.NewReader(a.in).ReadString('\n')
 	if err != nil && strings.TrimSpace(line) == "" {
-		return errors.New("nothing typed; not signed (--yes signs without typing)")
+		return usagef("nothing typed; not signed (--yes signs without typing)")
 	}
 	if !manifests.SameWords(line, p.Words()) {
 		return errors.New("the words differ; not signed")
