@@ -14,6 +14,8 @@ import (
 
 var errRefused = errors.New("not all of it holds; what is wrong, and what to do, stands above")
 
+var errUnreached = errors.New("nobody answered, so little can be said; see above")
+
 // explainFlags are what is known beside the file.
 type explainFlags struct {
 	at, tree, role string
@@ -34,8 +36,8 @@ rollouts), release and rollouts documents, proposals, public keys, bundles and
 image indexes. A metadata file is held against the tree that it lies in, or that
 --tree names; without one, against the root of --root.
 
-Nothing is changed. Exit status 0 if all holds, 1 if something is refused, and 5
-if a proposal only waits for people who have yet to sign.`,
+Nothing is changed. Exit status 0 if all holds, 1 if something is refused, 5 if a
+proposal only waits for people who have yet to sign, and 6 if nobody answered.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o, err := a.explainOptions(f)
@@ -52,6 +54,8 @@ if a proposal only waits for people who have yet to sign.`,
 			switch {
 			case out.Waits:
 				return exitError{ceremony.ErrIncomplete, exitPeople}
+			case out.Unreached():
+				return exitError{errUnreached, exitNetwork}
 			case !out.Holds:
 				return errRefused
 			}

@@ -53,7 +53,10 @@ if anything does not hold.`,
 			if err := errors.Join(bar.Exit(), a.print(report, lines...)); err != nil {
 				return err
 			}
-			if !report.Holds {
+			switch {
+			case unreached(report.Ended):
+				return report.Ended
+			case !report.Holds:
 				return errDoesNotHold
 			}
 			return nil

@@ -28,6 +28,9 @@ type Finding struct {
 type Report struct {
 	Holds    bool      `json:"holds"` // everything that was looked at
 	Findings []Finding `json:"findings"`
+	// Ended is why the walk did not come to its end; nil: it did. A network that
+	// failed can be told by it from a tree that does not hold.
+	Ended error `json:"-"`
 }
 
 // VerifyOptions says how far Verify goes.
@@ -49,7 +52,7 @@ func Verify(ctx context.Context, src Source, anchor keyring.Anchor, o VerifyOpti
 		w.afterRelease = func(_ manifests.Product, r *manifests.Release) error { return w.checkBlobs(r, o.Read) }
 	}
 	err := w.run(anchor)
-	r := &Report{Findings: append(w.held, w.expired...)}
+	r := &Report{Findings: append(w.held, w.expired...), Ended: err}
 	if err != nil {
 		r.Findings = append(r.Findings, Finding{Subject: "walk", Words: err.Error()})
 	} else {

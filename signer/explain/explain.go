@@ -234,6 +234,12 @@ func (x *explainer) openBundle() (func(context.Context) (*Explained, error), err
 	}, nil
 }
 
+// Unreached tells that nothing is known to be wrong but the network.
+func (e *Explained) Unreached() bool {
+	failing := diagnosis.Failing(e.Findings)
+	return len(failing) > 0 && !slices.ContainsFunc(failing, func(f diagnosis.Finding) bool { return f.Kind != diagnosis.Network })
+}
+
 // Lines are all of it as people read it.
 func (e *Explained) Lines() []string {
 	lines := append([]string{fmt.Sprintf("%s is: %s", e.Looked, e.What)}, e.Says...)
