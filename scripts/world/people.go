@@ -24,6 +24,14 @@ var people = []struct{ key, name string }{
 // Ceremony makes everybody's keys, the root of trust and one product, and
 // keeps the root that handsets leave the factory with in 1.root.json.
 func (w *World) Ceremony(ctx context.Context, product manifests.Product) error {
+	if err := w.MakeKeys(ctx); err != nil {
+		return err
+	}
+	return w.ceremony(ctx, product)
+}
+
+// MakeKeys makes everybody's keys, with public files such as alice.pub.
+func (w *World) MakeKeys(ctx context.Context) error {
 	for _, p := range people {
 		if _, err := w.Exec(ctx, "signer", "key", "new", p.key, "--holder", p.name, "--work-factor", "12", "--passphrase-file", "pass"); err != nil {
 			return err
@@ -36,6 +44,10 @@ func (w *World) Ceremony(ctx context.Context, product manifests.Product) error {
 			return err
 		}
 	}
+	return nil
+}
+
+func (w *World) ceremony(ctx context.Context, product manifests.Product) error {
 	if _, err := w.Exec(ctx, "signer", "init", "--root-key", "alice.pub", "--root-key", "bob.pub", "--root-key", "carol.pub",
 		"--threshold", "2", "--online", "data/online-keys.json"); err != nil {
 		return err
@@ -73,6 +85,11 @@ func (w *World) signAndSubmit(ctx context.Context, proposal string, keys ...stri
 			return err
 		}
 	}
+	return w.Submit(ctx, proposal)
+}
+
+// Submit hands a finished proposal without images to the server.
+func (w *World) Submit(ctx context.Context, proposal string) error {
 	_, err := w.Exec(ctx, "signer", "submit", proposal, "--server", w.Server, "--token-file", "token")
 	return err
 }
