@@ -14,9 +14,13 @@ import (
 	"github.com/candor-ota/candor/client/disk/disktest"
 )
 
-// depth is how often the power is cut, at most: once in the story, and then
-// while the handset recovers.
-const depth = 3
+// The power is cut once in the story, and then while the handset recovers:
+// twice, or oftener where so many states are wanted that cutting one recovery
+// at more than manyCuts places would mostly lead to states that were seen.
+const (
+	leastDepth = 3
+	manyCuts   = 16
+)
 
 // explorer visits the states of stories. A state is a disk, and what happened
 // outside of it; one that was seen is not visited again.
@@ -24,7 +28,7 @@ type explorer struct {
 	seed    uint64
 	nested  int // cuts in each recovery
 	seen    [64]shard
-	states  [depth]atomic.Int64
+	states  []atomic.Int64 // by the number of cuts, less one
 	cuts    atomic.Int64 // places at which the power was cut in the stories
 	tried   atomic.Int64 // outcomes, those that led to a state that was seen included
 	mu      sync.Mutex
@@ -35,7 +39,14 @@ type explorer struct {
 // states: one cut alone leads to more than a thousand, and most cuts of a
 // recovery to one more.
 func newExplorer(seed uint64, states int64) *explorer {
-	return &explorer{seed: seed, nested: max(1, int(math.Sqrt(float64(states)/400)))}
+	depth, nested := leastDepth, 0
+	for ; ; depth++ {
+		nested = int(math.Pow(float64(states)/400, 1/float64(depth-1)))
+		if nested <= manyCuts {
+			break
+		}
+	}
+	return &explorer{seed: seed, nested: max(1, nested), states: make([]atomic.Int64, depth)}
 }
 
 type shard struct {
@@ -63,6 +74,15 @@ func (x *explorer) visited() int64 {
 		n += x.states[i].Load()
 	}
 	return n
+}
+
+// byCuts tells how many states lie behind one cut, behind two, and so on.
+func (x *explorer) byCuts() string {
+	words := make([]string, len(x.states))
+	for i := range x.states {
+		words[i] = fmt.Sprintf("%d cuts %d", i+1, x.states[i].Load())
+	}
+	return strings.Join(words, ", ")
 }
 
 // cut is a place in a recorded run, and what becomes of the disk there.
@@ -106,7 +126,7 @@ func (x *explorer) visit(n *node) {
 	if x.failed() != nil || !x.fresh(key) {
 		return
 	}
-	deeper := len(n.path) < depth
+	deeper := len(n.path) < len(x.states)
 	if deeper {
 		n.disk.Record()
 	}
