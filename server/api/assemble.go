@@ -246,6 +246,7 @@ func (a *API) closeVotes(ctx context.Context) {
 		if err := a.Uploads.Sweep(ctx); err != nil && ctx.Err() == nil {
 			a.Log.Warn("what is left of uploads that are over takes space for now", "error", err)
 		}
+		a.sweep(ctx)
 		select {
 		case <-ctx.Done():
 			return

@@ -116,7 +116,7 @@ func TestHealthyInstallationHasNothingToSay(t *testing.T) {
 	if Worst(list) != OK {
 		t.Errorf("%+v", list)
 	}
-	for _, check := range []string{"configuration", "permissions", "writing", "disk", "descriptors", "ledger", "published", "votes", "keys", "expiry", "clock", "proxy"} {
+	for _, check := range []string{"configuration", "permissions", "writing", "disk", "descriptors", "ledger", "published", "votes", "leftovers", "keys", "expiry", "clock", "proxy"} {
 		h.finds(list, check, OK, "")
 	}
 }
@@ -193,6 +193,12 @@ func TestEachThingThatBreaksIsFound(t *testing.T) {
 			data[len(data)/2] ^= 1
 			h.must(os.WriteFile(h.aFile(), data, 0o600))
 		}, "published", Fail, "not those that were published"},
+		"leftovers": {func(h *house) {
+			lost := h.path("tree/blobs/" + strings.Repeat("ab", 32))
+			h.must(os.MkdirAll(filepath.Dir(lost), 0o700))
+			h.must(os.WriteFile(lost, []byte("nobody's"), 0o600))
+			h.must(os.Chtimes(lost, h.now, h.now.Add(-publish.OrphanLife-25*time.Hour)))
+		}, "leftovers", Warn, "1 objects of 8 bytes"},
 		"timestamp behind": {func(h *house) { h.must(os.WriteFile(h.path("tree/metadata/timestamp.json"), []byte("{}"), 0o600)) }, "published", Fail, layout.TimestampFile},
 		"key gone":         {func(h *house) { h.must(os.Remove(h.path("keys/rollouts.pem"))) }, "keys", Fail, "rollouts"},
 		"keys of another": {func(h *house) {

@@ -80,6 +80,7 @@ func (v *visit) stores(ctx context.Context) {
 	v.say("ledger", OK, fmt.Sprintf("it can be read, keeps what it acknowledges, and its tables have version %d", has), "")
 	v.published(ctx, ledger, blobs)
 	v.votes(ctx, ledger)
+	v.leftovers(ctx, ledger, blobs)
 }
 
 // blobs opens the bucket or reads the folder; nil if neither can be.

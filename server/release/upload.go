@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -23,6 +24,10 @@ const maxOpen = 256
 
 // idle is how long an upload may stand still before its place is needed.
 const idle = 7 * 24 * time.Hour
+
+// claimAfter is the age from which a blob that nothing names could be swept
+// before its release is signed.
+const claimAfter = 24 * time.Hour
 
 // The refusals of uploads.
 var (
@@ -55,6 +60,8 @@ type pieces interface {
 	open(ctx context.Context, s store.Upload) (io.ReadCloser, error)
 	// drop forgets an upload; one that is not there is fine.
 	drop(ctx context.Context, id string) error
+	// sweep removes what belongs to no live upload and is not new.
+	sweep(ctx context.Context, live map[string]bool, now time.Time) error
 	close() error
 }
 
@@ -89,8 +96,41 @@ func (u *Uploads) Begin(ctx context.Context, owner string, b manifests.Blob) (St
 		if info.Size != b.Size {
 			return Status{}, fmt.Errorf("blob %s has %d bytes: %w", b.SHA256.Short(), info.Size, ErrWrongHash)
 		}
+		if u.now().Sub(info.Modified) > claimAfter {
+			if err := u.claim(ctx, owner, b); err != nil {
+				return Status{}, err
+			}
+			// It may have been removed just before it was claimed.
+			if _, err = u.blobs.Stat(ctx, layout.BlobFile(b.SHA256)); err != nil {
+				return u.begin(ctx, owner, b, err)
+			}
+		}
 		return Status{ID: "complete-" + b.SHA256.Short(), Offset: b.Size, Size: b.Size, Complete: true}, nil
 	}
+	return u.begin(ctx, owner, b, err)
+}
+
+// claim keeps a blob that was here before from being swept: the release that
+// names it is on its way.
+func (u *Uploads) claim(ctx context.Context, owner string, b manifests.Blob) error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	all, err := u.ledger.Uploads(ctx)
+	if err != nil {
+		return fmt.Errorf("upload: %w", err)
+	}
+	if slices.ContainsFunc(all, func(s store.Upload) bool { return s.SHA256 == b.SHA256 }) {
+		return nil
+	}
+	if len(all) >= maxOpen && !u.evict(ctx, all[0]) {
+		return ErrTooMany
+	}
+	_, err = u.create(ctx, owner, b)
+	return err
+}
+
+// begin starts or finds the upload of a blob that is not here; err says why.
+func (u *Uploads) begin(ctx context.Context, owner string, b manifests.Blob, err error) (Status, error) {
 	if !errors.Is(err, store.ErrNotFound) {
 		return Status{}, fmt.Errorf("upload: %w", err)
 	}
