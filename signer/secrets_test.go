@@ -86,6 +86,9 @@ func quietly(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("candor-signer %q: %v", args, err)
 	}
 	secrets := [][]byte{[]byte(secretPass), []byte(secretWrong), []byte(secretToken)}
+	if pin := ts.Getenv("PIN"); pin != "" {
+		secrets = append(secrets, []byte(pin))
+	}
 	keys, err := filepath.Glob(ts.MkAbs("keys/*.key"))
 	ts.Check(err)
 	for _, file := range keys {

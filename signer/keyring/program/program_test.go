@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/candor-ota/candor/signer/keyring"
@@ -21,17 +22,18 @@ import (
 )
 
 // shell is the example of signer/README.md: a program of a few lines of sh.
-const shell = `#!/bin/sh
-read -r question
-case $question in
-*'"do":"public"'*)
-  printf '{"public":"%s"}\n' "$(openssl pkey -in "$1" -pubout -outform DER | openssl base64 -A)" ;;
-*'"do":"sign"'*)
-  payload=${question#*'"payload":"'}
-  printf '{"signature":"%s"}\n' "$(printf %s "${payload%%'"'*}" | openssl base64 -d -A |
-    openssl dgst -sha256 -sign "$1" | openssl base64 -A)" ;;
-esac
-`
+var shell = sync.OnceValue(func() string {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		panic(err)
+	}
+	_, text, found := strings.Cut(string(readme), "```sh\n")
+	text, _, ends := strings.Cut(text, "```")
+	if !found || !ends || !strings.Contains(text, `"do":"sign"`) {
+		panic("signer/README.md has no example of a program")
+	}
+	return text
+})
 
 // world is a directory with programs and keys.
 type world struct {
@@ -41,7 +43,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	w := &world{t, t.TempDir()}
-	w.script("signer", shell)
+	w.script("signer", shell())
 	return w
 }
 
@@ -90,7 +92,7 @@ func TestProgramsKeepThePromisesOfKeys(t *testing.T) {
 		w := newWorld(t)
 		program := filepath.Join(w.dir, "signer")
 		// What a program should say when its key is not there.
-		w.script("signer", strings.Replace(shell, "read -r question\n", "read -r question\n[ -f \"$1\" ] || { echo '{\"error\":\"no file\",\"code\":\"no-key\"}'; exit 1; }\n", 1))
+		w.script("signer", strings.Replace(shell(), "read -r question\n", "read -r question\n[ -f \"$1\" ] || { echo '{\"error\":\"no file\",\"code\":\"no-key\"}'; exit 1; }\n", 1))
 		return keyringtest.Place{
 			Backend: Backend{}, Ask: keyring.Passphrase(""), Kinds: []string{keyring.TypeP256},
 			Make: func(t *testing.T, r *keyring.Ring, name, _ string) (keyring.Public, error) {
@@ -114,7 +116,7 @@ func TestProgramsKeepThePromisesOfKeys(t *testing.T) {
 
 func TestEd25519ThroughAProgram(t *testing.T) {
 	w := newWorld(t)
-	sh := strings.Replace(shell, `openssl dgst -sha256 -sign "$1"`, `{ cat >"$1.in"; openssl pkeyutl -sign -rawin -inkey "$1" -in "$1.in"; }`, 1)
+	sh := strings.Replace(shell(), `openssl dgst -sha256 -sign "$1"`, `{ cat >"$1.in"; openssl pkeyutl -sign -rawin -inkey "$1" -in "$1.in"; }`, 1)
 	r := keyring.Open(t.TempDir(), Backend{})
 	if _, err := add(t, r, "alice", w.script("ed", sh), w.key("ed", nil)); err != nil {
 		t.Fatal(err)
