@@ -113,8 +113,10 @@ func (s Sweeping) nameBlobs(ctx context.Context, document []byte, named map[stri
 	if err != nil {
 		return err
 	}
+	for _, b := range r.Named() {
+		named[layout.BlobFile(b.SHA256)] = true
+	}
 	for _, m := range r.Images {
-		named[layout.BlobFile(m.Index.SHA256)], named[layout.BlobFile(m.Pack.SHA256)] = true, true
 		for _, p := range m.Patches {
 			named[layout.BlobFile(p.Table.SHA256)] = true
 			file, err := s.table(ctx, p.Table)

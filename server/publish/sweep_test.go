@@ -212,3 +212,40 @@ func TestClientInMidRefreshSurvivesCollection(t *testing.T) {
 		}
 	})
 }
+
+// What a release says about its own making stays as long as it does, and goes
+// with it.
+func TestProvenanceAndSBOMStayAsLongAsTheirRelease(t *testing.T) {
+	w := newWorld(t)
+	s := sweeping(t, w.blobs, w)
+	statement, sbom := []byte("a statement of how build 44 was built"), []byte("what is inside build 44")
+	attached := []string{}
+	for _, data := range [][]byte{statement, sbom, image(44)} {
+		key := layout.BlobFile(manifests.SumSHA256(data))
+		s.must(store.PutBytes(ctx, s.store, key, data))
+		attached = append(attached, key)
+	}
+	s.rollouts.builds = append(s.rollouts.builds, 44)
+	_, err := submit(s.p, s.makers.Add(s.makers.Release(44, func(r *manifests.Release) {
+		r.Images = []manifests.Image{imagetest.Unseen(44, imagetest.Blob(image(44)))}
+		r.Provenance = &manifests.Blob{SHA256: manifests.SumSHA256(statement), Size: int64(len(statement))}
+		r.SBOM = &manifests.SBOM{Format: manifests.SPDX, SHA256: manifests.SumSHA256(sbom), Size: int64(len(sbom))}
+	})))
+	s.must(err)
+	s.pass(publish.OrphanLife + publish.Grace)
+	s.sweep()
+	for _, key := range attached {
+		if !s.has(key) {
+			t.Errorf("%s is gone while its release is signed", key)
+		}
+	}
+	_, err = submit(s.p, s.makers.Withdraw(phone, 44))
+	s.must(err)
+	s.pass(publish.OrphanLife + 2*publish.Grace)
+	s.sweep()
+	for _, key := range attached {
+		if s.has(key) {
+			t.Errorf("%s is still there", key)
+		}
+	}
+}

@@ -65,9 +65,8 @@ func Verify(ctx context.Context, src Source, anchor keyring.Anchor, o VerifyOpti
 // Blobs lists the blobs of a release, each once. The bodies of patches are named
 // by their tables alone, which read gives; what it gives must be as signed.
 func Blobs(r *manifests.Release, read func(table manifests.Blob) ([]byte, error)) ([]manifests.Blob, error) {
-	var all []manifests.Blob
+	all := r.Named()
 	for _, m := range r.Images {
-		all = append(all, m.Index, m.Pack)
 		for _, p := range m.Patches {
 			file, err := read(p.Table)
 			if err != nil {
@@ -80,7 +79,6 @@ func Blobs(r *manifests.Release, read func(table manifests.Blob) ([]byte, error)
 			all = append(all, p.Table, body)
 		}
 	}
-	all = append(all, r.Attached()...)
 	seen := map[manifests.SHA256]bool{}
 	return slices.DeleteFunc(all, func(b manifests.Blob) bool {
 		again := seen[b.SHA256]
