@@ -58,7 +58,7 @@ func newCommand() *cobra.Command {
 	flags.IntVar(&a.pass.fd, "passphrase-fd", -1, "read the passphrase from the first line of this file descriptor")
 	cmd.AddCommand(a.keyCommand(), a.initCommand(), a.productCommand(), a.releaseCommand(), a.imageCommand(), a.signCommand("sign PROPOSAL"),
 		a.bundleCommand(), a.withdrawCommand(), a.renewCommand(), a.proposalCommand(), a.submitCommand(), a.verifyCommand(), a.showCommand(), a.rolloutCommand())
-	cmd.AddCommand(a.rootCommand(), a.ceremonyCommand(), a.explainCommand())
+	cmd.AddCommand(a.rootCommand(), a.ceremonyCommand(), a.explainCommand(), a.incidentCommand())
 	cmd.AddCommand(a.votesCommand())
 	cmd.AddCommand(a.lintCommand(), a.expiringCommand())
 	asUsage(cmd)

@@ -37,7 +37,7 @@ var exitStatuses = []exitStatus{
 	{exitDone, "done", "go on"},
 	{exitFailure, "refused or failed; the message says why and what to do", "stop; trying again changes nothing"},
 	{exitUsage, "wrong use of the command, or a question that nobody is there to answer", "correct the pipeline"},
-	{exitWaits, "not yet: a rollout has to soak, needs votes or approval, or `watch` ran out of time; or `expiring` found something to sign", "try again later"},
+	{exitWaits, "not yet: a rollout has to soak, needs votes or approval, or `watch` ran out of time; or `expiring` found something to sign, or an incident has open steps", "try again later"},
 	{exitHalted, "the watched rollout was halted", "stop, and tell people"},
 	{exitPeople, "not signed by enough people yet", "try again once they have signed"},
 	{exitNetwork, "the server could not be reached, or is overloaded", "try again soon"},

@@ -21,6 +21,13 @@ var people = []struct{ key, name string }{
 	{"alice", "Alice Chen"}, {"bob", "Bob Wu"}, {"carol", "Carol Lin"}, {"dora", "Dora Fang"}, {"emil", "Emil Zhou"},
 }
 
+func (w *World) engineers() []string {
+	if len(w.Engineers) == 0 {
+		return []string{"dora", "emil"}
+	}
+	return w.Engineers
+}
+
 // Ceremony makes everybody's keys, the root of trust and one product, and
 // keeps the root that handsets leave the factory with in 1.root.json.
 func (w *World) Ceremony(ctx context.Context, product manifests.Product) error {
@@ -128,8 +135,8 @@ func (w *World) SignRelease(ctx context.Context, product manifests.Product, buil
 	}
 	for _, args := range [][]string{
 		append([]string{"release", "build", "release.yaml", "--image", system, "--vote-keys", "vote-keys.json", "--server", w.Server, "--out", "out"}, from...),
-		{"release", "sign", proposal, "--key", "dora", "--builder", "--passphrase-file", "pass", "--yes"},
-		append([]string{"release", "sign", proposal, "--key", "emil", "--image", system, "--passphrase-file", "pass", "--yes"}, from...),
+		{"release", "sign", proposal, "--key", w.engineers()[0], "--builder", "--passphrase-file", "pass", "--yes"},
+		append([]string{"release", "sign", proposal, "--key", w.engineers()[1], "--image", system, "--passphrase-file", "pass", "--yes"}, from...),
 	} {
 		if _, err := w.Exec(ctx, "signer", args...); err != nil {
 			return err

@@ -33,7 +33,7 @@ type Replicas struct {
 // they can share.
 func NewReplicas(ctx context.Context, dir string, n int, config string) (*Replicas, error) {
 	w := &World{Dir: dir}
-	if err := w.build(ctx); err != nil {
+	if err := Build(ctx, w.Path("bin")); err != nil {
 		return nil, err
 	}
 	if err := w.init(ctx, []string{config}); err != nil {

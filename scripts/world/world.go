@@ -34,6 +34,9 @@ type World struct {
 	Admin  string // address for metrics and health
 	Token  string // of an admin
 	Second string // of an operator, another person
+	// Engineers are the keys that sign releases, the builder's first; dora and
+	// emil if there are none.
+	Engineers []string
 
 	server *exec.Cmd
 	settle func(context.Context) error // nil: nobody has to follow
@@ -52,7 +55,19 @@ func (w *World) Settle(ctx context.Context) error {
 // above it.
 func New(ctx context.Context, dir string, config ...string) (*World, error) {
 	w := &World{Dir: dir}
-	if err := w.build(ctx); err != nil {
+	if err := Build(ctx, w.Path("bin")); err != nil {
+		return nil, err
+	}
+	if err := w.init(ctx, config); err != nil {
+		return nil, err
+	}
+	return w, w.StartServer(ctx)
+}
+
+// NewWith is New with programs that Build has built elsewhere.
+func NewWith(ctx context.Context, bin, dir string, config ...string) (*World, error) {
+	w := &World{Dir: dir}
+	if err := os.Symlink(bin, w.Path("bin")); err != nil {
 		return nil, err
 	}
 	if err := w.init(ctx, config); err != nil {
@@ -75,13 +90,14 @@ func Root() (string, error) {
 	return filepath.Dir(strings.TrimSpace(string(out))), nil
 }
 
-func (w *World) build(ctx context.Context) error {
+// Build builds the three programs into a directory.
+func Build(ctx context.Context, bin string) error {
 	root, err := Root()
 	if err != nil {
 		return err
 	}
 	for _, name := range []string{"server", "signer", "client"} {
-		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", w.Path("bin", "candor-"+name), "./"+name)
+		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", filepath.Join(bin, "candor-"+name), "./"+name)
 		cmd.Dir, cmd.Env = root, append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("go build ./%s: %w: %s", name, err, out)

@@ -26,6 +26,7 @@ func (p *Proposal) Describe(now time.Time) []string {
 	case KindWithdraw:
 		lines = append(lines, fmt.Sprintf("A WITHDRAWAL: %s build %d will no longer be signed. No server can offer it afterwards.", p.Product, p.Build),
 			"Handsets that run it keep running it, and take the next release.")
+		lines = append(lines, p.view.strandsOf(p)...)
 	case KindRenew:
 		lines = append(lines, "A RENEWAL: nothing changes but the expiry.")
 	default:

@@ -120,6 +120,7 @@ func describeProductPeople(v *view, p *Proposal) []string {
 		}
 		lines = append(lines, line)
 	}
+	lines = append(lines, v.strandsOf(p)...)
 	return append(lines, fmt.Sprintf("Who added a build to %s before that is not in the published files; the audit log and your archive know.", role))
 }
 
