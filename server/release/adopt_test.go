@@ -102,3 +102,12 @@ func TestChainOfAnotherToolMustHoldAndEndInOurs(t *testing.T) {
 		}
 	}
 }
+
+// Of a system that is ours already, no root in between is passed over.
+func TestRootInBetweenIsHeldAgainstTheRules(t *testing.T) {
+	w := ready(t)
+	weak := w.Root(func(r *metadata.RootType) { r.Roles[metadata.ROOT].Threshold = 1 })
+	if err := w.submit(releasetest.Join(weak, w.Root())); err == nil || !strings.Contains(err.Error(), "threshold") {
+		t.Errorf("got %v", err)
+	}
+}

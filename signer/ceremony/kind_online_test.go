@@ -12,7 +12,7 @@ import (
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 )
 
-// rotated is a system whose service has new keys, not yet proposed.
+// renewKeys gives the service new keys, and returns the old ones.
 func (w *world) renewKeys() map[string]ed25519.PrivateKey {
 	w.t.Helper()
 	old := w.online
@@ -112,7 +112,7 @@ func TestRotationThatChangesMoreRefused(t *testing.T) {
 	}
 }
 
-// The last signature is refused if a handset would refuse what it completes.
+// Nothing leaves the signer that a handset would refuse.
 func TestRehearsalRefusesWhatAHandsetWould(t *testing.T) {
 	w := newWorld(t)
 	first := w.state(w.sign(w.initProposal(), ImageNone, "alice", "bob"))
@@ -121,12 +121,16 @@ func TestRehearsalRefusesWhatAHandsetWould(t *testing.T) {
 	w.sign(p, ImageNone, "alice", "bob")
 	done, err := p.Submission()
 	w.must(err)
+	p.Base.Roots = []string{anotherRoot(t)}
+	if _, err := p.Submission(); err == nil || !strings.Contains(err.Error(), "handset") {
+		t.Errorf("published without a rehearsal: %v", err)
+	}
 	chain := []string{first.rootFiles[0], string(done.Metadata["2.root.json"])}
 	if err := rehearse(chain); err != nil {
 		t.Fatal(err)
 	}
 	for name, bad := range map[string]string{
-		"other system": w2root(t), "same again": chain[0], "no JSON": "{", "null": `{"signed":null,"signatures":[]}`,
+		"other system": anotherRoot(t), "same again": chain[0], "no JSON": "{", "null": `{"signed":null,"signatures":[]}`,
 	} {
 		if err := rehearse([]string{chain[0], bad}); err == nil || !strings.Contains(err.Error(), "handset") {
 			t.Errorf("%s: %v", name, err)
@@ -134,7 +138,7 @@ func TestRehearsalRefusesWhatAHandsetWould(t *testing.T) {
 	}
 }
 
-func w2root(t *testing.T) string {
+func anotherRoot(t *testing.T) string {
 	t.Helper()
 	w := newWorld(t)
 	return w.state(w.sign(w.initProposal(), ImageNone, "alice", "bob")).rootFiles[0]
