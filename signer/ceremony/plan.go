@@ -238,13 +238,13 @@ func (p *planner) steps() {
 
 // prepare is what comes before there is a proposal.
 func (p *planner) prepare() {
-	switch {
-	case p.Occasion == OccasionInit:
+	switch p.Occasion {
+	case OccasionInit:
 		p.book.step(Step{
 			Who: "who runs the server", Does: "Make the keys of the service", Where: "the server", Command: "candor-server init --data DIR\ncandor-server keys list --data DIR",
 			See: []string{"three keys with their words. Write the first word of each here: ____________ ____________ ____________"}, Wrong: "an old data directory is never overwritten; name a new one.",
 		})
-	case p.Occasion == OccasionOnline:
+	case OccasionOnline:
 		p.book.step(Step{
 			Who: "who runs the server", Does: "Make new keys beside the old", Where: "the server; with several of them, copy keys/ to each", Command: "candor-server keys new --data DIR",
 			See: []string{"`waiting` and three keys with their words: read them to who leads", "the name of the file to be sent: `online-keys.json`"}, Wrong: "the server goes on with the keys that it has; nothing is lost.",
