@@ -6,7 +6,8 @@
 //
 // Parties. The people who run it hold the offline keys: root and targets, and
 // the releases of each product. It talks to a server as a client only; it
-// never listens, and no private key leaves its key directory.
+// never listens, and no private key leaves the place where it lives: an encrypted
+// file, or whatever its holder has chosen.
 //
 // Files. Everything that is passed from person to person is a proposal (one
 // file) or a public key. README.md is the ceremony as a page for people.

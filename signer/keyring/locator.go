@@ -91,7 +91,10 @@ func parseLocator(data []byte) (locator, error) {
 	if err := l.At.check(); err != nil {
 		return locator{}, fmt.Errorf("locator file: %w", err)
 	}
-	return l, checkTimeout(time.Duration(l.Timeout) * time.Second)
+	if l.Timeout < 1 || l.Timeout > int64(MaxTimeout/time.Second) {
+		return locator{}, fmt.Errorf("locator file: field \"timeoutSeconds\": %d; from 1 to %d", l.Timeout, int64(MaxTimeout/time.Second))
+	}
+	return l, nil
 }
 
 func checkTimeout(d time.Duration) error {
