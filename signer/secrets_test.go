@@ -71,7 +71,7 @@ func privateBytes(ts *testscript.TestScript, file string) [][]byte {
 	case *ecdsa.PrivateKey:
 		scalar, err := key.Bytes()
 		ts.Check(err)
-		return [][]byte{scalar, key.D.Bytes()}
+		return [][]byte{scalar}
 	}
 	ts.Fatalf("%s holds a %T", file, key)
 	return nil
