@@ -189,6 +189,10 @@ func TestAnotherClientReadsWhatIsPublished(t *testing.T) {
 		}
 	}
 	verifiesInPython(t, w, 2)
+	// What others accept, ours explains as fine.
+	if said := mustExec(t, w, "explain", w.Server, "--root", "1.root.json"); bytes.Contains(said, []byte("PROBLEM")) {
+		t.Errorf("%s", said)
+	}
 }
 
 // refuses holds the client against a server in between that changes one file.
