@@ -226,7 +226,7 @@ func (o *Outbox) Report(ref vote.Ref, class vote.Class, v vote.Vote, within time
 	if e == nil {
 		return fmt.Errorf("report %s of %s: %w", class, ref, ErrNoTokens)
 	}
-	if e.Vote != nil || e.State != waiting {
+	if e.Vote != nil || !e.open() {
 		return nil
 	}
 	within = clamp(within)

@@ -95,6 +95,31 @@ func TestRefusedForItsKeysIsTakenUp(t *testing.T) {
 	}
 }
 
+// TestWhatHappensBeforeTheSwitchIsSignedIsKept: the service gives no tokens of
+// the first keys any more when the update is installed.
+func TestWhatHappensBeforeTheSwitchIsSignedIsKept(t *testing.T) {
+	h := newHandset(t)
+	h.must(h.OptIn(h.credential))
+	h.retire("primary")
+	h.must(h.Prepare(t.Context(), ref, h.rules, 0))
+	h.settle()
+	h.report(vote.Attempt, attempt, 0)
+	if !h.Acknowledged(ref, vote.Attempt) {
+		t.Error("the update waits for a vote that nobody takes")
+	}
+	h.report(vote.Trial, healthy, 0)
+	h.settle()
+	if h.counted() != 0 {
+		t.Fatalf("%d counted", h.counted())
+	}
+	h.restart()
+	h.must(h.UseSpare(ref, h.rules, 0))
+	h.settle()
+	if got := h.sets("/v1/votes"); got != "spare spare" || h.counted() != 2 {
+		t.Errorf("votes were cast as %q, %d are counted", got, h.counted())
+	}
+}
+
 // TestAcknowledgedIsNotSaidAgain: a handset is counted once, whatever became of
 // the first count; and its trial does not stand for the silence of another one.
 func TestAcknowledgedIsNotSaidAgain(t *testing.T) {
