@@ -26,11 +26,7 @@ Counting begins anew. A handset does not say again what was acknowledged. The
 switch is for good, and each release has one set of spare keys.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			product, err := manifests.ParseProduct(args[0])
-			if err != nil {
-				return usageError{err}
-			}
-			build, err := buildOf(args[1])
+			product, build, err := releaseOf(args)
 			if err != nil {
 				return err
 			}
@@ -45,4 +41,14 @@ switch is for good, and each release has one set of spare keys.`,
 	f.register(cmd, "")
 	cmd.Flags().Lookup("out").Usage = "file of the proposal (default PRODUCT-BUILD-spare-votes.proposal.json)"
 	return cmd
+}
+
+// releaseOf reads PRODUCT BUILD from a command line.
+func releaseOf(args []string) (manifests.Product, manifests.Build, error) {
+	product, err := manifests.ParseProduct(args[0])
+	if err != nil {
+		return "", 0, usageError{err}
+	}
+	build, err := buildOf(args[1])
+	return product, build, err
 }

@@ -25,11 +25,7 @@ before another way is signed, unless you say --strand. See "incident bad-release
 for all that there is to do about a bad build.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			product, err := manifests.ParseProduct(args[0])
-			if err != nil {
-				return usageError{err}
-			}
-			build, err := buildOf(args[1])
+			product, build, err := releaseOf(args)
 			if err != nil {
 				return err
 			}

@@ -34,7 +34,7 @@ type worker struct {
 	kick   chan struct{}
 
 	opened bool
-	hook   store.Hook // as last read or written
+	hook   store.Hook  // as last read or written
 	lease  store.Lease // under which deliver runs
 }
 

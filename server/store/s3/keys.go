@@ -15,12 +15,13 @@ func (c Config) credentials() *credentials.Credentials {
 	if c.ReadKeys == nil {
 		return credentials.NewStaticV4(c.AccessKey, c.SecretKey, "")
 	}
-	return credentials.New(&keys{read: c.ReadKeys})
+	return credentials.New(&keys{read: c.ReadKeys, now: time.Now})
 }
 
 // keys are a credentials.Provider. Its caller holds a lock.
 type keys struct {
 	read func() (access, secret string, err error)
+	now  func() time.Time
 	last credentials.Value // nothing yet where it is empty
 	at   time.Time
 }
@@ -35,7 +36,7 @@ func (k *keys) RetrieveWithCredContext(*credentials.CredContext) (credentials.Va
 	if err == nil {
 		k.last = credentials.Value{AccessKeyID: access, SecretAccessKey: secret, SignerType: credentials.SignatureV4}
 	}
-	k.at = time.Now()
+	k.at = k.now()
 	return k.last, nil
 }
 
@@ -43,4 +44,4 @@ func (k *keys) RetrieveWithCredContext(*credentials.CredContext) (credentials.Va
 func (k *keys) Retrieve() (credentials.Value, error) { return k.RetrieveWithCredContext(nil) }
 
 // IsExpired tells that the keys are to be read again.
-func (k *keys) IsExpired() bool { return time.Since(k.at) >= KeysAge }
+func (k *keys) IsExpired() bool { return k.now().Sub(k.at) >= KeysAge }
