@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/candor-ota/candor/manifests/vote"
@@ -29,6 +30,7 @@ const (
 	// connections, and then at 80 % of that.
 	votesFlatOut = 16_000
 	votesSteady  = 8_000
+	votesOneCore = 4_000 // by a server that has one processor to run on
 	voters       = 256
 	steadyShare  = 0.8
 )
@@ -80,7 +82,7 @@ func votesOn(ctx context.Context, dir string, e engine) (rows []figure.Row, err 
 	if err != nil {
 		return nil, err
 	}
-	requests, err := castRequests(key, strings.TrimPrefix(w.Server, "http://"), votesFlatOut+votesSteady)
+	requests, err := castRequests(key, strings.TrimPrefix(w.Server, "http://"), votesFlatOut+votesSteady+votesOneCore)
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +95,7 @@ func votesOn(ctx context.Context, dir string, e engine) (rows []figure.Row, err 
 	if err != nil {
 		return nil, err
 	}
-	flatOut, steady := requests[:votesFlatOut], requests[votesFlatOut:]
+	flatOut, steady := requests[:votesFlatOut], requests[votesFlatOut:votesFlatOut+votesSteady]
 	full, err := castAll(ctx, w, flatOut, 0)
 	if err != nil {
 		return nil, err
@@ -111,7 +113,35 @@ func votesOn(ctx context.Context, dir string, e engine) (rows []figure.Row, err 
 		figure.AtMost("p99 at 80 % of that", calm.p99()*1000, "ms", 250),
 	}
 	kept, err := e.kept(ctx, w)
-	return append(rows, kept...), err
+	if err != nil {
+		return nil, err
+	}
+	one, err := onOneProcessor(ctx, w, requests[votesFlatOut+votesSteady:])
+	return append(append(rows, kept...), one...), err
+}
+
+// onOneProcessor casts votes at a server with GOMAXPROCS=1, where a group commit
+// that drains what is queued and writes at once would collapse into groups of
+// one.
+func onOneProcessor(ctx context.Context, w *world.World, requests [][]byte) ([]figure.Row, error) {
+	if err := w.StopServer(syscall.SIGTERM); err != nil {
+		return nil, err
+	}
+	if err := os.Setenv("GOMAXPROCS", "1"); err != nil { // of what is started from here
+		return nil, err
+	}
+	err := w.StartServer(ctx)
+	if err = errors.Join(err, os.Unsetenv("GOMAXPROCS")); err != nil {
+		return nil, err
+	}
+	p, err := castAll(ctx, w, requests, 0)
+	if err != nil {
+		return nil, err
+	}
+	return []figure.Row{
+		figure.Of(fmt.Sprintf("GOMAXPROCS=1, %d connections", voters), p.perSecond(), "votes/s"),
+		figure.AtMost("p99 of that", p.p99()*1000, "ms", 500),
+	}, nil
 }
 
 // openVotes opens the votes of a release beside the server that runs.
