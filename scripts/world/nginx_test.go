@@ -107,7 +107,7 @@ func replaced(t *testing.T, text string, pairs ...string) string {
 	t.Helper()
 	for i := 0; i < len(pairs); i += 2 {
 		if !strings.Contains(text, pairs[i]) {
-			t.Fatalf("candor.conf has no %q any more", pairs[i])
+			t.Fatalf("what is shipped has no %q any more", pairs[i])
 		}
 		text = strings.ReplaceAll(text, pairs[i], pairs[i+1])
 	}
@@ -116,24 +116,62 @@ func replaced(t *testing.T, text string, pairs ...string) string {
 
 func startCache(t *testing.T, w *world.World) *cache {
 	t.Helper()
+	c := newCache(t, w)
+	plain, secure := free(t), free(t)
+	conf := replaced(t, shipped(t, "nginx/candor.conf"),
+		"/var/cache/nginx/candor", c.dir+"/cache", "/var/log/nginx/", c.dir+"/", "/etc/nginx/candor/", c.dir+"/",
+		"listen 443 ssl;", "listen "+secure+" ssl; listen "+plain+";", "server 127.0.0.1:8080;", "server "+c.upstream()+";")
+	c.run(fmt.Sprintf(`daemon off; master_process off; pid %[1]s/pid; error_log %[1]s/start.log;
+events { worker_connections 256; }
+http { %[2]s
+%[3]s }`, c.dir, c.folders(), conf), plain, secure)
+	return c
+}
+
+// startProxy runs what compose.yaml has in front of its server.
+func startProxy(t *testing.T, w *world.World) *cache {
+	t.Helper()
+	c := newCache(t, w)
+	plain, secure := free(t), free(t)
+	conf := replaced(t, shipped(t, "compose/nginx.conf"),
+		"/run/secrets/proxy-cert", c.dir+"/cert.pem", "/run/secrets/proxy-key", c.dir+"/key.pem", "/dev/stderr", c.dir+"/candor-error.log",
+		"listen 443 ssl http2;", "listen "+secure+" ssl http2; listen "+plain+";", "server server:8080;", "server "+c.upstream()+";",
+		"worker_processes auto;", "daemon off; master_process off; pid "+c.dir+"/pid; error_log "+c.dir+"/start.log;", "http {", "http { "+c.folders())
+	c.run(conf, plain, secure)
+	return c
+}
+
+func shipped(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile("../../server/deploy/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func newCache(t *testing.T, w *world.World) *cache {
+	t.Helper()
+	c := &cache{t: t, dir: t.TempDir(), origin: gatewayTo(t, w.Server)}
+	certificate(t, c.dir)
+	return c
+}
+
+func (c *cache) upstream() string { return strings.TrimPrefix(c.origin.url, "http://") }
+
+// folders are where nginx keeps what does not fit its buffers.
+func (c *cache) folders() string {
+	return fmt.Sprintf(`client_body_temp_path %[1]s/t1; proxy_temp_path %[1]s/t2; fastcgi_temp_path %[1]s/t3; uwsgi_temp_path %[1]s/t4; scgi_temp_path %[1]s/t5;`, c.dir)
+}
+
+// run starts nginx and waits until it listens.
+func (c *cache) run(conf, plain, secure string) {
+	t := c.t
+	t.Helper()
 	program, err := exec.LookPath("nginx")
 	if err != nil {
 		program = "/usr/sbin/nginx" // not in everybody's path
 	}
-	c := &cache{t: t, dir: t.TempDir(), origin: gatewayTo(t, w.Server)}
-	shipped, err := os.ReadFile("../../server/deploy/nginx/candor.conf")
-	if err != nil {
-		t.Fatal(err)
-	}
-	certificate(t, c.dir)
-	plain, secure := free(t), free(t)
-	conf := replaced(t, string(shipped),
-		"/var/cache/nginx/candor", c.dir+"/cache", "/var/log/nginx/", c.dir+"/", "/etc/nginx/candor/", c.dir+"/",
-		"listen 443 ssl;", "listen "+secure+" ssl; listen "+plain+";", "server 127.0.0.1:8080;", "server "+strings.TrimPrefix(c.origin.url, "http://")+";")
-	conf = fmt.Sprintf(`daemon off; master_process off; pid %[1]s/pid; error_log %[1]s/start.log;
-events { worker_connections 256; }
-http { client_body_temp_path %[1]s/t1; proxy_temp_path %[1]s/t2; fastcgi_temp_path %[1]s/t3; uwsgi_temp_path %[1]s/t4; scgi_temp_path %[1]s/t5;
-%[2]s }`, c.dir, conf)
 	path := filepath.Join(c.dir, "nginx.conf")
 	if err := os.WriteFile(path, []byte(conf), 0o600); err != nil {
 		t.Fatal(err)
@@ -160,7 +198,7 @@ http { client_body_temp_path %[1]s/t1; proxy_temp_path %[1]s/t2; fastcgi_temp_pa
 		conn, err := net.Dial("tcp", plain)
 		if err == nil {
 			conn.Close()
-			return c
+			return
 		}
 		select {
 		case <-ended:

@@ -153,6 +153,14 @@ func (w *World) SubmitRelease(ctx context.Context, product manifests.Product, bu
 	return err
 }
 
+// SpareVotes has the engineers move votes on a build to its spare keys.
+func (w *World) SpareVotes(ctx context.Context, product manifests.Product, build manifests.Build) error {
+	if _, err := w.Exec(ctx, "signer", "votes", "spare", string(product), build.String(), "--server", w.Server); err != nil {
+		return err
+	}
+	return w.signAndSubmit(ctx, fmt.Sprintf("%s-%d-spare-votes.proposal.json", product, build), "dora", "emil")
+}
+
 // Published gives a release as every handset can read it.
 func (w *World) Published(ctx context.Context, product manifests.Product, build manifests.Build) (*manifests.Release, error) {
 	var list struct {

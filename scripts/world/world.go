@@ -130,6 +130,17 @@ func (w *World) init(ctx context.Context, config []string) error {
 			return err
 		}
 	}
+	if err := w.NewTokens(ctx); err != nil {
+		return err
+	}
+	if _, err := w.Exec(ctx, "server", "batch", "new", "world", "--data", w.Path("data")); err != nil {
+		return err
+	}
+	return os.WriteFile(w.Path("pass"), []byte("for tests and demos only: a passphrase in a file\n"), 0o600)
+}
+
+// NewTokens makes the tokens of the world's own people.
+func (w *World) NewTokens(ctx context.Context) error {
 	var err error
 	if w.Token, err = w.NewToken(ctx, "world", "admin"); err != nil {
 		return err
@@ -137,13 +148,7 @@ func (w *World) init(ctx context.Context, config []string) error {
 	if w.Second, err = w.NewToken(ctx, "second", "operator"); err != nil {
 		return err
 	}
-	if err := os.WriteFile(w.Path("token"), []byte(w.Token+"\n"), 0o600); err != nil {
-		return err
-	}
-	if _, err := w.Exec(ctx, "server", "batch", "new", "world", "--data", w.Path("data")); err != nil {
-		return err
-	}
-	return os.WriteFile(w.Path("pass"), []byte("for tests and demos only: a passphrase in a file\n"), 0o600)
+	return os.WriteFile(w.Path("token"), []byte(w.Token+"\n"), 0o600)
 }
 
 // NewToken makes an API token for a person.
