@@ -124,7 +124,7 @@ func restoredText(r carry.Restored) string {
 	}
 	say(true, "restored the backup of %s: %d rows, %d files; the audit log goes on at %s", r.Made, r.Rows, r.Objects, r.Audit)
 	say(r.Adopted, "the store holds what was published since; publishing goes on from there")
-	say(!r.Adopted, "version numbers jump, past what handsets may have seen; have engineers submit again what they signed since the backup")
+	say(!r.Adopted, "version numbers jump, past what handsets may have seen; have engineers publish again what they signed since the backup")
 	say(len(r.Halted) > 0, "halted since the backup, and halted now: %s", strings.Join(r.Halted, ", "))
 	say(len(r.Held) > 0, "held until somebody resumes or starts them: %s", strings.Join(r.Held, ", "))
 	say(len(r.Spare) > 0, "%v count under their spare vote keys, from nothing, and handsets vote again once the engineers have signed it: for each, `candor-signer votes spare PRODUCT BUILD`", r.Spare)

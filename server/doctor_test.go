@@ -11,7 +11,7 @@ import (
 func TestDoctorEndsWithWhatItFound(t *testing.T) {
 	dir := made(t)
 	out, err := command(t, "doctor", "--data", dir)
-	if codeOf(err) != exitWarn || !strings.Contains(out, "no root of trust yet") || !strings.Contains(out, "      -> have the engineers submit") {
+	if codeOf(err) != exitWarn || !strings.Contains(out, "no root of trust yet") || !strings.Contains(out, "      -> have the engineers sign and publish") {
 		t.Errorf("%v\n%s", err, out)
 	}
 	if err := os.Remove(filepath.Join(dir, "keys", "timestamp.pem")); err != nil {

@@ -25,10 +25,10 @@ type app struct {
 const longHelp = `candor-signer signs firmware releases offline and drives their rollouts.
 
 A system starts with a ceremony (init), gets products (product add) and then
-releases (release build, release sign). What is to be signed travels between
-people as one file, the proposal, until enough of them have signed; submit
-hands it to the server. From then on operators drive it with the commands of
-rollout, which need no key, only a token.
+releases (release build). What is to be signed travels between people as a
+proposal, in a file or through the server, until enough of them have signed and
+it is published: see event --help. From then on operators drive it with the
+commands of rollout, which need no key, only a token.
 
 Passphrases are asked for on the terminal, or read with --passphrase-file or
 --passphrase-fd; never from an argument or the environment.
@@ -56,8 +56,8 @@ func newCommand() *cobra.Command {
 	flags.BoolVar(&a.json, "json", false, "print the result as one JSON object")
 	flags.StringVar(&a.pass.file, "passphrase-file", "", "read the passphrase from the first line of this file")
 	flags.IntVar(&a.pass.fd, "passphrase-fd", -1, "read the passphrase from the first line of this file descriptor")
-	cmd.AddCommand(a.keyCommand(), a.initCommand(), a.productCommand(), a.releaseCommand(), a.imageCommand(), a.signCommand("sign PROPOSAL"),
-		a.bundleCommand(), a.withdrawCommand(), a.renewCommand(), a.proposalCommand(), a.submitCommand(), a.verifyCommand(), a.showCommand(), a.rolloutCommand())
+	cmd.AddCommand(a.keyCommand(), a.initCommand(), a.productCommand(), a.releaseCommand(), a.imageCommand(), a.eventCommand(),
+		a.bundleCommand(), a.withdrawCommand(), a.renewCommand(), a.verifyCommand(), a.showCommand(), a.rolloutCommand())
 	cmd.AddCommand(a.rootCommand(), a.ceremonyCommand(), a.explainCommand(), a.incidentCommand())
 	cmd.AddCommand(a.votesCommand())
 	cmd.AddCommand(a.lintCommand(), a.expiringCommand())

@@ -6,13 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -44,6 +42,8 @@ type fakeServer struct {
 	sizes  map[string]int64 // of uploads
 
 	rollouts *fakeRollouts
+	events   fakeEvents
+	cut      int // answers to words that are lost on their way
 }
 
 func newFakeServer(dir string) (*fakeServer, error) {
@@ -59,7 +59,7 @@ func newFakeServer(dir string) (*fakeServer, error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /v1/uploads", s.begin)
 	mux.HandleFunc("PATCH /v1/uploads/{id}", s.patch)
-	mux.HandleFunc("POST /v1/submissions", s.submission)
+	s.eventRoutes(mux)
 	s.rollouts.routes(mux)
 	mux.Handle("GET /", http.FileServer(http.Dir(dir)))
 	s.http = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -151,27 +151,32 @@ func (s *fakeServer) patch(w http.ResponseWriter, r *http.Request) {
 	s.state(w, r.PathValue("id"))
 }
 
-func (s *fakeServer) submission(w http.ResponseWriter, r *http.Request) {
-	var in api.Submission
-	err := json.NewDecoder(r.Body).Decode(&in)
-	for name, data := range in.Metadata {
+// missing names a blob of the release that was not uploaded.
+func (s *fakeServer) missing(p *ceremony.Proposal) string {
+	if p.Release() == nil {
+		return ""
+	}
+	for _, m := range p.Release().Images {
+		if _, err := os.Stat(filepath.Join(s.dir, layout.BlobFile(m.Pack.SHA256))); err != nil {
+			return "blob " + m.Pack.SHA256.String() + " was not uploaded"
+		}
+	}
+	return ""
+}
+
+func (s *fakeServer) publish(files, targets map[string][]byte) error {
+	var err error
+	for name, data := range files {
 		err = errors.Join(err, s.write(path.Join(layout.MetadataDir, name), data))
 		number, role, _ := strings.Cut(name, ".")
 		if version, convErr := strconv.ParseInt(number, 10, 64); convErr == nil && role != "root.json" {
 			s.meta[role] = metaOf(version, data)
 		}
 	}
-	if in.Targets == nil {
-		in.Targets = &map[string][]byte{}
-	}
-	for name, data := range *in.Targets {
+	for name, data := range targets {
 		err = errors.Join(err, s.write(layout.TargetFile(name, manifests.SumSHA256(data)), data))
 	}
-	if err = errors.Join(err, s.stamp()); err != nil {
-		w.WriteHeader(http.StatusInternalServerError)
-		return
-	}
-	_ = json.NewEncoder(w).Encode(api.SubmissionResult{Accepted: slices.Sorted(maps.Keys(in.Metadata)), Snapshot: s.stamps})
+	return errors.Join(err, s.stamp())
 }
 
 func (s *fakeServer) write(name string, data []byte) error {

@@ -197,7 +197,7 @@ Several files are one sparse image that was split, such as
 super.img_sparsechunk.0 and on. No two may fill the same block, and what none
 fills is refused, since a file may be missing, unless you say --holes.
 
-release build and release sign import by themselves; this command is there to
+release build and event sign import by themselves; this command is there to
 look at what they will use.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

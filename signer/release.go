@@ -34,13 +34,13 @@ type buildFlags struct {
 type built struct {
 	proposalInfo
 	Release string            `json:"release"` // file of the canonical document
-	Blobs   string            `json:"blobs"`   // directory to give to submit
+	Blobs   string            `json:"blobs"`   // directory to give to event publish
 	Images  []manifests.Image `json:"images"`
 	Patches []patchInfo       `json:"patches"` // all that were made, also those not worth it
 }
 
 func (a *app) releaseCommand() *cobra.Command {
-	return group("release", "Build and sign releases", a.releaseBuild(), a.signCommand("sign PROPOSAL"))
+	return group("release", "Build releases", a.releaseBuild())
 }
 
 func (a *app) releaseBuild() *cobra.Command {
@@ -58,7 +58,7 @@ list of what is inside, by hash; each is checked to be what it is said to be.
 
 The same inputs give the same bytes on every machine, if the build is dated:
 SOURCE_DATE_EPOCH in the environment is its time, in Unix seconds, instead of now.
-Nothing is uploaded; "submit" does that once enough engineers have signed.`,
+Nothing is uploaded; "event open" and "event publish" do that.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if f.out == "" || len(f.images) == 0 && f.payload.file == "" {

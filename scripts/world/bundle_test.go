@@ -31,9 +31,9 @@ func offlineRelease(t *testing.T, w *world.World, build manifests.Build, pace, i
 	proposal := filepath.Join("out", fmt.Sprintf("%s-%d.proposal.json", product, build))
 	for _, args := range [][]string{
 		{"release", "build", "release.yaml", "--image", "system=" + image, "--from", "system=" + from, "--server", w.Server, "--out", "out"},
-		{"release", "sign", proposal, "--key", "dora", "--builder", "--passphrase-file", "pass", "--yes"},
-		{"release", "sign", proposal, "--key", "emil", "--image", "system=" + image, "--from", "system=" + from, "--passphrase-file", "pass", "--yes"},
-		{"submit", proposal, "--server", w.Server, "--token-file", "token", "--blobs", "out"},
+		{"event", "sign", proposal, "--key", "dora", "--builder", "--passphrase-file", "pass", "--yes"},
+		{"event", "sign", proposal, "--key", "emil", "--image", "system=" + image, "--from", "system=" + from, "--passphrase-file", "pass", "--yes"},
+		{"event", "publish", proposal, "--server", w.Server, "--token-file", "token", "--blobs", "out"},
 	} {
 		signer(t, w, args...)
 	}

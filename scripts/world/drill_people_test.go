@@ -115,7 +115,7 @@ func stolenEngineersKeys(d *drill) {
 			d.must(err)
 		},
 		"candor-server vote-keys": func([]string) {}, "candor-signer release": func([]string) {},
-		"candor-signer submit phone-45": func([]string) {},
+		"candor-signer event publish phone-45": func([]string) {},
 	})
 	now := d.checked(p.Check, false)
 	if !d.step(now, "Root holders").is("done") || !d.step(now, "Halt").is("done") || !d.step(now, "higher build").is("open") {
@@ -192,7 +192,7 @@ func lostRootKeys(d *drill) {
 	}
 	d.run([]string{"candor-signer", "root", "people", "--remove", "Carol Lin", "--threshold", "2", "--server", d.w.Server, "--out", "vain.json"})
 	d.run([]string{"candor-signer", "sign", "vain.json", "--key", "bob", "--passphrase-file", "pass", "--yes"})
-	if _, err := d.w.Exec(ctx, "signer", "submit", "vain.json", "--server", d.w.Server, "--token-file", "token"); err == nil {
+	if _, err := d.w.Exec(ctx, "signer", "event", "publish", "vain.json", "--server", d.w.Server, "--token-file", "token"); err == nil {
 		d.Error("one of three signs a root")
 	}
 	// Engineers go on while root lasts; after that handsets keep what they run.

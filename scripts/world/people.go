@@ -88,7 +88,7 @@ func (w *World) AddProduct(ctx context.Context, product manifests.Product) error
 
 func (w *World) signAndSubmit(ctx context.Context, proposal string, keys ...string) error {
 	for _, k := range keys {
-		if _, err := w.Exec(ctx, "signer", "sign", proposal, "--key", k, "--passphrase-file", "pass", "--yes"); err != nil {
+		if _, err := w.Exec(ctx, "signer", "event", "sign", proposal, "--key", k, "--passphrase-file", "pass", "--yes"); err != nil {
 			return err
 		}
 	}
@@ -97,7 +97,7 @@ func (w *World) signAndSubmit(ctx context.Context, proposal string, keys ...stri
 
 // Submit hands a finished proposal without images to the server.
 func (w *World) Submit(ctx context.Context, proposal string) error {
-	_, err := w.Exec(ctx, "signer", "submit", proposal, "--server", w.Server, "--token-file", "token")
+	_, err := w.Exec(ctx, "signer", "event", "publish", proposal, "--server", w.Server, "--token-file", "token")
 	return err
 }
 
@@ -135,8 +135,8 @@ func (w *World) SignRelease(ctx context.Context, product manifests.Product, buil
 	}
 	for _, args := range [][]string{
 		append([]string{"release", "build", "release.yaml", "--image", system, "--vote-keys", "vote-keys.json", "--server", w.Server, "--out", "out"}, from...),
-		{"release", "sign", proposal, "--key", w.engineers()[0], "--builder", "--passphrase-file", "pass", "--yes"},
-		append([]string{"release", "sign", proposal, "--key", w.engineers()[1], "--image", system, "--passphrase-file", "pass", "--yes"}, from...),
+		{"event", "sign", proposal, "--key", w.engineers()[0], "--builder", "--passphrase-file", "pass", "--yes"},
+		append([]string{"event", "sign", proposal, "--key", w.engineers()[1], "--image", system, "--passphrase-file", "pass", "--yes"}, from...),
 	} {
 		if _, err := w.Exec(ctx, "signer", args...); err != nil {
 			return err
@@ -149,7 +149,7 @@ func (w *World) SignRelease(ctx context.Context, product manifests.Product, buil
 // repeated.
 func (w *World) SubmitRelease(ctx context.Context, product manifests.Product, build manifests.Build) error {
 	proposal := filepath.Join("out", fmt.Sprintf("%s-%d.proposal.json", product, build))
-	_, err := w.Exec(ctx, "signer", "submit", proposal, "--server", w.Server, "--token-file", "token", "--blobs", "out")
+	_, err := w.Exec(ctx, "signer", "event", "publish", proposal, "--server", w.Server, "--token-file", "token", "--blobs", "out")
 	return err
 }
 

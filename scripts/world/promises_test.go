@@ -332,11 +332,11 @@ func TestWithdrawnReleaseIsGoneForThieves(t *testing.T) {
 		t.Fatal(found, err)
 	}
 	for _, k := range []string{"dora", "emil"} {
-		if _, err := w.Exec(ctx, "signer", "sign", found[0], "--key", k, "--passphrase-file", "pass", "--yes"); err != nil {
+		if _, err := w.Exec(ctx, "signer", "event", "sign", found[0], "--key", k, "--passphrase-file", "pass", "--yes"); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := w.Exec(ctx, "signer", "submit", found[0], "--server", w.Server, "--token-file", "token"); err != nil {
+	if _, err := w.Exec(ctx, "signer", "event", "publish", found[0], "--server", w.Server, "--token-file", "token"); err != nil {
 		t.Fatal(err)
 	}
 	th := newThief(t, w)

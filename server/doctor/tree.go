@@ -143,7 +143,7 @@ func (v *visit) published(ctx context.Context, ledger heads, blobs publish.Reada
 	v.tree = &c
 	switch {
 	case c.Number == 0:
-		v.say("published", Warn, "nothing is published: there is no root of trust yet", "have the engineers submit the one that `candor-signer init` made")
+		v.say("published", Warn, "nothing is published: there is no root of trust yet", "have the engineers sign and publish the one that `candor-signer init` makes")
 	case len(c.Bad) > 0:
 		for _, bad := range c.Bad {
 			v.say("published", Fail, bad.Error(), "restore this file from a backup or a mirror; a timestamp alone is put right when the server starts")

@@ -135,7 +135,7 @@ func (v *visit) roles() {
 		if life == 0 {
 			life = releasesLife
 		}
-		who := "the engineers: `candor-signer renew`, then submit"
+		who := "the engineers: `candor-signer renew`, then `candor-signer event sign` and `event publish`"
 		if online {
 			who = "this server: start it, and look in its log why it did not"
 		}

@@ -82,7 +82,7 @@ type Publisher struct {
 }
 
 // ErrNotConfigured means that no root of trust was submitted yet.
-var ErrNotConfigured = errors.New("there is no root of trust yet; submit the one that `candor-signer init` made")
+var ErrNotConfigured = errors.New("there is no root of trust yet; publish the one that `candor-signer init` made with `candor-signer event publish`")
 
 // LeaseName is the lease under which the tree moves.
 const LeaseName = "publish"

@@ -164,7 +164,7 @@ func (e *Engine) check(ctx context.Context, plan *policy.Plan) (policy.Reference
 }
 
 func unsigned(product manifests.Product, build manifests.Build) error {
-	return refuse(api.CodeNotFound, "the engineers of %s sign no build %d; submit its release first", product, build)
+	return refuse(api.CodeNotFound, "the engineers of %s sign no build %d; publish its release first (`candor-signer event publish`)", product, build)
 }
 
 // Change is one action of a person on one rollout.

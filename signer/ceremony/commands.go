@@ -3,8 +3,8 @@ package ceremony
 // The commands of this program that a runbook tells people to type. A test of
 // the command line looks whether each of them exists.
 const (
-	commandSign    = "sign"
-	commandStatus  = "proposal status"
-	commandMerge   = "proposal merge"
-	commandPublish = "submit"
+	commandSign    = "event sign"
+	commandStatus  = "event status"
+	commandMerge   = "event merge"
+	commandPublish = "event publish"
 )

@@ -2,6 +2,8 @@ package ceremony
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/candor-ota/candor/manifests/layout"
@@ -23,6 +25,10 @@ func (p *Proposal) Describe(now time.Time) []string {
 	case KindRelease:
 		lines = append(lines, fmt.Sprintf("A RELEASE: %s build %d, version %s.", p.Product, p.Build, p.view.release.Version))
 		lines = append(lines, DescribeRelease(p.view.release, p.view.before)...)
+		if n := len(p.view.before); n > 0 {
+			lines = append(lines, fmt.Sprintf("AGAINST BUILD %d, the newest before it:", p.view.before[n-1].Build))
+			lines = append(lines, Compare(&p.view.before[n-1], p.view.release)...)
+		}
 	case KindWithdraw:
 		lines = append(lines, fmt.Sprintf("A WITHDRAWAL: %s build %d will no longer be signed. No server can offer it afterwards.", p.Product, p.Build),
 			"Handsets that run it keep running it, and take the next release.")
@@ -35,7 +41,11 @@ func (p *Proposal) Describe(now time.Time) []string {
 	for _, r := range p.view.roles {
 		lines = append(lines, p.describeRole(r, now)...)
 	}
-	return append(lines, p.describeStatements()...)
+	lines = append(lines, p.describeStatements()...)
+	for i := range lines {
+		lines[i] = harmless(lines[i], true)
+	}
+	return lines
 }
 
 // describeRole says until when a role will hold, and what expires before it.
@@ -79,6 +89,14 @@ func (p *Proposal) describeStatements() []string {
 	}
 	if len(lines) == 0 {
 		lines = append(lines, "signed by nobody yet")
+	}
+	standing := p.Rejected()
+	for _, r := range p.Rejections {
+		line := fmt.Sprintf("REJECTED by %s at %s: %s", r.Holder, r.At, strings.ReplaceAll(r.Reason, "\n", " / "))
+		if !slices.ContainsFunc(standing, func(s Rejection) bool { return s.KeyID == r.KeyID }) {
+			line += " (and signed since)"
+		}
+		lines = append(lines, line)
 	}
 	return lines
 }

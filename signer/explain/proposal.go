@@ -11,7 +11,7 @@ import (
 )
 
 // SignCommand is what is advised to those who have yet to sign a proposal.
-const SignCommand = "candor-signer sign"
+const SignCommand = "candor-signer event sign"
 
 const (
 	proposalFormat = "candor-proposal-1"

@@ -105,8 +105,8 @@ func (b *book) releaseCommands(f *ceremony.InForce, manifest string) []Command {
 	return []Command{
 		{Line: server("vote-keys", string(f.Product), next.String(), "--json").Line + " > vote-keys.json"},
 		b.signer("release", "build", manifest, "--image", "system=system.img", "--vote-keys", "vote-keys.json", "--out", out),
-		{Line: "candor-signer release sign " + file + " --key " + ownKey + " --builder", By: f.Held.Names(), Needs: 1},
-		{Line: "candor-signer release sign " + file + " --key " + ownKey + " --image system=system.img", By: f.Held.Names(), Needs: f.Held.Threshold - 1},
+		{Line: "candor-signer event sign " + file + " --key " + ownKey + " --builder", By: f.Held.Names(), Needs: 1},
+		{Line: "candor-signer event sign " + file + " --key " + ownKey + " --image system=system.img", By: f.Held.Names(), Needs: f.Held.Threshold - 1},
 		{Line: b.submit(file).Line + " --blobs " + out},
 	}
 }

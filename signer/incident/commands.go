@@ -38,12 +38,12 @@ next:
 
 // sign is the line by which people sign a proposal.
 func (b *book) sign(file string, who signers) Command {
-	return Command{Line: "candor-signer sign " + file + " --key " + ownKey, By: who.names, Needs: min(who.needs, len(who.names))}
+	return Command{Line: "candor-signer event sign " + file + " --key " + ownKey, By: who.names, Needs: min(who.needs, len(who.names))}
 }
 
 // submit is the line by which a finished proposal is published.
 func (b *book) submit(file string) Command {
-	return Command{Line: "candor-signer submit " + file + " --server " + b.c.Server + " --token-file " + tokenFile}
+	return Command{Line: "candor-signer event publish " + file + " --server " + b.c.Server + " --token-file " + tokenFile}
 }
 
 // signer is a line of candor-signer that reads the published tree.

@@ -20,7 +20,8 @@ type Refusal struct {
 	Code   string        // of package api; empty when the answer was no problem of Candor's
 	Text   string        // the server's sentence, with the field that it is about
 	After  time.Duration // to wait before trying again; 0: not said
-	About  string        // the rollout that it is about; may be empty
+	About  string        // the rollout or event that it is about; may be empty
+	event  bool          // it is about an event
 }
 
 func (r *Refusal) Error() string {
@@ -85,7 +86,7 @@ var advice = map[string]string{
 	api.CodeOwnRequest:          "have somebody else do it, with a token of their own",
 	api.CodeClock:               "have the server's clock set right",
 	api.CodeBreakGlass:          "have an admin do it, and say why with --reason",
-	api.CodeNotConfigured:       "submit the first root (`candor-signer submit`)",
+	api.CodeNotConfigured:       "publish the first root (`candor-signer event publish`)",
 	api.CodeRateLimited:         "wait, then try again",
 	api.CodeBusy:                "try again in a moment",
 	api.CodeInternal:            "the server's log says more; try again",
@@ -95,10 +96,14 @@ var advice = map[string]string{
 
 // Next says what to do now; empty if the refusal says all.
 func (r *Refusal) Next() string {
-	if r.About == "" {
-		return advice[r.Code]
+	next := advice[r.Code]
+	if words, ok := eventAdvice[r.Code]; ok && (r.event || next == "") {
+		next = words
 	}
-	return strings.ReplaceAll(advice[r.Code], " ID", " "+r.About)
+	if r.About == "" {
+		return next
+	}
+	return strings.ReplaceAll(next, " ID", " "+r.About)
 }
 
 // about notes in a refusal which rollout it is about.

@@ -219,7 +219,7 @@ func TestLongOutageIsGivenUpWithAdvice(t *testing.T) {
 func TestRefusalIsPassedOnInTheServersWords(t *testing.T) {
 	s, c := start(t)
 	s.fail = func(*http.Request) int { return http.StatusUnprocessableEntity }
-	_, err := c.Submit(context.Background(), nil, nil)
+	err := c.Upload(context.Background(), blobOf([]byte("x")), func(int64) {})
 	var refused *operate.Refusal
 	if !errors.As(err, &refused) || refused.Text != "because" || refused.Code != "x" || s.asked() != 1 {
 		t.Fatalf("%d requests, %v", s.asked(), err)
@@ -242,7 +242,7 @@ func TestTokenDoesNotFollowARedirect(t *testing.T) {
 	h := httptest.NewServer(http.RedirectHandler(thief.URL, http.StatusTemporaryRedirect))
 	defer h.Close()
 	c := connect(t, h.URL)
-	if _, err := c.Submit(context.Background(), nil, nil); err == nil || leaked != "" {
+	if err := c.Upload(context.Background(), blobOf([]byte("x")), func(int64) {}); err == nil || leaked != "" {
 		t.Fatalf("followed: %v, leaked %q", err, leaked)
 	}
 }
@@ -253,8 +253,5 @@ func TestHTMLInsteadOfJSONIsRefused(t *testing.T) {
 	c := connect(t, h.URL)
 	if err := c.Upload(context.Background(), blobOf([]byte("x")), func(int64) {}); err == nil {
 		t.Error("upload: accepted")
-	}
-	if _, err := c.Submit(context.Background(), nil, nil); err == nil {
-		t.Error("submission: accepted")
 	}
 }

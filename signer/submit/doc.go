@@ -1,5 +1,4 @@
-// Package submit hands a finished proposal to a server: first the blobs, by
-// resumable upload, then metadata and release documents in one request.
+// Package submit brings the blobs of a release to a server, by resumable upload.
 //
 // Parties. The signer is a client with a bearer token; the server verifies
 // everything that it is given against the root, so a token alone publishes

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/candor-ota/candor/manifests"
+	"github.com/candor-ota/candor/manifests/event"
 	"github.com/candor-ota/candor/signer/ceremony"
 	"github.com/candor-ota/candor/signer/keyring"
 	"github.com/spf13/cobra"
@@ -24,12 +25,12 @@ type signFlags struct {
 	yes          bool
 }
 
-func (a *app) signCommand(use string) *cobra.Command {
+func (a *app) eventSign(at *connection) *cobra.Command {
 	var f signFlags
 	cmd := &cobra.Command{
-		Use:   use + " --key NAME",
+		Use:   "sign FILE|ID --key NAME",
 		Short: "Read a proposal in words and sign it",
-		Long: `Read a proposal in words, then sign it with one key. The whole file is checked
+		Long: `Read a proposal in words, then sign it with one key. The whole of it is checked
 first, from the root that you trust. To sign, type the fingerprint words, having
 compared them with the person who made the proposal; --yes skips the typing.
 
@@ -39,20 +40,23 @@ with --image SLOT=PATH, or the payload with --payload: index and pack are comput
 
 Patches are computed again from the older images given with --from SLOT=PATH. One
 whose older image you do not have is named to you as not recomputed: it is only a
-way to the image that you did recompute, and can install nothing else.`,
+way to the image that you did recompute, and can install nothing else.
+
+A key that has signed already changes nothing, so an interrupted command may be run
+again.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if f.key == "" {
 				return usagef("--key: name the key to sign with; `key list` shows yours")
 			}
-			p, err := ceremony.Read(args[0])
+			p, err := a.find(cmd.Context(), args[0], at)
 			if err != nil {
 				return err
 			}
-			if err := a.signFile(cmd.Context(), args[0], p, f); err != nil {
+			if err := a.signFound(cmd.Context(), p, f); err != nil {
 				return err
 			}
-			return a.printProposal(args[0], p)
+			return a.printFound(cmd.Context(), p)
 		},
 	}
 	cmd.Flags().StringVar(&f.key, "key", "", "name of the key in your key directory")
@@ -65,8 +69,14 @@ way to the image that you did recompute, and can install nothing else.`,
 	return cmd
 }
 
+// signFile signs the proposal in a file.
 func (a *app) signFile(ctx context.Context, path string, p *ceremony.Proposal, f signFlags) error {
-	accept, err := a.accept(p)
+	return a.signFound(ctx, &found{Proposal: p, file: path}, f)
+}
+
+// signFound signs a proposal, and puts the signature where the proposal lies.
+func (a *app) signFound(ctx context.Context, p *found, f signFlags) error {
+	accept, err := a.accept(p.Proposal)
 	if err != nil {
 		return err
 	}
@@ -74,26 +84,48 @@ func (a *app) signFile(ctx context.Context, path string, p *ceremony.Proposal, f
 	if err != nil {
 		return err
 	}
-	if err := p.CanSign(public, a.now()); err != nil {
+	switch err := p.CanSign(public, a.now()); {
+	case errors.Is(err, ceremony.ErrAlreadySigned):
+		if err := a.tell(fmt.Sprintf("key %s has signed already; nothing to do", f.key)); err != nil {
+			return err
+		}
+		return a.ring().Trust(accept)
+	case err != nil:
 		return err
 	}
-	image, err := a.lookAtImages(ctx, p, f)
+	image, err := a.lookAtImages(ctx, p.Proposal, f)
 	if err != nil {
 		return err
 	}
 	if err := a.tell(p.Describe(a.now())...); err != nil {
 		return err
 	}
-	if err := a.confirm(p, f.yes); err != nil {
+	if err := a.confirm(p.Proposal, f.yes); err != nil {
 		return err
 	}
-	if err := a.signWith(ctx, f.key, p, image); err != nil {
+	if err := a.signWith(ctx, f.key, p.Proposal, image); err != nil {
 		return err
 	}
-	if err := p.Write(path); err != nil {
+	if err := p.keep(ctx, public.KeyID); err != nil {
 		return err
 	}
 	return a.ring().Trust(accept)
+}
+
+// keep puts what a key said where the proposal lies: into the file as a whole,
+// or to the server.
+func (f *found) keep(ctx context.Context, keyID string) error {
+	if f.file != "" {
+		return f.Write(f.file)
+	}
+	var mine []event.Said
+	for _, s := range f.Said() {
+		if s.KeyID == keyID {
+			mine = append(mine, s)
+		}
+	}
+	_, err := f.client.AddWords(ctx, f.id, mine)
+	return err
 }
 
 // accept checks the proposal against the trusted root, and gives the root that
