@@ -41,7 +41,7 @@ func TestCommandLine(t *testing.T) {
 			}
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"people": makePeople, "image": makeImage, "payload": makePayload, "spoil": spoil, "server": serverDoes, "exits": exits, "newonline": newOnline, "reword": reword, "typeable": typeable, "oldroots": oldRoots, "oldtool": oldTool, "refused": refused, "quietly": quietly, "eventid": eventIDOf, "loseanswer": loseAnswers},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"people": makePeople, "image": makeImage, "payload": makePayload, "spoil": spoil, "server": serverDoes, "exits": exits, "newonline": newOnline, "reword": reword, "typeable": typeable, "oldroots": oldRoots, "oldtool": oldTool, "refused": refused, "pipeline": pipeline, "quietly": quietly, "eventid": eventIDOf, "loseanswer": loseAnswers},
 	})
 }
 
