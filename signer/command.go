@@ -60,7 +60,7 @@ func newCommand() *cobra.Command {
 		a.bundleCommand(), a.withdrawCommand(), a.renewCommand(), a.verifyCommand(), a.showCommand(), a.rolloutCommand())
 	cmd.AddCommand(a.rootCommand(), a.ceremonyCommand(), a.explainCommand(), a.incidentCommand())
 	cmd.AddCommand(a.votesCommand())
-	cmd.AddCommand(a.lintCommand(), a.expiringCommand())
+	cmd.AddCommand(a.lintCommand(), a.expiringCommand(), a.retireCommand(), a.archiveCommand())
 	asUsage(cmd)
 	return cmd
 }

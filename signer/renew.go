@@ -15,9 +15,11 @@ func (a *app) renewCommand() *cobra.Command {
 		Long: `Propose root, targets or a product's list of releases unchanged, with a later
 expiry. A product's engineers promise in each list when they will sign the
 next one (60 days); handsets tell their owners when that promise is broken, so
-the list is renewed even when there is nothing new.`,
+the list is renewed even when there is nothing new. Each is signed by its own people
+alone, in time or after it has expired.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			from.renewsRoot = args[0] == "root"
 			state, err := a.load(cmd.Context(), from)
 			if err != nil {
 				return err

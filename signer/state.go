@@ -8,7 +8,10 @@ import (
 )
 
 // stateFlags say where the metadata in force is read from.
-type stateFlags struct{ dir, server, proposal string }
+type stateFlags struct {
+	dir, server, proposal string
+	renewsRoot            bool // the root in force may have expired
+}
 
 func (f *stateFlags) register(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.dir, "from-dir", "", "published tree in this directory")
@@ -43,6 +46,9 @@ func (a *app) load(ctx context.Context, f stateFlags) (*ceremony.State, error) {
 	src, err := source(f.dir, f.server)
 	if err != nil {
 		return nil, err
+	}
+	if f.renewsRoot {
+		return ceremony.LoadToRenewRoot(ctx, src, anchor, a.now())
 	}
 	return ceremony.Load(ctx, src, anchor, a.now())
 }

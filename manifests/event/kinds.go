@@ -24,7 +24,9 @@ const (
 	RootPeople    Kind = "root-people"    // other holders or thresholds of root and targets
 	ProductPeople Kind = "product-people" // other engineers of a product, and its list signed by them
 	ProductRetire Kind = "product-retire" // a product without releases, for ever
-	RootAdopt     Kind = "root-adopt"     // a root that goes on from one of another tool's
+
+	ReleasesRetire Kind = "releases-retire" // old releases less, which no handset needs
+	RootAdopt      Kind = "root-adopt"      // a root that goes on from one of another tool's
 )
 
 // The top-level roles that people sign.
@@ -55,7 +57,9 @@ var rules = map[Kind]rule{
 	RootPeople:    {signs: theTop},
 	ProductPeople: {signs: theProduct},
 	ProductRetire: {signs: theReleases},
-	RootAdopt:     {signs: theTop},
+
+	ReleasesRetire: {signs: theReleases},
+	RootAdopt:      {signs: theTop},
 }
 
 // Kinds gives every kind there is, sorted.

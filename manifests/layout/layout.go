@@ -7,6 +7,7 @@
 //	targets/releases/PRODUCT/HASH.BUILD.json
 //	targets/rollouts/HASH.PRODUCT.json
 //	blobs/HASH                         indexes, packs, patches
+//	archive/PRODUCT/BUILD.HOW.json     releases that have left their list
 //
 // It does no I/O. Every argument has been checked by its type, so no path can
 // hold "..", an upper-case letter or a separator of its own.
@@ -125,6 +126,38 @@ func IsRootFile(path string) bool {
 // ETag is the entity tag of a file of the tree: half its hash. A handset sends
 // back no other, since a tag that a server may choose is a cookie.
 func ETag(body []byte) string { return `"` + manifests.SumSHA256(body).String()[:32] + `"` }
+
+// Left says how a release left its product's list.
+type Left string
+
+// The ways: nobody needed it any more (FieldRetires), or its engineers took it
+// back.
+const (
+	Retired   Left = "retired"
+	Withdrawn Left = "withdrawn"
+)
+
+// ArchiveDir holds releases that have left their list, for ever.
+const ArchiveDir = "archive"
+
+// ArchiveFile is where a release is kept after it has left its list.
+func ArchiveFile(p manifests.Product, b manifests.Build, how Left) string {
+	return ArchiveDir + "/" + string(p) + "/" + b.String() + "." + string(how) + ".json"
+}
+
+// ParseArchiveFile is the inverse of ArchiveFile.
+func ParseArchiveFile(path string) (manifests.Product, manifests.Build, Left, bool) {
+	parts := strings.Split(path, "/")
+	if len(parts) != 3 {
+		return "", 0, "", false
+	}
+	number, rest, _ := strings.Cut(parts[2], ".")
+	how := Left(strings.TrimSuffix(rest, ".json"))
+	p, perr := manifests.ParseProduct(parts[1])
+	b, berr := manifests.ParseBuild(number)
+	ok := perr == nil && berr == nil && (how == Retired || how == Withdrawn) && ArchiveFile(p, b, how) == path
+	return p, b, how, ok
+}
 
 // BlobFile is where a blob stands in the tree.
 func BlobFile(hash manifests.SHA256) string { return BlobsDir + "/" + hash.String() }

@@ -42,7 +42,11 @@ func CheckTimes(f *File, now time.Time) Findings {
 	if !now.Before(f.Expires) {
 		r.add(place{RuleExpired, "expires", manifests.At(f.Expires)}, howToRenew(f.Role), "expired on %s", manifests.At(f.Expires))
 	}
-	if life := Life(f.Role); f.Expires.After(now.Add(life + slack)) {
+	life := Life(f.Role)
+	if _, isReleases := layout.ReleasesRoleProduct(f.Role); isReleases && len(f.Targets) == 0 {
+		life = TargetsLife // the last word of a product that has no release any more
+	}
+	if f.Expires.After(now.Add(life + slack)) {
 		r.add(place{RuleLife, "expires", manifests.At(f.Expires)}, makeAgain, "expires on %s; %s lives at most %d days", manifests.At(f.Expires), f.Role, int(life/(24*time.Hour)))
 	}
 	return r.found

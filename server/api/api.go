@@ -228,6 +228,8 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.gin.ServeHTTP(w, r)
 	case strings.HasPrefix(p, "/blobs/"):
 		a.download(w, r)
+	case strings.HasPrefix(p, "/archive/"):
+		a.static.archived(w, r)
 	default:
 		a.static.file(w, r)
 	}

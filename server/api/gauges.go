@@ -42,6 +42,7 @@ var (
 	silentDesc   = description("rollout_silent_attempts", "Attempts of which nothing was heard within the grace time.", "product")
 	expiresDesc  = description("role_expires_in_seconds", "Time left until the signature of a role expires.", "role")
 	lifeDesc     = description("role_life_seconds", "How long a role lives when it is signed anew.", "role")
+	wordDesc     = description("next_word_in_seconds", "Time left until the engineers of a product promised to sign again; handsets tell their owners when it is broken.", "product")
 	lagDesc      = description("hook_lag_entries", "Entries of the audit log that a webhook has not been told.", "hook")
 	failingDesc  = description("hook_failing_seconds", "Since when a webhook cannot be delivered; 0 when it can.", "hook")
 	toldDesc     = description("hook_delivered_total", "Webhooks delivered.", "hook")
@@ -86,6 +87,9 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 	for role, at := range g.expiries.of(g.Tree.Tree()) {
 		set(expiresDesc, at.Sub(g.Now()).Seconds(), role)
 		set(lifeDesc, lint.Life(role).Seconds(), role)
+	}
+	for product, at := range g.expiries.words(g.Tree.Tree()) {
+		set(wordDesc, at.Sub(g.Now()).Seconds(), string(product))
 	}
 	set(publishDesc, g.since(g.Tree.FailingSince()))
 	for _, part := range []func() error{

@@ -127,6 +127,9 @@ func TestFiguresAreThoseOfTheService(t *testing.T) {
 	if got[`candor_device_requests_total{request="vote",result="refused"}`] != 1 {
 		t.Errorf("votes refused: %v", got)
 	}
+	if v := got[`candor_next_word_in_seconds{product="phone"}`]; v <= 50*86400 || v > 62*86400 {
+		t.Errorf("the next word is promised in %v seconds", v)
+	}
 	for _, role := range []string{"root", "targets", "rollouts", "snapshot", "timestamp", "releases-phone"} {
 		if v, ok := got[`candor_role_expires_in_seconds{role="`+role+`"}`]; !ok || v <= 0 {
 			t.Errorf("%s expires in %v", role, v)

@@ -111,7 +111,7 @@ func (s *step) take(ctx context.Context, n *noted) error {
 		}
 	}
 	s.next.Submission = n.version
-	return nil
+	return s.archive(ctx)
 }
 
 func (s *step) put(ctx context.Context, path string, data []byte) error {

@@ -20,6 +20,11 @@ func (p *Publisher) Proof(ctx context.Context, product manifests.Product, build 
 	if g.number == 0 {
 		return nil, ErrNotConfigured
 	}
+	return g.proof(product, build)
+}
+
+// proof gives the same of one generation.
+func (g *generation) proof(product manifests.Product, build manifests.Build) (map[string][]byte, error) {
 	paths := []string{}
 	for v := int64(1); v <= g.Roots; v++ {
 		paths = append(paths, layout.MetadataFile("root", v))

@@ -2,11 +2,13 @@ package publish
 
 import (
 	"bytes"
+	"fmt"
 	"maps"
 	"time"
 
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/layout"
+	"github.com/candor-ota/candor/manifests/rollout"
 )
 
 // Tree is a consistent state of everything small: metadata and documents. It
@@ -59,10 +61,12 @@ type State struct {
 	Targets   []byte   // nil while there is no root of trust
 	Releases  map[manifests.Product][]byte
 	Documents map[string][]byte // release documents by target path
+	// Offered are the builds that a rollout may install now.
+	Offered map[manifests.Product][]manifests.Build
 }
 
 func (g *generation) state() (State, error) {
-	s := State{Targets: g.role("targets"), Releases: map[manifests.Product][]byte{}, Documents: map[string][]byte{}}
+	s := State{Targets: g.role("targets"), Releases: map[manifests.Product][]byte{}, Documents: map[string][]byte{}, Offered: map[manifests.Product][]manifests.Build{}}
 	for v := int64(1); v <= g.Roots; v++ {
 		s.Roots = append(s.Roots, g.bodies[layout.MetadataFile("root", v)])
 	}
@@ -74,6 +78,19 @@ func (g *generation) state() (State, error) {
 		}
 		for _, r := range refs {
 			s.Documents[r.Path] = g.bodies[layout.TargetFile(r.Path, r.SHA256)]
+		}
+		hash, ok := g.Rollouts[p]
+		if !ok {
+			continue
+		}
+		doc, err := rollout.Parse(g.bodies[layout.TargetFile(layout.RolloutsPath(p), hash)])
+		if err != nil {
+			return s, fmt.Errorf("rollouts of %s: %w", p, err)
+		}
+		for i := range doc.Rollouts {
+			if doc.Rollouts[i].State.Installable() {
+				s.Offered[p] = append(s.Offered[p], doc.Rollouts[i].Build)
+			}
 		}
 	}
 	return s, nil

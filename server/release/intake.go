@@ -199,8 +199,16 @@ func (in *Intake) withdrawn(ctx context.Context, by string, p manifests.Product)
 		if _, signed := m.Signed.Targets[r.Path]; signed || r.State != store.ReleasePublished {
 			continue
 		}
-		e := in.entry(by, "release.withdraw", r.Ref().String())
-		err := in.Ledger.MoveRelease(ctx, r.Ref(), store.ReleasePublished, store.ReleaseWithdrawn, e)
+		what, to := "release.withdraw", store.ReleaseWithdrawn
+		// The archive says how it left: the list that said so may be gone by now.
+		_, err := in.Blobs.Stat(ctx, layout.ArchiveFile(r.Product, r.Build, layout.Retired))
+		switch {
+		case err == nil:
+			what, to = "release.retire", store.ReleaseRetired
+		case !errors.Is(err, store.ErrNotFound):
+			return err
+		}
+		err = in.Ledger.MoveRelease(ctx, r.Ref(), store.ReleasePublished, to, in.entry(by, what, r.Ref().String()))
 		if err := elsewhere(err, store.ErrStale); err != nil {
 			return err
 		}

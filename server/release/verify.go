@@ -172,6 +172,9 @@ func (v *verifier) product(p manifests.Product, f file) error {
 	if err := v.lintReleases(p, f); err != nil {
 		return err
 	}
+	if err := v.retires(p, f); err != nil {
+		return err
+	}
 	if err := lintSpare(f.name, next, before); err != nil {
 		return err
 	}
@@ -249,6 +252,8 @@ func (v *verifier) checkNew(path string, r *manifests.Release) error {
 		return nil
 	case err != nil:
 		return err
+	case old.State == store.ReleaseRetired:
+		return refuse(path, "build %d was retired; a rollback is a new, higher build", r.Build)
 	case old.State == store.ReleaseWithdrawn:
 		return refuse(path, "build %d was withdrawn; a fix is a new, higher build", r.Build)
 	}

@@ -12,11 +12,12 @@ import (
 type ReleaseState string
 
 // The states of a release: its documents are stored; a published snapshot
-// names it; its engineers have withdrawn it.
+// names it; its engineers have withdrawn it; or retired it, for nobody needs it.
 const (
 	ReleaseStaged    ReleaseState = "staged"
 	ReleasePublished ReleaseState = "published"
 	ReleaseWithdrawn ReleaseState = "withdrawn"
+	ReleaseRetired   ReleaseState = "retired"
 )
 
 // Release is a signed release as it was submitted. Path, SHA256 and Length are

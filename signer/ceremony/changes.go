@@ -23,8 +23,10 @@ var rules = map[Kind]rule{
 	KindRootPeople:    {(*view).checkRootPeople, describeRootPeople},
 	KindProductPeople: {(*view).checkProductPeople, describeProductPeople},
 	KindRetire:        {(*view).checkRetire, describeRetire},
-	KindAdopt:         {(*view).checkAdopt, describeAdopt},
-	KindSpare:         {(*view).checkSpareVotes, describeSpareVotes},
+
+	KindReleasesRetire: {(*view).checkReleasesRetire, describeReleasesRetire},
+	KindAdopt:          {(*view).checkAdopt, describeAdopt},
+	KindSpare:          {(*view).checkSpareVotes, describeSpareVotes},
 }
 
 // baseRoot is the root that a proposal builds on.

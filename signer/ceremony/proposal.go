@@ -34,8 +34,10 @@ const (
 	KindRootPeople    = event.RootPeople
 	KindProductPeople = event.ProductPeople
 	KindRetire        = event.ProductRetire
-	KindAdopt         = event.RootAdopt
-	KindSpare         = event.SpareVotes
+
+	KindReleasesRetire = event.ReleasesRetire
+	KindAdopt          = event.RootAdopt
+	KindSpare          = event.SpareVotes
 )
 
 // How a signer looked at the images.

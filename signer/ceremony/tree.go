@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"time"
 
 	"github.com/candor-ota/candor/manifests"
@@ -23,12 +24,23 @@ const maxRoots = 1024
 // could be shown as the newest. Targets and releases-<product> may have
 // expired, since a proposal is what renews them.
 func Load(ctx context.Context, src Source, anchor keyring.Anchor, now time.Time) (*State, error) {
+	return load(ctx, src, anchor, now, metadata.ROOT, metadata.TIMESTAMP, metadata.SNAPSHOT)
+}
+
+// LoadToRenewRoot is Load where the root may have expired as well: a new root is
+// what mends that. The service's fresh timestamp still shows that nothing newer
+// is held back.
+func LoadToRenewRoot(ctx context.Context, src Source, anchor keyring.Anchor, now time.Time) (*State, error) {
+	return load(ctx, src, anchor, now, metadata.TIMESTAMP, metadata.SNAPSHOT)
+}
+
+func load(ctx context.Context, src Source, anchor keyring.Anchor, now time.Time, fresh ...string) (*State, error) {
 	w := &walk{ctx: ctx, src: src, now: now}
 	if err := w.run(anchor); err != nil {
 		return nil, fmt.Errorf("published metadata: %w", err)
 	}
 	for _, late := range w.expired {
-		if late.Subject == metadata.ROOT || late.Subject == metadata.TIMESTAMP || late.Subject == metadata.SNAPSHOT {
+		if slices.Contains(fresh, late.Subject) {
 			return nil, fmt.Errorf("published metadata: %s: %w: %s", late.Subject, ErrExpired, late.Words)
 		}
 	}
