@@ -207,12 +207,14 @@ func TestRelativeProgramIsPinnedToItsPlace(t *testing.T) {
 	t.Chdir(w.dir)
 	t.Setenv("PATH", w.dir+":"+os.Getenv("PATH"))
 	r := keyring.Open(t.TempDir(), Backend{})
-	if _, err := add(t, r, "alice", "signer", w.key("a", elliptic.P256())); err != nil {
-		t.Fatal(err)
-	}
-	at, err := r.Location("alice")
-	if err != nil || at.Words[0] != filepath.Join(w.dir, "signer") {
-		t.Errorf("%v, %v", at, err)
+	for name, given := range map[string]string{"in-path": "signer", "beside": "./signer"} {
+		if _, err := add(t, r, name, given, w.key(name, elliptic.P256())); err != nil {
+			t.Fatal(err)
+		}
+		at, err := r.Location(name)
+		if err != nil || at.Words[0] != filepath.Join(w.dir, "signer") {
+			t.Errorf("%s: %v, %v", given, at, err)
+		}
 	}
 }
 
