@@ -85,7 +85,7 @@ func (t *Tree) document(ctx context.Context, role, path string, want Target, sig
 	file := layout.TargetFile(path, hash)
 	data, err := t.Source.Read(ctx, file, want.Length)
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && t.Kept:
+	case errors.Is(err, fs.ErrNotExist) && (t.Kept || t.Only != "" && path != t.Only):
 		return
 	case errors.Is(err, fs.ErrNotExist):
 		t.say(Missing, path, file, "it is not there, though %s signs it", role)

@@ -40,6 +40,9 @@ type Tree struct {
 	Late    bool              // likewise
 	// Kept says that documents may be missing: a store keeps those that it needed.
 	Kept bool
+	// Only is the path of the one document that has to be there, as in a bundle; ""
+	// is all.
+	Only string
 	// ServerTime gives the time that a server stated with its answers, if it did.
 	ServerTime func() (time.Time, bool)
 

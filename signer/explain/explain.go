@@ -13,6 +13,7 @@ import (
 	"github.com/candor-ota/candor/manifests/bundle"
 	"github.com/candor-ota/candor/manifests/diagnosis"
 	"github.com/candor-ota/candor/manifests/image"
+	"github.com/candor-ota/candor/manifests/layout"
 	"github.com/candor-ota/candor/signer/ceremony"
 	"github.com/candor-ota/candor/signer/keyring"
 )
@@ -198,7 +199,7 @@ func (x *explainer) anchor(ctx context.Context) (*keyring.Anchor, error) {
 
 // examine prepares the examination of the tree.
 func (x *explainer) examine(context.Context) {
-	t := &diagnosis.Tree{Source: x.tree, Now: x.Now, Strict: true, Late: x.tree.late}
+	t := &diagnosis.Tree{Source: x.tree, Now: x.Now, Strict: true, Late: x.tree.late, Only: x.tree.only, Product: x.tree.product}
 	if x.Anchor != nil {
 		t.Anchor = &diagnosis.Anchor{Version: x.Anchor.Version, Hash: x.Anchor.SHA256}
 	}
@@ -229,7 +230,7 @@ func (x *explainer) openBundle() (func(context.Context) (*Explained, error), err
 				Kind: diagnosis.Malformed, Subject: "bundle", File: x.target, Words: err.Error(),
 			}}}, nil
 		}
-		x.tree = &tree{files: bundleTree{b}, late: true}
+		x.tree = &tree{files: bundleTree{b}, late: true, only: layout.ReleasePath(b.Header.Product, b.Header.Build), product: b.Header.Product}
 		return x.wholeTree(ctx, fmt.Sprintf("bundle with build %d of %s, for a handset without a network", b.Header.Build, b.Header.Product))
 	}, nil
 }

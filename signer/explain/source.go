@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/bundle"
 	"github.com/candor-ota/candor/manifests/layout"
 	"github.com/candor-ota/candor/signer/ceremony"
@@ -24,6 +25,9 @@ type tree struct {
 	clock  *serverClock
 	spare  map[string][]byte // bytes that stand in for those of the tree
 	late   bool              // a bundle
+	// of a bundle: the one release that it is for, and its product
+	only    string
+	product manifests.Product
 }
 
 // Read is that of diagnosis.Source.
