@@ -100,6 +100,21 @@ func TestForgedRetirementRefused(t *testing.T) {
 	}
 }
 
+// The same, by somebody who makes a whole proposal of it.
+func TestRetirementOfASteppingStoneRefusedByEverySigner(t *testing.T) {
+	w := newWorld(t)
+	s, _ := four(w)
+	next, err := s.nextReleases(phone, w.now, 0)
+	w.must(err)
+	delete(next.Signed.Targets, layout.ReleasePath(phone, 43))
+	delete(next.Signed.Targets, layout.ReleasePath(phone, 42))
+	next.Signed.UnrecognizedFields[layout.FieldRetires] = []any{42, 43}
+	p := newProposal(KindReleasesRetire, w.now)
+	p.Product, p.Base = phone, s.base(phone)
+	_, err = p.finish(part{layout.ReleasesRole(phone), next.Signed})
+	expectRefusal(t, "a stepping stone", err, "on their way to build 44")
+}
+
 // archives keeps build 41 as the service does, and verifies it two years later.
 func (w *world) archives(anchor keyring.Anchor, before map[string][]byte) {
 	w.t.Helper()
