@@ -65,6 +65,12 @@ func fieldsOf(r *manifests.Release) []field {
 			out = append(out, field{fmt.Sprintf("%s, patch from %s", name, p.FromSHA256.Short()), fmt.Sprintf("table of %d bytes, sha256 %s, body of %d bytes", p.Table.Size, p.Table.SHA256, p.BodySize)})
 		}
 	}
+	if p := r.Provenance; p != nil {
+		out = append(out, field{"provenance", fmt.Sprintf("%d bytes, sha256 %s", p.Size, p.SHA256)})
+	}
+	if s := r.SBOM; s != nil {
+		out = append(out, field{"SBOM", fmt.Sprintf("%s, %d bytes, sha256 %s", s.Format, s.Size, s.SHA256)})
+	}
 	for _, c := range r.Privacy.Collects {
 		out = append(out, field{"PRIVACY, " + string(c.Data), fmt.Sprintf("by default %s, stored: %s; %s", c.Default, c.Stored, textOf(c.Purpose))})
 	}
