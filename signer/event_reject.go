@@ -65,7 +65,7 @@ func (a *app) rejectFound(ctx context.Context, p *found, name, reason string) er
 	if err := errors.Join(p.Reject(ctx, key, reason, a.now()), key.Close()); err != nil {
 		return err
 	}
-	return p.keep(ctx, public.KeyID)
+	return p.keep(ctx)
 }
 
 func (a *app) eventRemark(at *connection) *cobra.Command {

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/candor-ota/candor/manifests"
-	"github.com/candor-ota/candor/manifests/event"
 	"github.com/candor-ota/candor/signer/ceremony"
 	"github.com/candor-ota/candor/signer/keyring"
 	"github.com/spf13/cobra"
@@ -106,25 +105,19 @@ func (a *app) signFound(ctx context.Context, p *found, f signFlags) error {
 	if err := a.signWith(ctx, f.key, p.Proposal, image); err != nil {
 		return err
 	}
-	if err := p.keep(ctx, public.KeyID); err != nil {
+	if err := p.keep(ctx); err != nil {
 		return err
 	}
 	return a.ring().Trust(accept)
 }
 
-// keep puts what a key said where the proposal lies: into the file as a whole,
+// keep puts what was said where the proposal lies: into the file as a whole,
 // or to the server.
-func (f *found) keep(ctx context.Context, keyID string) error {
+func (f *found) keep(ctx context.Context) error {
 	if f.file != "" {
 		return f.Write(f.file)
 	}
-	var mine []event.Said
-	for _, s := range f.Said() {
-		if s.KeyID == keyID {
-			mine = append(mine, s)
-		}
-	}
-	_, err := f.client.AddWords(ctx, f.id, mine)
+	_, err := f.client.AddWords(ctx, f.id, f.Said()) // what it has already changes nothing
 	return err
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 )
 
@@ -108,10 +109,22 @@ func joined(a, b Said) Said {
 	if b.Statement != nil && (a.Statement == nil || less(b.Statement.At+b.Statement.Sig, a.Statement.At+a.Statement.Sig)) {
 		a.Statement, a.Signatures = b.Statement, b.Signatures
 	}
+	if a.Statement == nil && len(b.Signatures) > 0 && (len(a.Signatures) == 0 || less(bare(b), bare(a))) {
+		a.Signatures = b.Signatures // of a key that needs no statement
+	}
 	if b.Rejection != nil && (a.Rejection == nil || less(b.Rejection.At+b.Rejection.Sig, a.Rejection.At+a.Rejection.Sig)) {
 		a.Rejection = b.Rejection
 	}
 	return a
+}
+
+// bare is all signatures in one text, to compare two words without a statement.
+func bare(s Said) string {
+	var text string
+	for _, role := range slices.Sorted(maps.Keys(s.Signatures)) {
+		text += role + " " + s.Signatures[role] + "\n"
+	}
+	return text
 }
 
 func less(a, b string) bool { return a < b }

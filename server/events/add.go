@@ -87,7 +87,7 @@ func unheard(have, said []event.Said) []event.Said {
 			if h.KeyID != s.KeyID {
 				continue
 			}
-			if h.Statement != nil {
+			if h.Statement != nil || h.Signatures != nil {
 				s.Statement, s.Signatures = nil, nil
 			}
 			if h.Rejection != nil {

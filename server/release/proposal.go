@@ -1,6 +1,7 @@
 package release
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
@@ -90,7 +91,8 @@ func (p *Proposal) read() error {
 	return nil
 }
 
-// readRole finds the tables that a role answers to.
+// readRole finds the tables that a role answers to: those who sign it from now
+// on; for root also those who sign it now; and everybody who is new to it.
 func (p *Proposal) readRole(r event.Role, was, next *parsed) error {
 	head, err := r.Head()
 	if err != nil {
@@ -100,26 +102,71 @@ func (p *Proposal) readRole(r event.Role, was, next *parsed) error {
 	if err != nil {
 		return err
 	}
-	rows := []row{next.row(r.Name)}
-	if r.Name == metadata.ROOT && was.root != nil {
-		rows = append(rows, was.row(r.Name))
-	}
 	ballot := event.Ballot{Payload: payload, Seats: map[string]event.Seat{}}
-	for _, w := range rows {
-		if err := w.check(r.Name); err != nil {
-			return err
-		}
+	sit := func(w row, seat func(id string) event.Seat) {
 		t := Table{Role: r.Name, Version: head.Version, Threshold: w.threshold}
 		for _, id := range w.ids {
 			t.People = append(t.People, Person{id, w.holders[id]})
-			ballot.Seats[id] = event.Seat{Holder: w.holders[id], Verify: keyVerifier(w.keys[id])}
+			if _, sits := ballot.Seats[id]; !sits {
+				ballot.Seats[id] = seat(id)
+			}
 		}
 		p.Tables = append(p.Tables, t)
 	}
+	after, before := next.row(r.Name), was.row(r.Name)
+	if err := after.check(r.Name); err != nil {
+		return err
+	}
+	sit(after, after.seat)
+	adopts := p.Kind == event.RootAdopt
+	switch {
+	case r.Name != metadata.ROOT || len(before.ids) == 0:
+	case adopts: // by the rules of another tool, and verified as handsets do
+		sit(before, func(id string) event.Seat {
+			return event.Seat{Bare: true, Verify: was.otherVerifier(id, next.root, payload)}
+		})
+	default:
+		if err := before.check(r.Name); err != nil {
+			return err
+		}
+		sit(before, before.seat)
+	}
+	if fresh := after.without(before); len(fresh.ids) > 0 && len(before.ids) > 0 {
+		sit(fresh, fresh.seat)
+	}
 	p.ballots = append(p.ballots, ballot)
 	p.Base[r.Name] = was.standing(r.Name)
+	if adopts { // nothing of the old chain is published here
+		p.Base[r.Name] = (&parsed{}).standing(r.Name)
+	}
 	p.After[r.Name] = fingerprint(payload)
 	return nil
+}
+
+// seat is that of a key of ours.
+func (w row) seat(id string) event.Seat {
+	return event.Seat{Holder: w.holders[id], Verify: keyVerifier(w.keys[id])}
+}
+
+// without is the row of those who are not in another; all of them have to sign.
+func (w row) without(other row) row {
+	out := w
+	out.ids = slices.DeleteFunc(slices.Clone(w.ids), func(id string) bool { return slices.Contains(other.ids, id) })
+	out.threshold = len(out.ids)
+	return out
+}
+
+// otherVerifier verifies a signature of the next root by one key of an old one,
+// of whatever kind the library knows.
+func (s *parsed) otherVerifier(id string, next *rootMeta, payload []byte) func(payload, sig []byte) bool {
+	alone := metadata.Root()
+	alone.Signed.Keys[id] = s.root.Signed.Keys[id]
+	alone.Signed.Roles[metadata.ROOT] = &metadata.Role{KeyIDs: []string{id}, Threshold: 1}
+	return func(given, sig []byte) bool {
+		signed := *next
+		signed.Signatures = []metadata.Signature{{KeyID: id, Signature: sig}}
+		return bytes.Equal(given, payload) && verifySigned(metadata.ROOT, alone, metadata.ROOT, &signed) == nil
+	}
 }
 
 // keyVerifier verifies by one key, of the kinds that handsets use.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 
+	"github.com/candor-ota/candor/manifests/event"
 	"github.com/candor-ota/candor/manifests/layout"
 	"github.com/candor-ota/candor/server/publish"
 )
@@ -82,8 +83,9 @@ func (p *Published) of(role string) (fingerprints, error) {
 // their first roots sign the same. The first root of a system that has none is
 // its own.
 func (p *Published) SameRoot(proposal *Proposal) bool {
-	if len(p.state.Roots) == 0 || len(proposal.Proposal.Base.Roots) == 0 {
-		return len(p.state.Roots) == 0 && len(proposal.Proposal.Base.Roots) == 0
+	first := len(proposal.Proposal.Base.Roots) == 0 || proposal.Kind == event.RootAdopt
+	if len(p.state.Roots) == 0 || first {
+		return len(p.state.Roots) == 0 && first
 	}
 	return bytes.Equal(signedPart(p.state.Roots[0]), signedPart([]byte(proposal.Proposal.Base.Roots[0])))
 }
