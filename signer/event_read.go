@@ -2,12 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"strings"
 	"time"
-
-	"errors"
 
 	"github.com/candor-ota/candor/manifests/api"
 	"github.com/candor-ota/candor/signer/ceremony"

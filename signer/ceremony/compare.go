@@ -48,13 +48,22 @@ func Compare(old, next *manifests.Release) []string {
 // without a line.
 func fieldsOf(r *manifests.Release) []field {
 	out := []field{
-		{"build", r.Build.String()}, {"version", r.Version}, {"why", fmt.Sprint(r.Risk)}, {"models", joinAny(r.Compatible.Models)},
-		{"installs over", overWhich(r)}, {"security epoch", fmt.Sprint(r.SecurityEpoch)},
-		{"offered from", r.NotBefore.String()}, {"offered until", r.OfferUntil.String()}, {"security fixes until", r.SupportUntil.String()},
-		{"pace", paceWords(r.Pace)}, {"urgency", urgencyWords(r.Urgency)},
+		{"build", r.Build.String()},
+		{"version", r.Version},
+		{"why", fmt.Sprint(r.Risk)},
+		{"models", joinAny(r.Compatible.Models)},
+		{"installs over", overWhich(r)},
+		{"security epoch", fmt.Sprint(r.SecurityEpoch)},
+		{"offered from", r.NotBefore.String()},
+		{"offered until", r.OfferUntil.String()},
+		{"security fixes until", r.SupportUntil.String()},
+		{"pace", paceWords(r.Pace)},
+		{"urgency", urgencyWords(r.Urgency)},
 		{"consent", yesNo(r.Consent.Required, "the owner is asked", "not asked")},
-		{"bundles", yesNo(r.Offline, "may be installed from one", "none")}, {"lab handsets", yesNo(r.LabAhead, "need not wait for the pace", "wait like all")},
-		{"vote keys", voteKeyWords(r)}, {"votes that may halt", fmt.Sprint(r.Votes.MinToHalt)},
+		{"bundles", yesNo(r.Offline, "may be installed from one", "none")},
+		{"lab handsets", yesNo(r.LabAhead, "need not wait for the pace", "wait like all")},
+		{"vote keys", voteKeyWords(r)},
+		{"votes that may halt", fmt.Sprint(r.Votes.MinToHalt)},
 	}
 	for _, m := range r.Images {
 		name := "image " + string(m.Slot)
