@@ -2,6 +2,7 @@ package world_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httputil"
@@ -28,6 +29,7 @@ type survivor struct {
 	road      *road
 	may       map[manifests.Build]bool // builds that it may run
 	recovered int                      // polls that it took; 0: not yet
+	said      string                   // of the last thief that it met
 }
 
 // road leads to the server, or to a thief.
@@ -166,6 +168,24 @@ func (s *survivor) runs() manifests.Build {
 	return r.Build
 }
 
+// meets polls once on a thief's network. What comes of it is up to the thief,
+// but for what it must not run.
+func (s *survivor) meets(th http.Handler) {
+	s.d.Helper()
+	s.road.leads(th)
+	status, err := s.poll()
+	s.said = fmt.Sprintf("%s (%v)", status.Sentence, err)
+}
+
+// isCutOff begins an install whose images end halfway.
+func (s *survivor) isCutOff() {
+	s.d.Helper()
+	s.road.leads(without("blobs/", s.d.honest()))
+	if status, err := s.poll(); err == nil {
+		s.d.Errorf("%s: the install was not cut off: %s", s.name, status.Sentence)
+	}
+}
+
 // expect polls once and demands what runs afterwards.
 func (s *survivor) expect(build manifests.Build) agent.Status {
 	s.d.Helper()
@@ -204,5 +224,5 @@ func (s *survivor) recover(build manifests.Build) {
 			return
 		}
 	}
-	s.d.Errorf("%s has not recovered: it runs build %d, expected %d: %s (%s), %v", s.name, s.runs(), build, status.Sentence, status.Code, err)
+	s.d.Errorf("%s has not recovered: it runs build %d, expected %d: %s (%s), %v; with the thief it said %s", s.name, s.runs(), build, status.Sentence, status.Code, err, s.said)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -36,9 +37,7 @@ func serverOwned(d *drill) {
 	d.release(43, slowly) // after the backup
 	d.open(43, fifth)
 	named["has the build that was lost"].expect(43)
-	half := named["in the middle of an install"]
-	half.road.leads(without("blobs/", d.honest()))
-	half.poll()
+	named["in the middle of an install"].isCutOff()
 
 	// A week of lies.
 	one, other := newThief(d.T, d.w), newThief(d.T, d.w)
@@ -48,11 +47,15 @@ func serverOwned(d *drill) {
 		"withheld": frozen(d), "shown one view": one, "shown another view": other, "in the middle of an install": other,
 		"shown the highest numbers": newThief(d.T, d.w).forward(43, 6*24*time.Hour, 1<<31-1), "with a dead clock": newThief(d.T, d.w).forward(43, 6*24*time.Hour, 1<<31-1),
 	} {
-		named[name].road.leads(th)
-		named[name].poll()
+		named[name].meets(th)
 	}
 	if a, b := d.head(named["shown one view"]), d.head(named["shown another view"]); a == b || a == "" {
 		d.Errorf("two views have one head: %q, %q", a, b)
+	}
+	one.publish(product, toEverybody("one", 43, one.signed(product, 43)))
+	named["shown another view"].meets(one) // who sees both, knows
+	if r, err := named["shown another view"].Report(); err != nil || !slices.ContainsFunc(r.Warnings, func(w string) bool { return strings.Contains(w, "somebody shows different handsets different things") }) {
+		d.Errorf("the fork was not noticed: %v, %v", r.Warnings, err)
 	}
 
 	p := d.lead("server-owned")

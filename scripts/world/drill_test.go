@@ -120,7 +120,7 @@ func (d *drill) open(build manifests.Build, share manifests.SharePPM) world.Roll
 	return r
 }
 
-// step and command are what a plan says, as --json gives it.
+// planStep is a step of a plan as --json gives it.
 type planStep struct {
 	Title, State, Found string
 	Commands            []planCommand
@@ -132,6 +132,7 @@ type planCommand struct {
 	Needs int
 }
 
+// guidance is a plan.
 type guidance struct {
 	Title, Check, Until string
 	Done                bool
