@@ -1,6 +1,7 @@
 package world_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -82,6 +83,7 @@ func serverOwned(d *drill) {
 		"candor-server audit":     nothing, "candor-client": nothing, "candor-signer verify": nothing,
 	})
 	d.checked(p.Check, true)
+	d.doctorFindsNothingFailed()
 	d.release(44, atOnce)
 	d.open(44, manifests.WholeFleet)
 	for _, s := range d.survivors {
@@ -98,6 +100,17 @@ func serverOwned(d *drill) {
 	one.put(layout.TimestampFile, seal(one, one.stamp, one.keys["timestamp"]))
 	named["shown one view"].road.leads(one)
 	named["shown one view"].refuses("")
+}
+
+// doctorFindsNothingFailed is how a plan says to see that the new server works.
+// It may warn: releases from before wait for their votes.
+func (d *drill) doctorFindsNothingFailed() {
+	d.Helper()
+	out, err := exec.CommandContext(ctx, d.w.Path("bin", "candor-server"), "doctor", "--data", d.w.Path("data")).CombinedOutput()
+	var exit *exec.ExitError
+	if err != nil && (!errors.As(err, &exit) || exit.ExitCode() != 3) {
+		d.Errorf("doctor: %v: %s", err, out)
+	}
 }
 
 // tokens makes new ones, since a restore revokes all.
