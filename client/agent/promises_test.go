@@ -116,6 +116,28 @@ func TestBuildThatNeverReachesTheAgentIsRolledBackByTheLoader(t *testing.T) {
 	w.code(w.once(), rollout.BadTarget)
 }
 
+// TestTriesThatAreUsedUpBeforeTheJournalSaysThatItArmedCount: the power is cut
+// between the two, and again in each try, before the agent writes anything.
+func TestTriesThatAreUsedUpBeforeTheJournalSaysThatItArmedCount(t *testing.T) {
+	w := newWorld(t)
+	w.offer(42)
+	w.step()
+	if _, err := w.agent.enter(Arming); err != nil {
+		t.Fatal(err)
+	}
+	for range 4 {
+		if _, err := w.slots.Boot(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.start()
+	w.code(w.once(), rollout.BadTarget)
+	w.runs(41)
+	w.must(w.agent.Retry(42)) // by hand, its tries begin anew
+	w.once()
+	w.runs(42)
+}
+
 // armed takes a handset to where only the restart is left.
 func armed(t *testing.T) (*world, *rollout.Rollout) {
 	t.Helper()

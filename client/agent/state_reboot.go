@@ -111,7 +111,7 @@ func (a *Agent) reconcile() error {
 		_, err = a.enter(Trying)
 	case state.Armed():
 		_, err = a.enter(RebootPending) // not tried yet
-	case a.rec.State == Arming:
+	case a.rec.State == Arming && !state.Spent:
 		return nil // cut before the commit point
 	default:
 		if a.rec.Reason == "" {

@@ -157,6 +157,9 @@ func (a *Agent) arming(ctx context.Context) (State, error) {
 			return a.unverified(at, err)
 		}
 	}
+	if err := a.forgetTries(); err != nil {
+		return Arming, err
+	}
 	if _, err := a.enter(Arming); err != nil {
 		return Arming, err
 	}
@@ -167,6 +170,17 @@ func (a *Agent) arming(ctx context.Context) (State, error) {
 		return Arming, err
 	}
 	return a.enter(RebootPending)
+}
+
+// forgetTries takes away what an earlier trial of the same slot left behind, so
+// that tries which are used up afterwards are those of this one: the power may
+// be cut before the journal says that the slot was armed, and in each try.
+func (a *Agent) forgetTries() error {
+	slot := boot.Slot(a.rec.Slot)
+	if state, err := a.Slots.State(slot); err != nil || !state.Spent {
+		return err
+	}
+	return a.Slots.MarkUnbootable(slot)
 }
 
 // describeSlot records what the slot holds, where the boot side keeps it: the

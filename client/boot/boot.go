@@ -27,6 +27,9 @@ type State struct {
 	Bootable  bool // may be chosen
 	Good      bool // booted once and proved itself
 	TriesLeft int  // how often it will still be tried; 0 when good or not armed
+	// Spent: it was armed, and all tries are used up. MarkUnbootable, Disarm and
+	// Arm take it back.
+	Spent bool
 }
 
 // Armed tells whether the slot waits to be tried.

@@ -118,17 +118,21 @@ func factoryBoots(t *testing.T, m Machine) {
 func triedThenGivenUp(t *testing.T, m Machine) {
 	running, spare := pair(t, m)
 	do(t, m.MarkUnbootable(spare), m.Arm(spare, 3))
-	if s, err := m.State(spare); err != nil || !s.Armed() || s.TriesLeft != 3 {
+	if s, err := m.State(spare); err != nil || !s.Armed() || s.TriesLeft != 3 || s.Spent {
 		t.Fatalf("armed slot: %+v, %v", s, err)
 	}
 	for range 3 {
 		boots(t, m, spare)
 	}
 	boots(t, m, running)
-	if s, err := m.State(spare); err != nil || s.Bootable || s.Armed() {
+	if s, err := m.State(spare); err != nil || s.Bootable || s.Armed() || !s.Spent {
 		t.Fatalf("slot that was given up: %+v, %v", s, err)
 	}
 	boots(t, m, running)
+	do(t, m.MarkUnbootable(spare))
+	if s, err := m.State(spare); err != nil || s.Spent {
+		t.Fatalf("slot that is to be written: %+v, %v", s, err)
+	}
 }
 
 func goodIsKept(t *testing.T, m Machine) {
@@ -145,7 +149,7 @@ func disarmReturns(t *testing.T, m Machine) {
 	running, spare := pair(t, m)
 	do(t, m.MarkUnbootable(spare), m.Arm(spare, 3), m.Disarm(spare))
 	boots(t, m, running)
-	if s, err := m.State(spare); err != nil || s.Bootable {
+	if s, err := m.State(spare); err != nil || s.Bootable || s.Spent {
 		t.Fatalf("disarmed slot: %+v, %v", s, err)
 	}
 }

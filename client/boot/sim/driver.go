@@ -44,7 +44,7 @@ func (s *Sim) State(slot boot.Slot) (boot.State, error) {
 	if !ok {
 		return boot.State{}, fmt.Errorf("slot %q: %w", slot, boot.ErrNoSlot)
 	}
-	return boot.State{Bootable: v.Bootable, Good: v.Good, TriesLeft: v.Tries}, nil
+	return boot.State{Bootable: v.Bootable, Good: v.Good, TriesLeft: v.Tries, Spent: v.Spent}, nil
 }
 
 // change applies one verb to the environment, as one durable step.
@@ -154,7 +154,7 @@ func (e *env) choose() (boot.Slot, slotEnv, error) {
 		first.Tries--
 		return e.First, first, nil
 	}
-	e.Slots[string(e.First)] = slotEnv{} // its tries are used up
+	e.Slots[string(e.First)] = slotEnv{Spent: true}
 	for name, v := range e.Slots {
 		if v.Bootable && v.Good {
 			e.First = boot.Slot(name)

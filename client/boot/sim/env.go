@@ -31,6 +31,7 @@ type slotEnv struct {
 	Bootable bool `json:"bootable"`
 	Good     bool `json:"good"`
 	Tries    int  `json:"tries"`
+	Spent    bool `json:"spent,omitempty"`
 }
 
 // Sim is the driver. It satisfies boot.Driver.

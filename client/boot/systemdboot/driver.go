@@ -158,7 +158,8 @@ func (d *Driver) State(s boot.Slot) (boot.State, error) {
 	if len(mine) == 0 {
 		return boot.State{}, nil
 	}
-	return boot.State{Bootable: mine[0].good || mine[0].left > 0, Good: mine[0].good, TriesLeft: mine[0].left}, nil
+	e := mine[0]
+	return boot.State{Bootable: e.good || e.left > 0, Good: e.good, TriesLeft: e.left, Spent: !e.good && e.left == 0}, nil
 }
 
 // rename gives an entry another name, durably.

@@ -75,7 +75,7 @@ func (d *Driver) State(s boot.Slot) (boot.State, error) {
 		return boot.State{}, fmt.Errorf("slot %q: %w", s, boot.ErrNoSlot)
 	}
 	v := e.slots[s]
-	return boot.State{Bootable: v.good || v.left > 0, Good: v.good, TriesLeft: v.left}, nil
+	return boot.State{Bootable: v.good || v.left > 0, Good: v.good, TriesLeft: v.left, Spent: v.spent}, nil
 }
 
 // change applies one verb to the environment, as one durable step.

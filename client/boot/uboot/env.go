@@ -24,8 +24,9 @@ type env struct {
 }
 
 type slot struct {
-	good bool
-	left int
+	good  bool
+	left  int
+	spent bool // boot.cmd counted down to 0
 }
 
 func (e *env) first(s boot.Slot) {
@@ -80,10 +81,10 @@ func understand(vars map[string]string, prefix string, slots []boot.Slot) (*env,
 			if err != nil || len(left) != 1 {
 				return nil, fmt.Errorf("%w: %s is %.40q; it is one hexadecimal digit", ErrEnvironment, leftName(prefix, s), left)
 			}
-			v.left = int(n)
+			v.left, v.spent = int(n), n == 0
 		}
 		if v.good {
-			v.left = 0 // boot.cmd does not look at it
+			v.left, v.spent = 0, false // boot.cmd does not look at it
 		}
 		if v != (slot{}) {
 			e.slots[s] = v
@@ -105,7 +106,7 @@ func (e *env) settings(prefix string) string {
 		if v.good {
 			good = "1"
 		}
-		if v.left > 0 {
+		if v.left > 0 || v.spent {
 			left = strconv.FormatInt(int64(v.left), 16)
 		}
 		fmt.Fprintf(&b, "%s=%s\n%s=%s\n", goodName(prefix, s), good, leftName(prefix, s), left)
