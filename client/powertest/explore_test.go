@@ -29,8 +29,8 @@ type explorer struct {
 	nested  int // cuts in each recovery
 	seen    [64]shard
 	states  []atomic.Int64 // by the number of cuts, less one
-	cuts    atomic.Int64 // places at which the power was cut in the stories
-	tried   atomic.Int64 // outcomes, those that led to a state that was seen included
+	cuts    atomic.Int64   // places at which the power was cut in the stories
+	tried   atomic.Int64   // outcomes, those that led to a state that was seen included
 	mu      sync.Mutex
 	failure error
 }
