@@ -54,7 +54,7 @@ func lintBench(ctx context.Context, dir string) (rows []figure.Row, err error) {
 	}
 	report := ceremony.LintTree(ctx, src, made, time.Now())
 	if len(report.Findings) > 0 {
-		return nil, fmt.Errorf("the tree breaks a rule: %v", report.Findings[0])
+		return nil, fmt.Errorf("the tree breaks a rule: %w", report.Findings[0])
 	}
 	return []figure.Row{
 		figure.Of("products", float64(report.Products), ""),
