@@ -15,17 +15,14 @@ import (
 	"github.com/candor-ota/candor/signer/ceremony"
 )
 
-// The tree that is linted.
-const (
-	lintProducts = 200
-	lintReleases = 5 // of each product
-)
+// lintSize is that of the tree that is linted.
+var lintSize = publishedSize{products: 200, releases: 5}
 
 // lintBench measures `candor-signer lint` on a tree of many products: the
 // program itself, reading a directory, and reading a server that takes its time.
 func lintBench(ctx context.Context, dir string) (rows []figure.Row, err error) {
 	tree := filepath.Join(dir, "tree")
-	made, err := manyProducts(tree)
+	made, err := manyProducts(tree, lintSize)
 	if err != nil {
 		return nil, err
 	}

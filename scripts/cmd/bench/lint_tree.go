@@ -41,6 +41,7 @@ func newLintKey() (lintKey, error) {
 // treeMaker writes a published tree with keys of its own.
 type treeMaker struct {
 	dir    string
+	size   publishedSize
 	now    time.Time
 	keys   map[string][]lintKey // by role; engineers are those of every product
 	meta   map[string]*metadata.MetaFiles
@@ -72,9 +73,12 @@ func (m *treeMaker) fail(err error) bool {
 	return m.failed != nil
 }
 
-// manyProducts writes a tree of lintProducts products, and gives its root.
-func manyProducts(dir string) (keyring.Anchor, error) {
-	m := &treeMaker{dir: dir, now: time.Now().UTC().Truncate(time.Second), keys: map[string][]lintKey{}, meta: map[string]*metadata.MetaFiles{}}
+// publishedSize is how many products there are, and live releases of each.
+type publishedSize struct{ products, releases int }
+
+// manyProducts writes a tree, and gives its root.
+func manyProducts(dir string, size publishedSize) (keyring.Anchor, error) {
+	m := &treeMaker{dir: dir, size: size, now: time.Now().UTC().Truncate(time.Second), keys: map[string][]lintKey{}, meta: map[string]*metadata.MetaFiles{}}
 	for role, n := range map[string]int{"root": 3, "engineers": 2, "rollouts": 1, "snapshot": 1, "timestamp": 1} {
 		for range n {
 			k, err := newLintKey()
@@ -83,7 +87,7 @@ func manyProducts(dir string) (keyring.Anchor, error) {
 		}
 	}
 	m.top()
-	for i := range lintProducts {
+	for i := range m.size.products {
 		m.product(manifests.Product(lintName(i)))
 	}
 	m.online()
@@ -123,7 +127,7 @@ func (m *treeMaker) top() {
 	d := &metadata.Delegations{Keys: map[string]*metadata.Key{k.id: k.key}}
 	d.Roles = []metadata.DelegatedRole{{Name: layout.RolloutsRole, KeyIDs: []string{k.id}, Threshold: 1, Terminating: true, Paths: []string{layout.RolloutsPattern}}}
 	ids, holders = people(m.keys["engineers"], d.Keys)
-	for i := range lintProducts {
+	for i := range m.size.products {
 		p := manifests.Product(lintName(i))
 		d.Roles = append(d.Roles, metadata.DelegatedRole{
 			Name: layout.ReleasesRole(p), KeyIDs: ids, Threshold: 2, Terminating: true, Paths: []string{layout.ReleasesPattern(p)}, UnrecognizedFields: holders,
@@ -137,7 +141,7 @@ func (m *treeMaker) top() {
 func (m *treeMaker) product(p manifests.Product) {
 	role := metadata.Targets(m.now.AddDate(0, 0, 100))
 	role.Signed.UnrecognizedFields = map[string]any{layout.FieldNextBy: manifests.At(m.now.AddDate(0, 0, 50)).String()}
-	for b := range manifests.Build(lintReleases) {
+	for b := range manifests.Build(m.size.releases) {
 		r := imagetest.Release(p, 40+b, m.now)
 		data, err := r.Canonical()
 		m.fail(err)

@@ -35,6 +35,7 @@ var benches = []bench{
 	{"apply", "an update by patch, by chunks and in full: speed, memory, bytes, requests, and what kill -9 costs", apply, nil},
 	{"votes", "durable votes per CPU-second of the real server over HTTP, on SQLite and PostgreSQL; marks, restart, and what a token costs", votes, nil},
 	{"lint", "`candor-signer lint` of 200 products with five releases each, from a directory and from a server", lintBench, nil},
+	{"event", "a signing event amid 1,000 live releases: made, opened and shown by `candor-signer`; the list of a product with 50 of them, as a handset verifies it", eventBench, nil},
 	{"overload", "how long polls wait (p50, p99) while votes, uploads and dashboards drown, beside an idle server", overload, nil},
 	{"watch", "10,000 handsets that wait to be woken: memory of a stream, time to the last wake-up, polls after it", watchers, nil},
 	{"delta", "what an update costs a handset: by patch, by chunks, in full; beside xdelta3, zstd and casync (bench delta OLD NEW: your own images)", delta, deltaOf},
