@@ -19,7 +19,7 @@ import (
 // at more than manyCuts places would mostly lead to states that were seen.
 const (
 	leastDepth = 3
-	manyCuts   = 16
+	manyCuts   = 8
 )
 
 // explorer visits the states of stories. A state is a disk, and what happened
