@@ -126,7 +126,7 @@ func TestLostServerIsRestoredAndHandsetsGoOn(t *testing.T) {
 	shell(t, w, "mv data lost && bin/candor-server init --data data && cp -a saved/keys saved/batches saved/config.yaml data")
 	out, err := w.Exec(ctx, "server", "restore", w.Path("backup"), "--to", w.Path("data"))
 	must(err)
-	for _, word := range []string{"candor-signer votes spare", "phone build 42", r.ID, "submit again"} {
+	for _, word := range []string{"candor-signer votes spare", "phone build 42", r.ID, "publish again"} {
 		if !strings.Contains(string(out), word) {
 			t.Errorf("restore does not say %q: %s", word, out)
 		}

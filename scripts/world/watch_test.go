@@ -121,6 +121,16 @@ func TestBothConfigurationsOfNginxKeepTheSameRules(t *testing.T) {
 		var mu sync.Mutex
 		seen := map[string]http.Header{}
 		received := int64(0)
+		cameFrom := func(path string) string {
+			mu.Lock()
+			defer mu.Unlock()
+			return seen[path].Get("X-Forwarded-For")
+		}
+		arrived := func() int64 {
+			mu.Lock()
+			defer mu.Unlock()
+			return received
+		}
 		c.origin.becomes(func(rw http.ResponseWriter, r *http.Request, inner http.Handler) {
 			mu.Lock()
 			seen[r.URL.Path] = r.Header.Clone()
@@ -146,7 +156,7 @@ func TestBothConfigurationsOfNginxKeepTheSameRules(t *testing.T) {
 		ask(t, http.MethodGet, c.url+timestampPath)
 		for _, path := range append(reports, "/v1/rollouts") {
 			ask(t, http.MethodPost, c.url+path, "X-Forwarded-For", "192.0.2.7")
-			if got := seen[path].Get("X-Forwarded-For"); got != "127.0.0.1" {
+			if got := cameFrom(path); got != "127.0.0.1" {
 				t.Errorf("%s: %s is said to come from %q", name, path, got)
 			}
 		}
@@ -160,8 +170,8 @@ func TestBothConfigurationsOfNginxKeepTheSameRules(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if resp.Body.Close(); resp.StatusCode != http.StatusOK || received != piece {
-			t.Errorf("%s: a piece of an upload: %s, %d bytes arrived", name, resp.Status, received)
+		if resp.Body.Close(); resp.StatusCode != http.StatusOK || arrived() != piece {
+			t.Errorf("%s: a piece of an upload: %s, %d bytes arrived", name, resp.Status, arrived())
 		}
 		stream, err := http.Get(c.url + "/v1/products/phone/watch")
 		if err != nil {
