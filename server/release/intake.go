@@ -70,8 +70,10 @@ type Result struct {
 }
 
 // Submit verifies and publishes, and records what was published on behalf of
-// by. permit may refuse a product.
+// by. permit may refuse a product. Whoever asked and goes away does not end it:
+// what is published is recorded too.
 func (in *Intake) Submit(ctx context.Context, by string, s publish.Submission, permit func(manifests.Product) error) (Result, error) {
+	ctx = context.WithoutCancel(ctx)
 	for name := range s.Metadata {
 		role, _ := splitName(name)
 		product, _ := layout.ReleasesRoleProduct(role)
