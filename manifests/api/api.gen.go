@@ -17,6 +17,60 @@ import (
 	"github.com/oapi-codegen/runtime"
 )
 
+// Defines values for AttentionKind.
+const (
+	AttentionKindApproval AttentionKind = "approval"
+	AttentionKindDraft    AttentionKind = "draft"
+	AttentionKindEvent    AttentionKind = "event"
+	AttentionKindExpiry   AttentionKind = "expiry"
+	AttentionKindHalted   AttentionKind = "halted"
+	AttentionKindHeld     AttentionKind = "held"
+	AttentionKindTrouble  AttentionKind = "trouble"
+)
+
+// Valid indicates whether the value is a known member of the AttentionKind enum.
+func (e AttentionKind) Valid() bool {
+	switch e {
+	case AttentionKindApproval:
+		return true
+	case AttentionKindDraft:
+		return true
+	case AttentionKindEvent:
+		return true
+	case AttentionKindExpiry:
+		return true
+	case AttentionKindHalted:
+		return true
+	case AttentionKindHeld:
+		return true
+	case AttentionKindTrouble:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AttentionSeverity.
+const (
+	AttentionSeverityNotice AttentionSeverity = "notice"
+	AttentionSeverityNow    AttentionSeverity = "now"
+	AttentionSeveritySoon   AttentionSeverity = "soon"
+)
+
+// Valid indicates whether the value is a known member of the AttentionSeverity enum.
+func (e AttentionSeverity) Valid() bool {
+	switch e {
+	case AttentionSeverityNotice:
+		return true
+	case AttentionSeverityNow:
+		return true
+	case AttentionSeveritySoon:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CallerKind.
 const (
 	CallerKindSession CallerKind = "session"
@@ -131,6 +185,27 @@ func (e PreviewOptInSource) Valid() bool {
 	}
 }
 
+// Defines values for ReasonCountClass.
+const (
+	Refusal    ReasonCountClass = "refusal"
+	Regression ReasonCountClass = "regression"
+	Trial      ReasonCountClass = "trial"
+)
+
+// Valid indicates whether the value is a known member of the ReasonCountClass enum.
+func (e ReasonCountClass) Valid() bool {
+	switch e {
+	case Refusal:
+		return true
+	case Regression:
+		return true
+	case Trial:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ReleaseState.
 const (
 	Live      ReleaseState = "live"
@@ -173,42 +248,87 @@ func (e Role) Valid() bool {
 	}
 }
 
+// Defines values for RolloutBriefOutcome.
+const (
+	RolloutBriefOutcomeHalt      RolloutBriefOutcome = "halt"
+	RolloutBriefOutcomePass      RolloutBriefOutcome = "pass"
+	RolloutBriefOutcomeUndecided RolloutBriefOutcome = "undecided"
+)
+
+// Valid indicates whether the value is a known member of the RolloutBriefOutcome enum.
+func (e RolloutBriefOutcome) Valid() bool {
+	switch e {
+	case RolloutBriefOutcomeHalt:
+		return true
+	case RolloutBriefOutcomePass:
+		return true
+	case RolloutBriefOutcomeUndecided:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for RolloutState.
 const (
-	Abandoned  RolloutState = "abandoned"
-	Active     RolloutState = "active"
-	Approved   RolloutState = "approved"
-	Complete   RolloutState = "complete"
-	Draft      RolloutState = "draft"
-	Halted     RolloutState = "halted"
-	Held       RolloutState = "held"
-	Proposed   RolloutState = "proposed"
-	Scheduled  RolloutState = "scheduled"
-	Superseded RolloutState = "superseded"
+	RolloutStateAbandoned  RolloutState = "abandoned"
+	RolloutStateActive     RolloutState = "active"
+	RolloutStateApproved   RolloutState = "approved"
+	RolloutStateComplete   RolloutState = "complete"
+	RolloutStateDraft      RolloutState = "draft"
+	RolloutStateHalted     RolloutState = "halted"
+	RolloutStateHeld       RolloutState = "held"
+	RolloutStateProposed   RolloutState = "proposed"
+	RolloutStateScheduled  RolloutState = "scheduled"
+	RolloutStateSuperseded RolloutState = "superseded"
 )
 
 // Valid indicates whether the value is a known member of the RolloutState enum.
 func (e RolloutState) Valid() bool {
 	switch e {
-	case Abandoned:
+	case RolloutStateAbandoned:
 		return true
-	case Active:
+	case RolloutStateActive:
 		return true
-	case Approved:
+	case RolloutStateApproved:
 		return true
-	case Complete:
+	case RolloutStateComplete:
 		return true
-	case Draft:
+	case RolloutStateDraft:
 		return true
-	case Halted:
+	case RolloutStateHalted:
 		return true
-	case Held:
+	case RolloutStateHeld:
 		return true
-	case Proposed:
+	case RolloutStateProposed:
 		return true
-	case Scheduled:
+	case RolloutStateScheduled:
 		return true
-	case Superseded:
+	case RolloutStateSuperseded:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SigningRoleState.
+const (
+	SigningRoleStateExpired SigningRoleState = "expired"
+	SigningRoleStateOk      SigningRoleState = "ok"
+	SigningRoleStateSoon    SigningRoleState = "soon"
+	SigningRoleStateUrgent  SigningRoleState = "urgent"
+)
+
+// Valid indicates whether the value is a known member of the SigningRoleState enum.
+func (e SigningRoleState) Valid() bool {
+	switch e {
+	case SigningRoleStateExpired:
+		return true
+	case SigningRoleStateOk:
+		return true
+	case SigningRoleStateSoon:
+		return true
+	case SigningRoleStateUrgent:
 		return true
 	default:
 		return false
@@ -253,6 +373,30 @@ type Approval struct {
 	UpTo int `json:"upTo"`
 }
 
+// Attention Something that needs a person.
+type Attention struct {
+	Event *string       `json:"event,omitempty"`
+	Kind  AttentionKind `json:"kind"`
+
+	// Mine The caller may do it.
+	Mine     *bool             `json:"mine,omitempty"`
+	Product  *string           `json:"product,omitempty"`
+	Role     *string           `json:"role,omitempty"`
+	Rollout  *string           `json:"rollout,omitempty"`
+	Sentence string            `json:"sentence"`
+	Severity AttentionSeverity `json:"severity"`
+	Since    time.Time         `json:"since"`
+
+	// Until When it will be too late.
+	Until *time.Time `json:"until,omitempty"`
+}
+
+// AttentionKind defines model for Attention.Kind.
+type AttentionKind string
+
+// AttentionSeverity defines model for Attention.Severity.
+type AttentionSeverity string
+
 // AuditEntry defines model for AuditEntry.
 type AuditEntry struct {
 	At      time.Time        `json:"at"`
@@ -282,6 +426,37 @@ type AuditPage struct {
 
 	// Next The value of `after` for the next page; absent at the end.
 	Next *int64 `json:"next,omitempty"`
+}
+
+// BeforeHealth The release before, when it stood at the same share.
+type BeforeHealth struct {
+	Build  int64        `json:"build"`
+	Counts HealthCounts `json:"counts"`
+
+	// Rate The rate of failures among outcomes, with the band that holds it at 95 %, whenever it is looked at.
+	Rate    *Rate   `json:"rate,omitempty"`
+	Rollout *string `json:"rollout,omitempty"`
+
+	// SameShare False: it was never seen at this share, and the counts are its last.
+	SameShare *bool  `json:"sameShare,omitempty"`
+	SharePPM  int    `json:"sharePPM"`
+	Version   string `json:"version"`
+}
+
+// Blast How many handsets a bad build could harm.
+type Blast struct {
+	// Fleet As the plan's author gave it; absent if not known.
+	Fleet *int64 `json:"fleet,omitempty"`
+
+	// Harmed Reported failures and suspected bricks, scaled up to the share by who reports.
+	Harmed *int64 `json:"harmed,omitempty"`
+
+	// MaxHarmed The plan's budget; absent if it has none.
+	MaxHarmed *int64 `json:"maxHarmed,omitempty"`
+
+	// Reached Handsets that the open share holds.
+	Reached  *int64 `json:"reached,omitempty"`
+	SharePPM int    `json:"sharePPM"`
 }
 
 // BreakGlass defines model for BreakGlass.
@@ -491,10 +666,107 @@ type Grant struct {
 	Role     Role     `json:"role"`
 }
 
+// GroupRow defines model for GroupRow.
+type GroupRow struct {
+	Grant Grant  `json:"grant"`
+	Group string `json:"group"`
+}
+
 // HaltBound After this moment no handset whose clock runs can still install what was halted.
 type HaltBound struct {
 	At       time.Time `json:"at"`
 	Sentence string    `json:"sentence"`
+}
+
+// Health defines model for Health.
+type Health struct {
+	// At When the counts were read.
+	At time.Time `json:"at"`
+
+	// Before The release before, when it stood at the same share.
+	Before *BeforeHealth `json:"before,omitempty"`
+
+	// Blast How many handsets a bad build could harm.
+	Blast  Blast        `json:"blast"`
+	Counts HealthCounts `json:"counts"`
+
+	// Grace Seconds after which an attempt without an outcome counts as silent.
+	Grace *int   `json:"grace,omitempty"`
+	Id    string `json:"id"`
+
+	// Lines The lines of the sequential test of failures.
+	Lines []TestLine `json:"lines"`
+
+	// Masked Reasons of fewer than 20 votes are not shown.
+	Masked bool `json:"masked"`
+
+	// Offered Handsets in the open share; absent if the fleet's size is not known.
+	Offered *int64 `json:"offered,omitempty"`
+
+	// Opened The share that was open from each moment on.
+	Opened []ShareStep `json:"opened"`
+
+	// Pace The share that the engineers signed as the most from each moment on.
+	Pace []ShareStep `json:"pace"`
+
+	// Plan The earliest that the stages still to come can open.
+	Plan *[]ShareStep `json:"plan,omitempty"`
+
+	// Points How it came to be, the oldest first, at most 500.
+	Points []HealthPoint `json:"points"`
+
+	// Rate The rate of failures among outcomes, with the band that holds it at 95 %, whenever it is looked at.
+	Rate Rate `json:"rate"`
+
+	// Reasons The most first.
+	Reasons []ReasonCount `json:"reasons"`
+
+	// ShownEvery Seconds between two readings, so that no single report can be watched as it lands.
+	ShownEvery int `json:"shownEvery"`
+
+	// Silence The rate of failures among outcomes, with the band that holds it at 95 %, whenever it is looked at.
+	Silence *Rate `json:"silence,omitempty"`
+
+	// Unknown Nobody can report about this build, so nothing is counted.
+	Unknown *bool `json:"unknown,omitempty"`
+}
+
+// HealthCounts defines model for HealthCounts.
+type HealthCounts struct {
+	// Attempts Handsets that began to install.
+	Attempts int64 `json:"attempts"`
+	Declined int64 `json:"declined"`
+
+	// Due Attempts older than the grace time.
+	Due     int64 `json:"due"`
+	Healthy int64 `json:"healthy"`
+
+	// NotTried Handsets on which the installation did not come about.
+	NotTried int64 `json:"notTried"`
+
+	// Regressions Handsets that failed after they had been healthy.
+	Regressions int64 `json:"regressions"`
+
+	// RolledBack Handsets that fell back to the build before.
+	RolledBack int64 `json:"rolledBack"`
+
+	// Silent Of those, the fewest that were never heard of again: suspected bricks.
+	Silent int64 `json:"silent"`
+
+	// Trials Handsets that told how it ended.
+	Trials int64 `json:"trials"`
+}
+
+// HealthPoint defines model for HealthPoint.
+type HealthPoint struct {
+	At       time.Time `json:"at"`
+	Attempts int64     `json:"attempts"`
+	Failed   int64     `json:"failed"`
+	HighPPM  *int      `json:"highPPM,omitempty"`
+	LowPPM   *int      `json:"lowPPM,omitempty"`
+	SharePPM int       `json:"sharePPM"`
+	Silent   int64     `json:"silent"`
+	Trials   int64     `json:"trials"`
 }
 
 // IssueRequest defines model for IssueRequest.
@@ -502,6 +774,15 @@ type IssueRequest map[string]interface{}
 
 // IssueResponse defines model for IssueResponse.
 type IssueResponse map[string]interface{}
+
+// KeyOverview defines model for KeyOverview.
+type KeyOverview struct {
+	At    time.Time     `json:"at"`
+	Roles []SigningRole `json:"roles"`
+
+	// RootWords The hash of the root of trust in words.
+	RootWords *string `json:"rootWords,omitempty"`
+}
 
 // LabReport defines model for LabReport.
 type LabReport map[string]interface{}
@@ -521,6 +802,14 @@ type LabReportRow struct {
 	Muted     bool      `json:"muted"`
 	Outcome   *string   `json:"outcome,omitempty"`
 	Reason    *string   `json:"reason,omitempty"`
+}
+
+// LiveEvent defines model for LiveEvent.
+type LiveEvent struct {
+	At time.Time `json:"at"`
+
+	// Topics What to ask for again: rollouts, rollout/ID, product/NAME, events, event/ID, audit, people, keys, system, counts/PRODUCT/BUILD.
+	Topics []string `json:"topics"`
 }
 
 // LogoutForm defines model for LogoutForm.
@@ -569,6 +858,32 @@ type Outlook struct {
 // OutlookOutcome defines model for Outlook.Outcome.
 type OutlookOutcome string
 
+// Overview defines model for Overview.
+type Overview struct {
+	At time.Time `json:"at"`
+
+	// Attention What needs a person; the most urgent first.
+	Attention []Attention    `json:"attention"`
+	Products  []ProductBrief `json:"products"`
+
+	// Roles By days left, the fewest first.
+	Roles []SigningRole `json:"roles"`
+}
+
+// Part Something that the server stands on.
+type Part struct {
+	Kind     string `json:"kind"`
+	Name     string `json:"name"`
+	Ok       bool   `json:"ok"`
+	Sentence string `json:"sentence"`
+}
+
+// PeopleList defines model for PeopleList.
+type PeopleList struct {
+	Groups []GroupRow  `json:"groups"`
+	People []PersonRow `json:"people"`
+}
+
 // Permission defines model for Permission.
 type Permission string
 
@@ -577,6 +892,17 @@ type Person struct {
 	// Id Tells two people apart.
 	Id   string `json:"id"`
 	Name string `json:"name"`
+}
+
+// PersonRow defines model for PersonRow.
+type PersonRow struct {
+	Name     string     `json:"name"`
+	Person   string     `json:"person"`
+	Seen     *time.Time `json:"seen,omitempty"`
+	Sessions int        `json:"sessions"`
+
+	// Tokens In force.
+	Tokens int `json:"tokens"`
 }
 
 // Plan Strictly parsed by package rollout (Plan), which documents every field.
@@ -631,6 +957,21 @@ type Problem struct {
 	Type   string  `json:"type"`
 }
 
+// ProductBrief defines model for ProductBrief.
+type ProductBrief struct {
+	// Complete A rollout on a list that people look at.
+	Complete *RolloutBrief `json:"complete,omitempty"`
+	Drafts   int           `json:"drafts"`
+
+	// Halted Rollouts that stand halted.
+	Halted int      `json:"halted"`
+	Name   string   `json:"name"`
+	Newest *Release `json:"newest,omitempty"`
+
+	// Rollouts Those that run or wait for people, the newest first, at most 20.
+	Rollouts []RolloutBrief `json:"rollouts"`
+}
+
 // ProductList defines model for ProductList.
 type ProductList struct {
 	Products []string `json:"products"`
@@ -638,6 +979,56 @@ type ProductList struct {
 
 // Proposal Strictly parsed by package event (Proposal), which documents every field.
 type Proposal map[string]interface{}
+
+// Published defines model for Published.
+type Published struct {
+	At time.Time `json:"at"`
+
+	// Behind Changes in the ledger that are not published yet.
+	Behind  *int64    `json:"behind,omitempty"`
+	Expires time.Time `json:"expires"`
+
+	// LagMillis How far this server is behind the newest head.
+	LagMillis *int64 `json:"lagMillis,omitempty"`
+	Snapshot  int64  `json:"snapshot"`
+	Timestamp int64  `json:"timestamp"`
+}
+
+// Queue defines model for Queue.
+type Queue struct {
+	Name    string `json:"name"`
+	Running int64  `json:"running"`
+
+	// TurnedAway Since the server started.
+	TurnedAway *int64 `json:"turnedAway,omitempty"`
+	Waiting    int64  `json:"waiting"`
+	Width      int64  `json:"width"`
+}
+
+// Rate The rate of failures among outcomes, with the band that holds it at 95 %, whenever it is looked at.
+type Rate struct {
+	Failed  int64 `json:"failed"`
+	HighPPM *int  `json:"highPPM,omitempty"`
+
+	// LimitPPM The worst rate that the plan puts up with.
+	LimitPPM int   `json:"limitPPM"`
+	LowPPM   *int  `json:"lowPPM,omitempty"`
+	Of       int64 `json:"of"`
+
+	// RatePPM Absent without an outcome.
+	RatePPM *int `json:"ratePPM,omitempty"`
+}
+
+// ReasonCount defines model for ReasonCount.
+type ReasonCount struct {
+	Class    ReasonCountClass `json:"class"`
+	Reason   string           `json:"reason"`
+	Sentence *string          `json:"sentence,omitempty"`
+	Votes    int64            `json:"votes"`
+}
+
+// ReasonCountClass defines model for ReasonCount.Class.
+type ReasonCountClass string
 
 // Release defines model for Release.
 type Release struct {
@@ -652,6 +1043,27 @@ type Release struct {
 
 // ReleaseState defines model for Release.State.
 type ReleaseState string
+
+// ReleaseDetail defines model for ReleaseDetail.
+type ReleaseDetail struct {
+	// Document The signed document itself, as package manifests (Release) has it.
+	Document map[string]interface{} `json:"document"`
+
+	// Event The signing event that published it.
+	Event *string `json:"event,omitempty"`
+
+	// Privacy The privacy label in the words that handsets show.
+	Privacy   []string   `json:"privacy"`
+	Published *time.Time `json:"published,omitempty"`
+	Release   Release    `json:"release"`
+
+	// Rollouts The newest first.
+	Rollouts   []RolloutBrief `json:"rollouts"`
+	Signatures []SignedBy     `json:"signatures"`
+
+	// Widens What the label widens against the release before.
+	Widens *[]string `json:"widens,omitempty"`
+}
 
 // ReleaseList defines model for ReleaseList.
 type ReleaseList struct {
@@ -697,8 +1109,47 @@ type Rollout struct {
 	Version int64 `json:"version"`
 }
 
+// RolloutBrief A rollout on a list that people look at.
+type RolloutBrief struct {
+	Build   int64     `json:"build"`
+	Changed time.Time `json:"changed"`
+	Channel string    `json:"channel"`
+
+	// Etag The value for If-Match.
+	Etag int64 `json:"etag"`
+
+	// HaltBound After this moment no handset whose clock runs can still install what was halted.
+	HaltBound        *HaltBound           `json:"haltBound,omitempty"`
+	Id               string               `json:"id"`
+	Kind             string               `json:"kind"`
+	MissingApprovals *int                 `json:"missingApprovals,omitempty"`
+	Outcome          *RolloutBriefOutcome `json:"outcome,omitempty"`
+	Product          string               `json:"product"`
+
+	// Rate The rate of failures among outcomes, with the band that holds it at 95 %, whenever it is looked at.
+	Rate   *Rate   `json:"rate,omitempty"`
+	Reason *string `json:"reason,omitempty"`
+
+	// Sentence The state in words.
+	Sentence   string       `json:"sentence"`
+	SharePPM   int          `json:"sharePPM"`
+	Stage      int          `json:"stage"`
+	StageSince *time.Time   `json:"stageSince,omitempty"`
+	Stages     []Stage      `json:"stages"`
+	State      RolloutState `json:"state"`
+
+	// Version Of the release
+	Version string  `json:"version"`
+	Waits   *[]Wait `json:"waits,omitempty"`
+}
+
+// RolloutBriefOutcome defines model for RolloutBrief.Outcome.
+type RolloutBriefOutcome string
+
 // RolloutList defines model for RolloutList.
 type RolloutList struct {
+	// Next There is more; ask again with this as before.
+	Next     *string   `json:"next,omitempty"`
 	Rollouts []Rollout `json:"rollouts"`
 }
 
@@ -713,6 +1164,23 @@ type SampleHandset struct {
 	PositionPPM   int     `json:"positionPPM"`
 	Region        *string `json:"region,omitempty"`
 	SecurityEpoch *int    `json:"securityEpoch,omitempty"`
+}
+
+// ServerRow defines model for ServerRow.
+type ServerRow struct {
+	// Here It is the one that answers.
+	Here bool    `json:"here"`
+	Id   string  `json:"id"`
+	Name *string `json:"name,omitempty"`
+
+	// Program The version of the program.
+	Program   *string    `json:"program,omitempty"`
+	Publisher *bool      `json:"publisher,omitempty"`
+	Seen      time.Time  `json:"seen"`
+	Started   *time.Time `json:"started,omitempty"`
+
+	// Trouble In what it differs from this one, or what it lacks.
+	Trouble *string `json:"trouble,omitempty"`
 }
 
 // Session defines model for Session.
@@ -732,6 +1200,68 @@ type Session struct {
 type SessionList struct {
 	Sessions []Session `json:"sessions"`
 }
+
+// ShareStep defines model for ShareStep.
+type ShareStep struct {
+	At       time.Time `json:"at"`
+	SharePPM int       `json:"sharePPM"`
+	Stage    *int      `json:"stage,omitempty"`
+	Why      *string   `json:"why,omitempty"`
+}
+
+// SignedBy defines model for SignedBy.
+type SignedBy struct {
+	Expires *time.Time `json:"expires,omitempty"`
+	Keys    []struct {
+		// At As the signing event has it, by the signer's clock; absent if there was none.
+		At *time.Time `json:"at,omitempty"`
+
+		// Image How the images were looked at: builder, recomputed or without.
+		Image  *string    `json:"image,omitempty"`
+		Key    SigningKey `json:"key"`
+		Signed bool       `json:"signed"`
+	} `json:"keys"`
+	Role      string `json:"role"`
+	Threshold int    `json:"threshold"`
+	Version   int64  `json:"version"`
+}
+
+// SigningKey defines model for SigningKey.
+type SigningKey struct {
+	Algorithm *string `json:"algorithm,omitempty"`
+
+	// Holder As the root of trust names them; the key ID if it does not.
+	Holder string `json:"holder"`
+
+	// Id The TUF key ID.
+	Id string `json:"id"`
+
+	// Roles Others that this key signs.
+	Roles *[]string `json:"roles,omitempty"`
+}
+
+// SigningRole defines model for SigningRole.
+type SigningRole struct {
+	Expires time.Time    `json:"expires"`
+	Keys    []SigningKey `json:"keys"`
+
+	// NextBy When its signers promised to sign again.
+	NextBy *time.Time `json:"nextBy,omitempty"`
+
+	// Online The server signs it by itself.
+	Online  bool    `json:"online"`
+	Product *string `json:"product,omitempty"`
+	Role    string  `json:"role"`
+
+	// Sentence Who must act by when, and with which command.
+	Sentence  string           `json:"sentence"`
+	State     SigningRoleState `json:"state"`
+	Threshold int              `json:"threshold"`
+	Version   int64            `json:"version"`
+}
+
+// SigningRoleState defines model for SigningRole.State.
+type SigningRoleState string
 
 // Stage defines model for Stage.
 type Stage struct {
@@ -814,6 +1344,33 @@ type SubmissionResult struct {
 	Snapshot int64 `json:"snapshot"`
 }
 
+// System defines model for System.
+type System struct {
+	At        time.Time  `json:"at"`
+	Audit     *AuditHead `json:"audit,omitempty"`
+	Parts     []Part     `json:"parts"`
+	Published *Published `json:"published,omitempty"`
+
+	// Publisher The server that holds the lease; absent if nobody does.
+	Publisher *string     `json:"publisher,omitempty"`
+	Queues    []Queue     `json:"queues"`
+	Servers   []ServerRow `json:"servers"`
+	Streams   *struct {
+		Handsets int64 `json:"handsets"`
+		People   int64 `json:"people"`
+	} `json:"streams,omitempty"`
+}
+
+// TestLine Where the sequential test stands after so many outcomes.
+type TestLine struct {
+	// HaltsAt The fewest failures that halt; absent if none would.
+	HaltsAt *int64 `json:"haltsAt,omitempty"`
+	Of      int64  `json:"of"`
+
+	// PassesAt The most failures that pass; absent if none would.
+	PassesAt *int64 `json:"passesAt,omitempty"`
+}
+
 // Timeline defines model for Timeline.
 type Timeline struct {
 	Entries []TimelineEntry `json:"entries"`
@@ -829,6 +1386,13 @@ type TimelineEntry struct {
 	Why    *string                 `json:"why,omitempty"`
 }
 
+// TokenSignIn defines model for TokenSignIn.
+type TokenSignIn struct {
+	// Next The path on this server to go to afterwards.
+	Next  *string `json:"next,omitempty"`
+	Token string  `json:"token"`
+}
+
 // Upload defines model for Upload.
 type Upload struct {
 	Complete bool   `json:"complete"`
@@ -841,6 +1405,26 @@ type Upload struct {
 type UploadRequest struct {
 	Sha256 string `json:"sha256"`
 	Size   int64  `json:"size"`
+}
+
+// Versions defines model for Versions.
+type Versions struct {
+	At time.Time `json:"at"`
+
+	// Builds The newest first.
+	Builds []struct {
+		Build   int64  `json:"build"`
+		Version string `json:"version"`
+	} `json:"builds"`
+
+	// Points The oldest first, at most 400.
+	Points []struct {
+		At time.Time `json:"at"`
+
+		// Healthy Handsets that reported this build healthy, in the order of builds; null is not known.
+		Healthy []*int64 `json:"healthy"`
+	} `json:"points"`
+	Product string `json:"product"`
 }
 
 // VoteKeySet defines model for VoteKeySet.
@@ -864,6 +1448,15 @@ type Wait struct {
 	Code     string     `json:"code"`
 	Sentence string     `json:"sentence"`
 	Until    *time.Time `json:"until,omitempty"`
+}
+
+// Ways defines model for Ways.
+type Ways struct {
+	Oidc bool `json:"oidc"`
+
+	// Provider The name of the identity provider's host; for a button.
+	Provider *string `json:"provider,omitempty"`
+	Token    bool    `json:"token"`
 }
 
 // WithdrawRequest defines model for WithdrawRequest.
@@ -906,6 +1499,17 @@ type ListAuditParams struct {
 
 	// Limit At most so many; 100 if absent.
 	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Before The newest first, below this number; 0 begins at the end.
+	Before *int64 `form:"before,omitempty" json:"before,omitempty"`
+
+	// Who Only what somebody did whose name has this in it.
+	Who *string `form:"who,omitempty" json:"who,omitempty"`
+
+	// What Only what begins so, such as rollout. or auth.sign-in.
+	What  *string    `form:"what,omitempty" json:"what,omitempty"`
+	Since *time.Time `form:"since,omitempty" json:"since,omitempty"`
+	Until *time.Time `form:"until,omitempty" json:"until,omitempty"`
 
 	// Subject Only what was done to this, such as a rollout.
 	Subject *string `form:"subject,omitempty" json:"subject,omitempty"`
@@ -997,11 +1601,29 @@ type MuteLabHandsetParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// GetLiveParams defines parameters for GetLive.
+type GetLiveParams struct {
+	// LastEventID The id of the last event that came.
+	LastEventID *int64 `json:"Last-Event-ID,omitempty"`
+}
+
 // ListRolloutsParams defines parameters for ListRollouts.
 type ListRolloutsParams struct {
 	Product *string       `form:"product,omitempty" json:"product,omitempty"`
 	Channel *string       `form:"channel,omitempty" json:"channel,omitempty"`
 	State   *RolloutState `form:"state,omitempty" json:"state,omitempty"`
+
+	// Open Only those that are not over: neither superseded nor abandoned, nor complete.
+	Open *bool `form:"open,omitempty" json:"open,omitempty"`
+
+	// Search Only those whose ID, version or build begins so.
+	Search *string `form:"search,omitempty" json:"search,omitempty"`
+
+	// Limit At most so many; all if absent.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Before The value of next of the page before.
+	Before *string `form:"before,omitempty" json:"before,omitempty"`
 }
 
 // CreateRolloutParams defines parameters for CreateRollout.
@@ -1063,6 +1685,12 @@ type LogoutFormdataRequestBody = LogoutForm
 
 // LogoutEverywhereFormdataRequestBody defines body for LogoutEverywhere for application/x-www-form-urlencoded ContentType.
 type LogoutEverywhereFormdataRequestBody = LogoutForm
+
+// SignInWithTokenJSONRequestBody defines body for SignInWithToken for application/json ContentType.
+type SignInWithTokenJSONRequestBody = TokenSignIn
+
+// SignInWithTokenFormdataRequestBody defines body for SignInWithToken for application/x-www-form-urlencoded ContentType.
+type SignInWithTokenFormdataRequestBody = TokenSignIn
 
 // EnrolJSONRequestBody defines body for Enrol for application/json ContentType.
 type EnrolJSONRequestBody = EnrolRequest
@@ -1273,6 +1901,32 @@ type ClientInterface interface {
 	// Corresponds with DELETE /v1/auth/sessions/{id} (the `EndSession` operationId).
 	EndSession(ctx context.Context, id string, params *EndSessionParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// SignInWithTokenWithBody Begin a session with an API token, which it may not outlive. From this server's own pages only.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/auth/token (the `SignInWithToken` operationId).
+	SignInWithTokenWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SignInWithToken Begin a session with an API token, which it may not outlive. From this server's own pages only.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/auth/token (the `SignInWithToken` operationId).
+	SignInWithToken(ctx context.Context, body SignInWithTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SignInWithTokenWithFormdataBody Begin a session with an API token, which it may not outlive. From this server's own pages only.
+	//
+	// Takes a body of the `application/x-www-form-urlencoded` content type.
+	//
+	// Corresponds with POST /v1/auth/token (the `SignInWithToken` operationId).
+	SignInWithTokenWithFormdataBody(ctx context.Context, body SignInWithTokenFormdataRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetWays How one signs in here. Asks for nothing and tells nothing else.
+	//
+	// Corresponds with GET /v1/auth/ways (the `GetWays` operationId).
+	GetWays(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// EnrolWithBody Enrol a device key on the word of a factory credential.
 	//
 	// Takes any type of body and a specified content type.
@@ -1363,6 +2017,11 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/events/{id}/words (the `AddWords` operationId).
 	AddWords(ctx context.Context, id EventID, params *AddWordsParams, body AddWordsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetKeys Every role of the tree, whose keys sign it, when it expires, and who must act.
+	//
+	// Corresponds with GET /v1/keys (the `GetKeys` operationId).
+	GetKeys(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// MuteLabHandsetWithBody Make the engine deaf to a lab handset, or not. Needs a reason.
 	//
 	// Takes any type of body and a specified content type.
@@ -1391,6 +2050,23 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/lab-reports (the `ReportLab` operationId).
 	ReportLab(ctx context.Context, body ReportLabJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetLive Be told which answers have changed, as it happens.
+	//
+	// Server-sent events, without an end. `event: hello` begins each stream; `event: changed` says what to ask for again, its `id` is a number of the audit log, so that a stream which is resumed (Last-Event-ID, at any server of the installation) misses nothing; `event: counted` says that the counts of a build were read anew, and has no id; `event: reset` says that too much was missed, so everything is to be asked for again. The data of each is a LiveEvent. Nothing is told about products that the caller may not see. Lines that begin with a colon are heartbeats, at least every 15 s. The stream ends when the session or token does.
+	//
+	// Corresponds with GET /v1/live (the `GetLive` operationId).
+	GetLive(ctx context.Context, params *GetLiveParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetOverview What is rolling out, what needs a person, and what expires, over all products that the caller may see.
+	//
+	// Corresponds with GET /v1/overview (the `GetOverview` operationId).
+	GetOverview(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListPeople Who has been here, and which groups may do what. For admins of all products.
+	//
+	// Corresponds with GET /v1/people (the `ListPeople` operationId).
+	ListPeople(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListProducts The products that the root of trust delegates.
 	//
 	// Corresponds with GET /v1/products (the `ListProducts` operationId).
@@ -1400,6 +2076,11 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/products/{product}/releases (the `ListReleases` operationId).
 	ListReleases(ctx context.Context, product ProductName, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetRelease One signed release, with who signed it and its rollouts.
+	//
+	// Corresponds with GET /v1/products/{product}/releases/{build} (the `GetRelease` operationId).
+	GetRelease(ctx context.Context, product ProductName, build BuildNumber, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetCounts What was counted for a build.
 	//
@@ -1415,6 +2096,11 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/products/{product}/releases/{build}/vote-keys (the `GetVoteKeys` operationId).
 	GetVoteKeys(ctx context.Context, product ProductName, build BuildNumber, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetVersions What opted-in handsets have reported to run well, by build, over time.
+	//
+	// Corresponds with GET /v1/products/{product}/versions (the `GetVersions` operationId).
+	GetVersions(ctx context.Context, product ProductName, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// Watch Be woken when the rollouts of a product move. Carries no trust and no identity.
 	//
@@ -1494,6 +2180,11 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/rollouts/{id}/evidence (the `GetEvidence` operationId).
 	GetEvidence(ctx context.Context, id RolloutID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetHealth The numbers behind a rollout's verdict, and how they came to be, as far as they may be shown.
+	//
+	// Corresponds with GET /v1/rollouts/{id}/health (the `GetHealth` operationId).
+	GetHealth(ctx context.Context, id RolloutID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetRescue A plan for the handsets that run the build of a halted rollout.
 	//
 	// Corresponds with GET /v1/rollouts/{id}/rescue (the `GetRescue` operationId).
@@ -1509,14 +2200,14 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/rollouts/{id}/timeline (the `GetTimeline` operationId).
 	GetTimeline(ctx context.Context, id RolloutID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ChangeRolloutWithBody Take a step. Reject, pause, resume, halt and abandon need a reason; so does advance ahead of a verdict, and breaking the glass.
+	// ChangeRolloutWithBody Take a step. Reject, pause, resume, halt, abandon and note need a reason; so does advance ahead of a verdict, and breaking the glass. A note changes nothing but the timeline.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/rollouts/{id}/{action} (the `ChangeRollout` operationId).
 	ChangeRolloutWithBody(ctx context.Context, id RolloutID, action string, params *ChangeRolloutParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ChangeRollout Take a step. Reject, pause, resume, halt and abandon need a reason; so does advance ahead of a verdict, and breaking the glass.
+	// ChangeRollout Take a step. Reject, pause, resume, halt, abandon and note need a reason; so does advance ahead of a verdict, and breaking the glass. A note changes nothing but the timeline.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -1536,6 +2227,11 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/submissions (the `Submit` operationId).
 	Submit(ctx context.Context, params *SubmitParams, body SubmitJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetSystem The servers of this installation, what is published, and what waits.
+	//
+	// Corresponds with GET /v1/system (the `GetSystem` operationId).
+	GetSystem(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// IssueTokenWithBody Evaluate one blinded element, once per handset, release and class.
 	//
@@ -1829,6 +2525,72 @@ func (c *Client) EndSession(ctx context.Context, id string, params *EndSessionPa
 	return c.Client.Do(req)
 }
 
+// SignInWithTokenWithBody Begin a session with an API token, which it may not outlive. From this server's own pages only.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/auth/token (the `SignInWithToken` operationId).
+func (c *Client) SignInWithTokenWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSignInWithTokenRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SignInWithToken Begin a session with an API token, which it may not outlive. From this server's own pages only.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/auth/token (the `SignInWithToken` operationId).
+func (c *Client) SignInWithToken(ctx context.Context, body SignInWithTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSignInWithTokenRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SignInWithTokenWithFormdataBody Begin a session with an API token, which it may not outlive. From this server's own pages only.
+//
+// Takes a body of the `application/x-www-form-urlencoded` content type.
+//
+// Corresponds with POST /v1/auth/token (the `SignInWithToken` operationId).
+func (c *Client) SignInWithTokenWithFormdataBody(ctx context.Context, body SignInWithTokenFormdataRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSignInWithTokenRequestWithFormdataBody(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetWays How one signs in here. Asks for nothing and tells nothing else.
+//
+// Corresponds with GET /v1/auth/ways (the `GetWays` operationId).
+func (c *Client) GetWays(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetWaysRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // EnrolWithBody Enrol a device key on the word of a factory credential.
 //
 // Takes any type of body and a specified content type.
@@ -2059,6 +2821,21 @@ func (c *Client) AddWords(ctx context.Context, id EventID, params *AddWordsParam
 	return c.Client.Do(req)
 }
 
+// GetKeys Every role of the tree, whose keys sign it, when it expires, and who must act.
+//
+// Corresponds with GET /v1/keys (the `GetKeys` operationId).
+func (c *Client) GetKeys(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetKeysRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // MuteLabHandsetWithBody Make the engine deaf to a lab handset, or not. Needs a reason.
 //
 // Takes any type of body and a specified content type.
@@ -2127,6 +2904,53 @@ func (c *Client) ReportLab(ctx context.Context, body ReportLabJSONRequestBody, r
 	return c.Client.Do(req)
 }
 
+// GetLive Be told which answers have changed, as it happens.
+//
+// Server-sent events, without an end. `event: hello` begins each stream; `event: changed` says what to ask for again, its `id` is a number of the audit log, so that a stream which is resumed (Last-Event-ID, at any server of the installation) misses nothing; `event: counted` says that the counts of a build were read anew, and has no id; `event: reset` says that too much was missed, so everything is to be asked for again. The data of each is a LiveEvent. Nothing is told about products that the caller may not see. Lines that begin with a colon are heartbeats, at least every 15 s. The stream ends when the session or token does.
+//
+// Corresponds with GET /v1/live (the `GetLive` operationId).
+func (c *Client) GetLive(ctx context.Context, params *GetLiveParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetLiveRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetOverview What is rolling out, what needs a person, and what expires, over all products that the caller may see.
+//
+// Corresponds with GET /v1/overview (the `GetOverview` operationId).
+func (c *Client) GetOverview(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetOverviewRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListPeople Who has been here, and which groups may do what. For admins of all products.
+//
+// Corresponds with GET /v1/people (the `ListPeople` operationId).
+func (c *Client) ListPeople(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListPeopleRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListProducts The products that the root of trust delegates.
 //
 // Corresponds with GET /v1/products (the `ListProducts` operationId).
@@ -2147,6 +2971,21 @@ func (c *Client) ListProducts(ctx context.Context, reqEditors ...RequestEditorFn
 // Corresponds with GET /v1/products/{product}/releases (the `ListReleases` operationId).
 func (c *Client) ListReleases(ctx context.Context, product ProductName, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListReleasesRequest(c.Server, product)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetRelease One signed release, with who signed it and its rollouts.
+//
+// Corresponds with GET /v1/products/{product}/releases/{build} (the `GetRelease` operationId).
+func (c *Client) GetRelease(ctx context.Context, product ProductName, build BuildNumber, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetReleaseRequest(c.Server, product, build)
 	if err != nil {
 		return nil, err
 	}
@@ -2192,6 +3031,21 @@ func (c *Client) ListLabReports(ctx context.Context, product ProductName, build 
 // Corresponds with GET /v1/products/{product}/releases/{build}/vote-keys (the `GetVoteKeys` operationId).
 func (c *Client) GetVoteKeys(ctx context.Context, product ProductName, build BuildNumber, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetVoteKeysRequest(c.Server, product, build)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetVersions What opted-in handsets have reported to run well, by build, over time.
+//
+// Corresponds with GET /v1/products/{product}/versions (the `GetVersions` operationId).
+func (c *Client) GetVersions(ctx context.Context, product ProductName, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetVersionsRequest(c.Server, product)
 	if err != nil {
 		return nil, err
 	}
@@ -2400,6 +3254,21 @@ func (c *Client) GetEvidence(ctx context.Context, id RolloutID, reqEditors ...Re
 	return c.Client.Do(req)
 }
 
+// GetHealth The numbers behind a rollout's verdict, and how they came to be, as far as they may be shown.
+//
+// Corresponds with GET /v1/rollouts/{id}/health (the `GetHealth` operationId).
+func (c *Client) GetHealth(ctx context.Context, id RolloutID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetHealthRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // GetRescue A plan for the handsets that run the build of a halted rollout.
 //
 // Corresponds with GET /v1/rollouts/{id}/rescue (the `GetRescue` operationId).
@@ -2445,7 +3314,7 @@ func (c *Client) GetTimeline(ctx context.Context, id RolloutID, reqEditors ...Re
 	return c.Client.Do(req)
 }
 
-// ChangeRolloutWithBody Take a step. Reject, pause, resume, halt and abandon need a reason; so does advance ahead of a verdict, and breaking the glass.
+// ChangeRolloutWithBody Take a step. Reject, pause, resume, halt, abandon and note need a reason; so does advance ahead of a verdict, and breaking the glass. A note changes nothing but the timeline.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2462,7 +3331,7 @@ func (c *Client) ChangeRolloutWithBody(ctx context.Context, id RolloutID, action
 	return c.Client.Do(req)
 }
 
-// ChangeRollout Take a step. Reject, pause, resume, halt and abandon need a reason; so does advance ahead of a verdict, and breaking the glass.
+// ChangeRollout Take a step. Reject, pause, resume, halt, abandon and note need a reason; so does advance ahead of a verdict, and breaking the glass. A note changes nothing but the timeline.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2503,6 +3372,21 @@ func (c *Client) SubmitWithBody(ctx context.Context, params *SubmitParams, conte
 // Corresponds with POST /v1/submissions (the `Submit` operationId).
 func (c *Client) Submit(ctx context.Context, params *SubmitParams, body SubmitJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewSubmitRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetSystem The servers of this installation, what is published, and what waits.
+//
+// Corresponds with GET /v1/system (the `GetSystem` operationId).
+func (c *Client) GetSystem(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetSystemRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -2821,6 +3705,66 @@ func NewListAuditRequest(server string, params *ListAuditParams) (*http.Request,
 		if params.Limit != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Before != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "before", *params.Before, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Who != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "who", *params.Who, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.What != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "what", *params.What, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Since != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "since", *params.Since, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Until != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "until", *params.Until, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -3283,6 +4227,84 @@ func NewEndSessionRequest(server string, id string, params *EndSessionParams) (*
 			req.Header.Set("Idempotency-Key", headerParam0)
 		}
 
+	}
+
+	return req, nil
+}
+
+// NewSignInWithTokenRequest calls the generic SignInWithToken builder with application/json body
+func NewSignInWithTokenRequest(server string, body SignInWithTokenJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewSignInWithTokenRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewSignInWithTokenRequestWithFormdataBody calls the generic SignInWithToken builder with application/x-www-form-urlencoded body
+func NewSignInWithTokenRequestWithFormdataBody(server string, body SignInWithTokenFormdataRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	bodyStr, err := runtime.MarshalForm(body, nil)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = strings.NewReader(bodyStr.Encode())
+	return NewSignInWithTokenRequestWithBody(server, "application/x-www-form-urlencoded", bodyReader)
+}
+
+// NewSignInWithTokenRequestWithBody constructs an http.Request for the SignInWithToken method, with any body, and a specified content type
+func NewSignInWithTokenRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/auth/token")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewGetWaysRequest constructs an http.Request for the GetWays method
+func NewGetWaysRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/auth/ways")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
 	}
 
 	return req, nil
@@ -3777,6 +4799,33 @@ func NewAddWordsRequestWithBody(server string, id EventID, params *AddWordsParam
 	return req, nil
 }
 
+// NewGetKeysRequest constructs an http.Request for the GetKeys method
+func NewGetKeysRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/keys")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewMuteLabHandsetRequest calls the generic MuteLabHandset builder with application/json body
 func NewMuteLabHandsetRequest(server string, deviceKey string, action string, params *MuteLabHandsetParams, body MuteLabHandsetJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -3886,6 +4935,102 @@ func NewReportLabRequestWithBody(server string, contentType string, body io.Read
 	return req, nil
 }
 
+// NewGetLiveRequest constructs an http.Request for the GetLive method
+func NewGetLiveRequest(server string, params *GetLiveParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/live")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.LastEventID != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Last-Event-ID", *params.LastEventID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "integer", Format: "int64"})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Last-Event-ID", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetOverviewRequest constructs an http.Request for the GetOverview method
+func NewGetOverviewRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/overview")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListPeopleRequest constructs an http.Request for the ListPeople method
+func NewListPeopleRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/people")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListProductsRequest constructs an http.Request for the ListProducts method
 func NewListProductsRequest(server string) (*http.Request, error) {
 	var err error
@@ -3930,6 +5075,47 @@ func NewListReleasesRequest(server string, product ProductName) (*http.Request, 
 	}
 
 	operationPath := fmt.Sprintf("/v1/products/%s/releases", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetReleaseRequest constructs an http.Request for the GetRelease method
+func NewGetReleaseRequest(server string, product ProductName, build BuildNumber) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "product", product, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "build", build, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/products/%s/releases/%s", pathParam0, pathParam1)
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -4070,6 +5256,40 @@ func NewGetVoteKeysRequest(server string, product ProductName, build BuildNumber
 	return req, nil
 }
 
+// NewGetVersionsRequest constructs an http.Request for the GetVersions method
+func NewGetVersionsRequest(server string, product ProductName) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "product", product, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/products/%s/versions", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewWatchRequest constructs an http.Request for the Watch method
 func NewWatchRequest(server string, product ProductName) (*http.Request, error) {
 	var err error
@@ -4159,6 +5379,54 @@ func NewListRolloutsRequest(server string, params *ListRolloutsParams) (*http.Re
 		if params.State != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "state", *params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Open != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "open", *params.Open, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Search != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "search", *params.Search, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Before != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "before", *params.Before, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -4458,6 +5726,40 @@ func NewGetEvidenceRequest(server string, id RolloutID) (*http.Request, error) {
 	return req, nil
 }
 
+// NewGetHealthRequest constructs an http.Request for the GetHealth method
+func NewGetHealthRequest(server string, id RolloutID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/rollouts/%s/health", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewGetRescueRequest constructs an http.Request for the GetRescue method
 func NewGetRescueRequest(server string, id RolloutID, params *GetRescueParams) (*http.Request, error) {
 	var err error
@@ -4736,6 +6038,33 @@ func NewSubmitRequestWithBody(server string, params *SubmitParams, contentType s
 			req.Header.Set("Idempotency-Key", headerParam0)
 		}
 
+	}
+
+	return req, nil
+}
+
+// NewGetSystemRequest constructs an http.Request for the GetSystem method
+func NewGetSystemRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/system")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
 	}
 
 	return req, nil
@@ -5108,6 +6437,34 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with DELETE /v1/auth/sessions/{id} (the `EndSession` operationId).
 	EndSessionWithResponse(ctx context.Context, id string, params *EndSessionParams, reqEditors ...RequestEditorFn) (*EndSessionResponse, error)
 
+	// SignInWithTokenWithBodyWithResponse Begin a session with an API token, which it may not outlive. From this server's own pages only.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/auth/token (the `SignInWithToken` operationId).
+	SignInWithTokenWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SignInWithTokenResponse, error)
+
+	// SignInWithTokenWithResponse Begin a session with an API token, which it may not outlive. From this server's own pages only.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/auth/token (the `SignInWithToken` operationId).
+	SignInWithTokenWithResponse(ctx context.Context, body SignInWithTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*SignInWithTokenResponse, error)
+
+	// SignInWithTokenWithFormdataBodyWithResponse Begin a session with an API token, which it may not outlive. From this server's own pages only.
+	//
+	// Takes a body of the `application/x-www-form-urlencoded` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/auth/token (the `SignInWithToken` operationId).
+	SignInWithTokenWithFormdataBodyWithResponse(ctx context.Context, body SignInWithTokenFormdataRequestBody, reqEditors ...RequestEditorFn) (*SignInWithTokenResponse, error)
+
+	// GetWaysWithResponse How one signs in here. Asks for nothing and tells nothing else.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/auth/ways (the `GetWays` operationId).
+	GetWaysWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetWaysResponse, error)
+
 	// EnrolWithBodyWithResponse Enrol a device key on the word of a factory credential.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -5206,6 +6563,13 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/events/{id}/words (the `AddWords` operationId).
 	AddWordsWithResponse(ctx context.Context, id EventID, params *AddWordsParams, body AddWordsJSONRequestBody, reqEditors ...RequestEditorFn) (*AddWordsResponse, error)
 
+	// GetKeysWithResponse Every role of the tree, whose keys sign it, when it expires, and who must act.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/keys (the `GetKeys` operationId).
+	GetKeysWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetKeysResponse, error)
+
 	// MuteLabHandsetWithBodyWithResponse Make the engine deaf to a lab handset, or not. Needs a reason.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -5234,6 +6598,29 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/lab-reports (the `ReportLab` operationId).
 	ReportLabWithResponse(ctx context.Context, body ReportLabJSONRequestBody, reqEditors ...RequestEditorFn) (*ReportLabResponse, error)
 
+	// GetLiveWithResponse Be told which answers have changed, as it happens.
+	//
+	// Server-sent events, without an end. `event: hello` begins each stream; `event: changed` says what to ask for again, its `id` is a number of the audit log, so that a stream which is resumed (Last-Event-ID, at any server of the installation) misses nothing; `event: counted` says that the counts of a build were read anew, and has no id; `event: reset` says that too much was missed, so everything is to be asked for again. The data of each is a LiveEvent. Nothing is told about products that the caller may not see. Lines that begin with a colon are heartbeats, at least every 15 s. The stream ends when the session or token does.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/live (the `GetLive` operationId).
+	GetLiveWithResponse(ctx context.Context, params *GetLiveParams, reqEditors ...RequestEditorFn) (*GetLiveResponse, error)
+
+	// GetOverviewWithResponse What is rolling out, what needs a person, and what expires, over all products that the caller may see.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/overview (the `GetOverview` operationId).
+	GetOverviewWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetOverviewResponse, error)
+
+	// ListPeopleWithResponse Who has been here, and which groups may do what. For admins of all products.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/people (the `ListPeople` operationId).
+	ListPeopleWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListPeopleResponse, error)
+
 	// ListProductsWithResponse The products that the root of trust delegates.
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -5247,6 +6634,13 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/products/{product}/releases (the `ListReleases` operationId).
 	ListReleasesWithResponse(ctx context.Context, product ProductName, reqEditors ...RequestEditorFn) (*ListReleasesResponse, error)
+
+	// GetReleaseWithResponse One signed release, with who signed it and its rollouts.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/products/{product}/releases/{build} (the `GetRelease` operationId).
+	GetReleaseWithResponse(ctx context.Context, product ProductName, build BuildNumber, reqEditors ...RequestEditorFn) (*GetReleaseResponse, error)
 
 	// GetCountsWithResponse What was counted for a build.
 	//
@@ -5268,6 +6662,13 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/products/{product}/releases/{build}/vote-keys (the `GetVoteKeys` operationId).
 	GetVoteKeysWithResponse(ctx context.Context, product ProductName, build BuildNumber, reqEditors ...RequestEditorFn) (*GetVoteKeysResponse, error)
+
+	// GetVersionsWithResponse What opted-in handsets have reported to run well, by build, over time.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/products/{product}/versions (the `GetVersions` operationId).
+	GetVersionsWithResponse(ctx context.Context, product ProductName, reqEditors ...RequestEditorFn) (*GetVersionsResponse, error)
 
 	// WatchWithResponse Be woken when the rollouts of a product move. Carries no trust and no identity.
 	//
@@ -5355,6 +6756,13 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/rollouts/{id}/evidence (the `GetEvidence` operationId).
 	GetEvidenceWithResponse(ctx context.Context, id RolloutID, reqEditors ...RequestEditorFn) (*GetEvidenceResponse, error)
 
+	// GetHealthWithResponse The numbers behind a rollout's verdict, and how they came to be, as far as they may be shown.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/rollouts/{id}/health (the `GetHealth` operationId).
+	GetHealthWithResponse(ctx context.Context, id RolloutID, reqEditors ...RequestEditorFn) (*GetHealthResponse, error)
+
 	// GetRescueWithResponse A plan for the handsets that run the build of a halted rollout.
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -5376,14 +6784,14 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/rollouts/{id}/timeline (the `GetTimeline` operationId).
 	GetTimelineWithResponse(ctx context.Context, id RolloutID, reqEditors ...RequestEditorFn) (*GetTimelineResponse, error)
 
-	// ChangeRolloutWithBodyWithResponse Take a step. Reject, pause, resume, halt and abandon need a reason; so does advance ahead of a verdict, and breaking the glass.
+	// ChangeRolloutWithBodyWithResponse Take a step. Reject, pause, resume, halt, abandon and note need a reason; so does advance ahead of a verdict, and breaking the glass. A note changes nothing but the timeline.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/rollouts/{id}/{action} (the `ChangeRollout` operationId).
 	ChangeRolloutWithBodyWithResponse(ctx context.Context, id RolloutID, action string, params *ChangeRolloutParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ChangeRolloutResponse, error)
 
-	// ChangeRolloutWithResponse Take a step. Reject, pause, resume, halt and abandon need a reason; so does advance ahead of a verdict, and breaking the glass.
+	// ChangeRolloutWithResponse Take a step. Reject, pause, resume, halt, abandon and note need a reason; so does advance ahead of a verdict, and breaking the glass. A note changes nothing but the timeline.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5403,6 +6811,13 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/submissions (the `Submit` operationId).
 	SubmitWithResponse(ctx context.Context, params *SubmitParams, body SubmitJSONRequestBody, reqEditors ...RequestEditorFn) (*SubmitResponse, error)
+
+	// GetSystemWithResponse The servers of this installation, what is published, and what waits.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/system (the `GetSystem` operationId).
+	GetSystemWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetSystemResponse, error)
 
 	// IssueTokenWithBodyWithResponse Evaluate one blinded element, once per handset, release and class.
 	//
@@ -5988,6 +7403,95 @@ func (r EndSessionResponse) ContentType() string {
 	return ""
 }
 
+type SignInWithTokenResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r SignInWithTokenResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r SignInWithTokenResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r SignInWithTokenResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r SignInWithTokenResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r SignInWithTokenResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetWaysResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Ways
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetWaysResponse) GetJSON200() *Ways {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetWaysResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetWaysResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetWaysResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetWaysResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetWaysResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type EnrolResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -6413,6 +7917,54 @@ func (r AddWordsResponse) ContentType() string {
 	return ""
 }
 
+type GetKeysResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *KeyOverview
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetKeysResponse) GetJSON200() *KeyOverview {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetKeysResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetKeysResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetKeysResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetKeysResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetKeysResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type MuteLabHandsetResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -6489,6 +8041,143 @@ func (r ReportLabResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ReportLabResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetLiveResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetLiveResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetLiveResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetLiveResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetLiveResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetLiveResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetOverviewResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Overview
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetOverviewResponse) GetJSON200() *Overview {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetOverviewResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetOverviewResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetOverviewResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetOverviewResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetOverviewResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListPeopleResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PeopleList
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListPeopleResponse) GetJSON200() *PeopleList {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListPeopleResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListPeopleResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListPeopleResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListPeopleResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListPeopleResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -6585,6 +8274,54 @@ func (r ListReleasesResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ListReleasesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetReleaseResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ReleaseDetail
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetReleaseResponse) GetJSON200() *ReleaseDetail {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetReleaseResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetReleaseResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetReleaseResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetReleaseResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetReleaseResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -6729,6 +8466,54 @@ func (r GetVoteKeysResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetVoteKeysResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetVersionsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Versions
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetVersionsResponse) GetJSON200() *Versions {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetVersionsResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetVersionsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetVersionsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetVersionsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetVersionsResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -7112,6 +8897,54 @@ func (r GetEvidenceResponse) ContentType() string {
 	return ""
 }
 
+type GetHealthResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Health
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetHealthResponse) GetJSON200() *Health {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetHealthResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetHealthResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetHealthResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetHealthResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetHealthResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type GetRescueResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -7346,6 +9179,54 @@ func (r SubmitResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r SubmitResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetSystemResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *System
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetSystemResponse) GetJSON200() *System {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetSystemResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetSystemResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetSystemResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetSystemResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetSystemResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -7780,6 +9661,58 @@ func (c *ClientWithResponses) EndSessionWithResponse(ctx context.Context, id str
 	return ParseEndSessionResponse(rsp)
 }
 
+// SignInWithTokenWithBodyWithResponse Begin a session with an API token, which it may not outlive. From this server's own pages only.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/auth/token (the `SignInWithToken` operationId).
+func (c *ClientWithResponses) SignInWithTokenWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SignInWithTokenResponse, error) {
+	rsp, err := c.SignInWithTokenWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSignInWithTokenResponse(rsp)
+}
+
+// SignInWithTokenWithResponse Begin a session with an API token, which it may not outlive. From this server's own pages only.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/auth/token (the `SignInWithToken` operationId).
+func (c *ClientWithResponses) SignInWithTokenWithResponse(ctx context.Context, body SignInWithTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*SignInWithTokenResponse, error) {
+	rsp, err := c.SignInWithToken(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSignInWithTokenResponse(rsp)
+}
+
+// SignInWithTokenWithFormdataBodyWithResponse Begin a session with an API token, which it may not outlive. From this server's own pages only.
+//
+// Takes a body of the `application/x-www-form-urlencoded` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/auth/token (the `SignInWithToken` operationId).
+func (c *ClientWithResponses) SignInWithTokenWithFormdataBodyWithResponse(ctx context.Context, body SignInWithTokenFormdataRequestBody, reqEditors ...RequestEditorFn) (*SignInWithTokenResponse, error) {
+	rsp, err := c.SignInWithTokenWithFormdataBody(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSignInWithTokenResponse(rsp)
+}
+
+// GetWaysWithResponse How one signs in here. Asks for nothing and tells nothing else.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/auth/ways (the `GetWays` operationId).
+func (c *ClientWithResponses) GetWaysWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetWaysResponse, error) {
+	rsp, err := c.GetWays(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetWaysResponse(rsp)
+}
+
 // EnrolWithBodyWithResponse Enrol a device key on the word of a factory credential.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -7962,6 +9895,19 @@ func (c *ClientWithResponses) AddWordsWithResponse(ctx context.Context, id Event
 	return ParseAddWordsResponse(rsp)
 }
 
+// GetKeysWithResponse Every role of the tree, whose keys sign it, when it expires, and who must act.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/keys (the `GetKeys` operationId).
+func (c *ClientWithResponses) GetKeysWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetKeysResponse, error) {
+	rsp, err := c.GetKeys(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetKeysResponse(rsp)
+}
+
 // MuteLabHandsetWithBodyWithResponse Make the engine deaf to a lab handset, or not. Needs a reason.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -8014,6 +9960,47 @@ func (c *ClientWithResponses) ReportLabWithResponse(ctx context.Context, body Re
 	return ParseReportLabResponse(rsp)
 }
 
+// GetLiveWithResponse Be told which answers have changed, as it happens.
+//
+// Server-sent events, without an end. `event: hello` begins each stream; `event: changed` says what to ask for again, its `id` is a number of the audit log, so that a stream which is resumed (Last-Event-ID, at any server of the installation) misses nothing; `event: counted` says that the counts of a build were read anew, and has no id; `event: reset` says that too much was missed, so everything is to be asked for again. The data of each is a LiveEvent. Nothing is told about products that the caller may not see. Lines that begin with a colon are heartbeats, at least every 15 s. The stream ends when the session or token does.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/live (the `GetLive` operationId).
+func (c *ClientWithResponses) GetLiveWithResponse(ctx context.Context, params *GetLiveParams, reqEditors ...RequestEditorFn) (*GetLiveResponse, error) {
+	rsp, err := c.GetLive(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetLiveResponse(rsp)
+}
+
+// GetOverviewWithResponse What is rolling out, what needs a person, and what expires, over all products that the caller may see.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/overview (the `GetOverview` operationId).
+func (c *ClientWithResponses) GetOverviewWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetOverviewResponse, error) {
+	rsp, err := c.GetOverview(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetOverviewResponse(rsp)
+}
+
+// ListPeopleWithResponse Who has been here, and which groups may do what. For admins of all products.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/people (the `ListPeople` operationId).
+func (c *ClientWithResponses) ListPeopleWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListPeopleResponse, error) {
+	rsp, err := c.ListPeople(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListPeopleResponse(rsp)
+}
+
 // ListProductsWithResponse The products that the root of trust delegates.
 //
 // Returns a wrapper object for the known response body format(s).
@@ -8038,6 +10025,19 @@ func (c *ClientWithResponses) ListReleasesWithResponse(ctx context.Context, prod
 		return nil, err
 	}
 	return ParseListReleasesResponse(rsp)
+}
+
+// GetReleaseWithResponse One signed release, with who signed it and its rollouts.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/products/{product}/releases/{build} (the `GetRelease` operationId).
+func (c *ClientWithResponses) GetReleaseWithResponse(ctx context.Context, product ProductName, build BuildNumber, reqEditors ...RequestEditorFn) (*GetReleaseResponse, error) {
+	rsp, err := c.GetRelease(ctx, product, build, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetReleaseResponse(rsp)
 }
 
 // GetCountsWithResponse What was counted for a build.
@@ -8077,6 +10077,19 @@ func (c *ClientWithResponses) GetVoteKeysWithResponse(ctx context.Context, produ
 		return nil, err
 	}
 	return ParseGetVoteKeysResponse(rsp)
+}
+
+// GetVersionsWithResponse What opted-in handsets have reported to run well, by build, over time.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/products/{product}/versions (the `GetVersions` operationId).
+func (c *ClientWithResponses) GetVersionsWithResponse(ctx context.Context, product ProductName, reqEditors ...RequestEditorFn) (*GetVersionsResponse, error) {
+	rsp, err := c.GetVersions(ctx, product, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetVersionsResponse(rsp)
 }
 
 // WatchWithResponse Be woken when the rollouts of a product move. Carries no trust and no identity.
@@ -8237,6 +10250,19 @@ func (c *ClientWithResponses) GetEvidenceWithResponse(ctx context.Context, id Ro
 	return ParseGetEvidenceResponse(rsp)
 }
 
+// GetHealthWithResponse The numbers behind a rollout's verdict, and how they came to be, as far as they may be shown.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/rollouts/{id}/health (the `GetHealth` operationId).
+func (c *ClientWithResponses) GetHealthWithResponse(ctx context.Context, id RolloutID, reqEditors ...RequestEditorFn) (*GetHealthResponse, error) {
+	rsp, err := c.GetHealth(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetHealthResponse(rsp)
+}
+
 // GetRescueWithResponse A plan for the handsets that run the build of a halted rollout.
 //
 // Returns a wrapper object for the known response body format(s).
@@ -8276,7 +10302,7 @@ func (c *ClientWithResponses) GetTimelineWithResponse(ctx context.Context, id Ro
 	return ParseGetTimelineResponse(rsp)
 }
 
-// ChangeRolloutWithBodyWithResponse Take a step. Reject, pause, resume, halt and abandon need a reason; so does advance ahead of a verdict, and breaking the glass.
+// ChangeRolloutWithBodyWithResponse Take a step. Reject, pause, resume, halt, abandon and note need a reason; so does advance ahead of a verdict, and breaking the glass. A note changes nothing but the timeline.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -8289,7 +10315,7 @@ func (c *ClientWithResponses) ChangeRolloutWithBodyWithResponse(ctx context.Cont
 	return ParseChangeRolloutResponse(rsp)
 }
 
-// ChangeRolloutWithResponse Take a step. Reject, pause, resume, halt and abandon need a reason; so does advance ahead of a verdict, and breaking the glass.
+// ChangeRolloutWithResponse Take a step. Reject, pause, resume, halt, abandon and note need a reason; so does advance ahead of a verdict, and breaking the glass. A note changes nothing but the timeline.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -8326,6 +10352,19 @@ func (c *ClientWithResponses) SubmitWithResponse(ctx context.Context, params *Su
 		return nil, err
 	}
 	return ParseSubmitResponse(rsp)
+}
+
+// GetSystemWithResponse The servers of this installation, what is published, and what waits.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/system (the `GetSystem` operationId).
+func (c *ClientWithResponses) GetSystemWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetSystemResponse, error) {
+	rsp, err := c.GetSystem(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetSystemResponse(rsp)
 }
 
 // IssueTokenWithBodyWithResponse Evaluate one blinded element, once per handset, release and class.
@@ -8803,6 +10842,71 @@ func ParseEndSessionResponse(rsp *http.Response) (*EndSessionResponse, error) {
 	return response, nil
 }
 
+// ParseSignInWithTokenResponse parses an HTTP response from a SignInWithTokenWithResponse call
+func ParseSignInWithTokenResponse(rsp *http.Response) (*SignInWithTokenResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &SignInWithTokenResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case rsp.StatusCode == 303:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetWaysResponse parses an HTTP response from a GetWaysWithResponse call
+func ParseGetWaysResponse(rsp *http.Response) (*GetWaysResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetWaysResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Ways
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseEnrolResponse parses an HTTP response from a EnrolWithResponse call
 func ParseEnrolResponse(rsp *http.Response) (*EnrolResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -9099,6 +11203,39 @@ func ParseAddWordsResponse(rsp *http.Response) (*AddWordsResponse, error) {
 	return response, nil
 }
 
+// ParseGetKeysResponse parses an HTTP response from a GetKeysWithResponse call
+func ParseGetKeysResponse(rsp *http.Response) (*GetKeysResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetKeysResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest KeyOverview
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseMuteLabHandsetResponse parses an HTTP response from a MuteLabHandsetWithResponse call
 func ParseMuteLabHandsetResponse(rsp *http.Response) (*MuteLabHandsetResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -9144,6 +11281,98 @@ func ParseReportLabResponse(rsp *http.Response) (*ReportLabResponse, error) {
 	switch {
 	case rsp.StatusCode == 204:
 		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetLiveResponse parses an HTTP response from a GetLiveWithResponse call
+func ParseGetLiveResponse(rsp *http.Response) (*GetLiveResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetLiveResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetOverviewResponse parses an HTTP response from a GetOverviewWithResponse call
+func ParseGetOverviewResponse(rsp *http.Response) (*GetOverviewResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetOverviewResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Overview
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListPeopleResponse parses an HTTP response from a ListPeopleWithResponse call
+func ParseListPeopleResponse(rsp *http.Response) (*ListPeopleResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListPeopleResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PeopleList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
@@ -9206,6 +11435,39 @@ func ParseListReleasesResponse(rsp *http.Response) (*ListReleasesResponse, error
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest ReleaseList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetReleaseResponse parses an HTTP response from a GetReleaseWithResponse call
+func ParseGetReleaseResponse(rsp *http.Response) (*GetReleaseResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetReleaseResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ReleaseDetail
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -9305,6 +11567,39 @@ func ParseGetVoteKeysResponse(rsp *http.Response) (*GetVoteKeysResponse, error) 
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest VoteKeys
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetVersionsResponse parses an HTTP response from a GetVersionsWithResponse call
+func ParseGetVersionsResponse(rsp *http.Response) (*GetVersionsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetVersionsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Versions
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -9579,6 +11874,39 @@ func ParseGetEvidenceResponse(rsp *http.Response) (*GetEvidenceResponse, error) 
 	return response, nil
 }
 
+// ParseGetHealthResponse parses an HTTP response from a GetHealthWithResponse call
+func ParseGetHealthResponse(rsp *http.Response) (*GetHealthResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetHealthResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Health
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseGetRescueResponse parses an HTTP response from a GetRescueWithResponse call
 func ParseGetRescueResponse(rsp *http.Response) (*GetRescueResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -9727,6 +12055,39 @@ func ParseSubmitResponse(rsp *http.Response) (*SubmitResponse, error) {
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest SubmissionResult
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetSystemResponse parses an HTTP response from a GetSystemWithResponse call
+func ParseGetSystemResponse(rsp *http.Response) (*GetSystemResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetSystemResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest System
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
