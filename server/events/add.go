@@ -192,9 +192,13 @@ func (s *Service) publish(ctx context.Context, by Person, v *Event, permit func(
 	done := release.Result{Accepted: append(slices.Sorted(maps.Keys(files.Metadata)), slices.Sorted(maps.Keys(files.Targets))...)}
 	if v.State == Complete {
 		given := publish.Submission{Metadata: files.Metadata, Targets: files.Targets}
-		if done, err = s.Intake.Submit(ctx, by.Name, given, permit); err != nil {
-			return done, err
-		}
+		done, err = s.Intake.Submit(ctx, by.Name, given, permit)
+	} else {
+		// Whoever published it may have died before it was recorded.
+		err = s.Intake.Reconcile(context.WithoutCancel(ctx), by.Name)
+	}
+	if err != nil {
+		return done, err
 	}
 	if v.Event.State == store.EventOpen {
 		err = s.end(ctx, by, v, store.EventPublished, "")

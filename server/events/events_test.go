@@ -414,6 +414,34 @@ func TestCrashBetweenPublishingAndSayingSoHeals(t *testing.T) {
 	}
 }
 
+// The tree has it, but the server died before the ledger said so.
+func TestPublishingAgainRecordsWhatACrashLeftUnrecorded(t *testing.T) {
+	w := newWorld(t)
+	p := w.propose(42)
+	v := w.open(p)
+	w.sign(p, 0, 1)
+	signed, _, err := w.s.File(ctx, v.ID)
+	w.must(err)
+	whole, err := event.Parse(signed)
+	w.must(err)
+	files, err := whole.Files()
+	w.must(err)
+	_, err = w.tree.Submit(ctx, func(publish.State) (publish.Submission, error) {
+		return publish.Submission{Metadata: files.Metadata, Targets: files.Targets}, nil
+	})
+	w.must(err)
+	if list, err := w.ledger.Releases(ctx, phone); err != nil || len(list) != 0 {
+		t.Fatalf("the test cuts nothing: %v, %v", list, err)
+	}
+	v, _, err = w.s.Publish(ctx, li, v.ID, 0, anyProduct)
+	if w.must(err); v.Event.State != store.EventPublished {
+		t.Errorf("it is %s", v.Event.State)
+	}
+	if list, err := w.ledger.Releases(ctx, phone); err != nil || len(list) != 1 || list[0].Build != 42 {
+		t.Errorf("recorded: %v, %v", list, err)
+	}
+}
+
 func TestProposalThatWasNotSignedInTimeExpires(t *testing.T) {
 	w := newWorld(t)
 	p := w.propose(42)

@@ -16,9 +16,10 @@ import (
 	"github.com/candor-ota/candor/server/store"
 )
 
-// Intake judges and takes what is signed.
+// Intake judges and takes what is signed, and records again what is published.
 type Intake interface {
 	Published(ctx context.Context) (*release.Published, error)
+	Reconcile(ctx context.Context, by string) error
 	Submit(ctx context.Context, by string, s publish.Submission, permit func(manifests.Product) error) (release.Result, error)
 }
 
