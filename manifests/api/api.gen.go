@@ -19,31 +19,31 @@ import (
 
 // Defines values for AttentionKind.
 const (
-	AttentionKindApproval AttentionKind = "approval"
-	AttentionKindDraft    AttentionKind = "draft"
-	AttentionKindEvent    AttentionKind = "event"
-	AttentionKindExpiry   AttentionKind = "expiry"
-	AttentionKindHalted   AttentionKind = "halted"
-	AttentionKindHeld     AttentionKind = "held"
-	AttentionKindTrouble  AttentionKind = "trouble"
+	NeedsApproval AttentionKind = "approval"
+	NeedsDraft    AttentionKind = "draft"
+	NeedsEvent    AttentionKind = "event"
+	NeedsExpiry   AttentionKind = "expiry"
+	NeedsHalted   AttentionKind = "halted"
+	NeedsHeld     AttentionKind = "held"
+	NeedsTrouble  AttentionKind = "trouble"
 )
 
 // Valid indicates whether the value is a known member of the AttentionKind enum.
 func (e AttentionKind) Valid() bool {
 	switch e {
-	case AttentionKindApproval:
+	case NeedsApproval:
 		return true
-	case AttentionKindDraft:
+	case NeedsDraft:
 		return true
-	case AttentionKindEvent:
+	case NeedsEvent:
 		return true
-	case AttentionKindExpiry:
+	case NeedsExpiry:
 		return true
-	case AttentionKindHalted:
+	case NeedsHalted:
 		return true
-	case AttentionKindHeld:
+	case NeedsHeld:
 		return true
-	case AttentionKindTrouble:
+	case NeedsTrouble:
 		return true
 	default:
 		return false
@@ -271,40 +271,40 @@ func (e RolloutBriefOutcome) Valid() bool {
 
 // Defines values for RolloutState.
 const (
-	RolloutStateAbandoned  RolloutState = "abandoned"
-	RolloutStateActive     RolloutState = "active"
-	RolloutStateApproved   RolloutState = "approved"
-	RolloutStateComplete   RolloutState = "complete"
-	RolloutStateDraft      RolloutState = "draft"
-	RolloutStateHalted     RolloutState = "halted"
-	RolloutStateHeld       RolloutState = "held"
-	RolloutStateProposed   RolloutState = "proposed"
-	RolloutStateScheduled  RolloutState = "scheduled"
-	RolloutStateSuperseded RolloutState = "superseded"
+	Abandoned  RolloutState = "abandoned"
+	Active     RolloutState = "active"
+	Approved   RolloutState = "approved"
+	Complete   RolloutState = "complete"
+	Draft      RolloutState = "draft"
+	Halted     RolloutState = "halted"
+	Held       RolloutState = "held"
+	Proposed   RolloutState = "proposed"
+	Scheduled  RolloutState = "scheduled"
+	Superseded RolloutState = "superseded"
 )
 
 // Valid indicates whether the value is a known member of the RolloutState enum.
 func (e RolloutState) Valid() bool {
 	switch e {
-	case RolloutStateAbandoned:
+	case Abandoned:
 		return true
-	case RolloutStateActive:
+	case Active:
 		return true
-	case RolloutStateApproved:
+	case Approved:
 		return true
-	case RolloutStateComplete:
+	case Complete:
 		return true
-	case RolloutStateDraft:
+	case Draft:
 		return true
-	case RolloutStateHalted:
+	case Halted:
 		return true
-	case RolloutStateHeld:
+	case Held:
 		return true
-	case RolloutStateProposed:
+	case Proposed:
 		return true
-	case RolloutStateScheduled:
+	case Scheduled:
 		return true
-	case RolloutStateSuperseded:
+	case Superseded:
 		return true
 	default:
 		return false
@@ -1138,7 +1138,7 @@ type RolloutBrief struct {
 	Stages     []Stage      `json:"stages"`
 	State      RolloutState `json:"state"`
 
-	// Version Of the release
+	// Version Of the release, for people.
 	Version string  `json:"version"`
 	Waits   *[]Wait `json:"waits,omitempty"`
 }
