@@ -1090,20 +1090,26 @@ type Rollout struct {
 	// MissingApprovals People whose word the next stage lacks.
 	MissingApprovals *int `json:"missingApprovals,omitempty"`
 
+	// Needed People who must stand behind each stage, in the order of stages; of one rollout alone.
+	Needed *[]int `json:"needed,omitempty"`
+
 	// Outlook What the engine makes of the votes that may be shown, and what it waits for.
 	Outlook *Outlook `json:"outlook,omitempty"`
 
 	// Plan Strictly parsed by package rollout (Plan), which documents every field.
-	Plan       Plan         `json:"plan"`
-	Product    string       `json:"product"`
-	Proposer   *Person      `json:"proposer,omitempty"`
-	Reason     *string      `json:"reason,omitempty"`
-	Resume     *Approval    `json:"resume,omitempty"`
-	SharePPM   int          `json:"sharePPM"`
-	Stage      int          `json:"stage"`
-	StageSince *time.Time   `json:"stageSince,omitempty"`
-	Stages     []Stage      `json:"stages"`
-	State      RolloutState `json:"state"`
+	Plan     Plan    `json:"plan"`
+	Product  string  `json:"product"`
+	Proposer *Person `json:"proposer,omitempty"`
+	Reason   *string `json:"reason,omitempty"`
+
+	// ReleaseVersion Of the release, for people; absent if the engineers no longer sign it. Of one rollout alone.
+	ReleaseVersion *string      `json:"releaseVersion,omitempty"`
+	Resume         *Approval    `json:"resume,omitempty"`
+	SharePPM       int          `json:"sharePPM"`
+	Stage          int          `json:"stage"`
+	StageSince     *time.Time   `json:"stageSince,omitempty"`
+	Stages         []Stage      `json:"stages"`
+	State          RolloutState `json:"state"`
 
 	// Version The value for If-Match.
 	Version int64 `json:"version"`

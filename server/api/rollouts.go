@@ -68,6 +68,14 @@ func (a *API) getRollout(c *gin.Context) {
 			n := r.Missing(next, known.ApprovalShare)
 			out.MissingApprovals = &n
 		}
+		needed := []int{}
+		for stage := range r.Plan.Stages {
+			needed = append(needed, r.Needed(stage, known.ApprovalShare))
+		}
+		out.Needed = &needed
+		if known.Release != nil {
+			out.ReleaseVersion = &known.Release.Version
+		}
 	})
 }
 

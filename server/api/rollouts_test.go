@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -181,8 +182,8 @@ func TestWideningTakesTwoDifferentPeopleAndNobodyTwice(t *testing.T) {
 	path := "/v1/rollouts/" + id
 	w.refused(409, contract.CodeApprovalNeeded, auth.Operator, "POST", path+"/advance", map[string]string{"reason": ahead})
 	w.refused(403, contract.CodeOwnRequest, auth.Operator, "POST", path+"/approve", map[string]string{})
-	if got := w.look(id); *got.MissingApprovals != 1 {
-		t.Errorf("%d missing", *got.MissingApprovals)
+	if got := w.look(id); *got.MissingApprovals != 1 || !slices.Equal(*got.Needed, []int{1, 2}) || *got.ReleaseVersion == "" {
+		t.Errorf("%d missing of %v; version %q", *got.MissingApprovals, *got.Needed, *got.ReleaseVersion)
 	}
 	got := w.as(auth.Admin, id, "approve", "fine by me")
 	if len(got.Approvals) != 1 || got.Approvals[0].By.Id != "local:admin" || *got.Approvals[0].Reason != "fine by me" {
