@@ -264,6 +264,31 @@ func TestBadPlansAreRefusedAndNothingIsRecorded(t *testing.T) {
 	}
 }
 
+// A form shows each refusal beside its field.
+func TestRefusedPlansNameTheirField(t *testing.T) {
+	w := ready(t, 42)
+	for field, spoil := range map[string]func(map[string]any){
+		"kind":           func(p map[string]any) { p["kind"] = "critical" },
+		"deadline":       func(p map[string]any) { p["deadline"] = "2014-08-10T13:00:00Z" },
+		"stages[0].soak": func(p map[string]any) { p["stages"] = []map[string]any{{"sharePPM": 10_000, "soak": "long"}} },
+		"stages[1].sharePPM": func(p map[string]any) {
+			p["stages"] = []map[string]any{{"sharePPM": 10, "soak": "1h"}, {"sharePPM": 9, "soak": "1h"}}
+		},
+		"audience.models[0]": func(p map[string]any) { p["audience"] = map[string]any{"models": []string{"No Model"}} },
+		"window.from":        func(p map[string]any) { p["window"] = map[string]any{"from": "2 am", "to": "05:00"} },
+	} {
+		t.Run(field, func(t *testing.T) {
+			p := plan(42)
+			spoil(p)
+			for path, body := range map[string]any{"/v1/rollouts": p, "/v1/rollouts/preview": map[string]any{"plan": p, "fleet": 1000}} {
+				if problem := w.refused(400, contract.CodeBadRequest, auth.Operator, "POST", path, body); problem.Field == nil || *problem.Field != field {
+					t.Errorf("%s: %v: %s", path, problem.Field, *problem.Detail)
+				}
+			}
+		})
+	}
+}
+
 func TestClockThatGoesBackDecidesNothingAndHaltsAllTheSame(t *testing.T) {
 	w := ready(t, 42)
 	id := w.change(w.rollout(42).Id, "start", "").Id

@@ -150,7 +150,7 @@ func (e *Engine) check(ctx context.Context, plan *policy.Plan) (policy.Reference
 		return reference, err
 	}
 	if err := plan.CheckAgainst(release); err != nil {
-		return reference, refuse(api.CodeBadRequest, "%v", err)
+		return reference, err // names the field
 	}
 	opens := e.Now()
 	if plan.Start != nil && plan.Start.After(opens) {

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/candor-ota/candor/manifests"
-	"github.com/candor-ota/candor/manifests/api"
 	policy "github.com/candor-ota/candor/manifests/rollout"
 	"github.com/candor-ota/candor/manifests/verdict"
 	"github.com/candor-ota/candor/manifests/vote"
@@ -80,7 +79,7 @@ func (e *Engine) Preview(ctx context.Context, q Question) (Preview, error) {
 		return Preview{}, err
 	}
 	if err := q.Plan.CheckAgainst(release); err != nil {
-		return Preview{}, refuse(api.CodeBadRequest, "%v", err)
+		return Preview{}, fmt.Errorf("preview: %w", err) // names the field
 	}
 	source := OptInGiven
 	if q.OptIn == 0 {
