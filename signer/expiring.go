@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/candor-ota/candor/manifests"
+	"github.com/candor-ota/candor/manifests/lint"
 	"github.com/candor-ota/candor/signer/ceremony"
 	"github.com/spf13/cobra"
 )
@@ -58,6 +59,6 @@ is needed; run it daily.`,
 		},
 	}
 	from.register(cmd)
-	cmd.Flags().StringVar(&within, "within", "30d", "how long before its end a role of people is due, such as 30d")
+	cmd.Flags().StringVar(&within, "within", manifests.Duration{Duration: lint.DueWithin}.String(), "how long before its end a role of people is due, such as 30d")
 	return cmd
 }

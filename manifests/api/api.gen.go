@@ -1242,12 +1242,17 @@ type SigningKey struct {
 	// Id The TUF key ID.
 	Id string `json:"id"`
 
-	// Roles Others that this key signs.
+	// Roles Others that this key signs and the caller may see, at most 20.
 	Roles *[]string `json:"roles,omitempty"`
 }
 
 // SigningRole defines model for SigningRole.
 type SigningRole struct {
+	// By When it has to be signed again: the promise, or else the expiry.
+	By time.Time `json:"by"`
+
+	// Command What its signers run; for a role of the server, what tells why it does not sign.
+	Command string       `json:"command"`
 	Expires time.Time    `json:"expires"`
 	Keys    []SigningKey `json:"keys"`
 

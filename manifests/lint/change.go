@@ -53,14 +53,10 @@ func CheckTimes(f *File, now time.Time) Findings {
 }
 
 func howToRenew(role string) string {
-	switch role {
-	case roleRoot, roleTargets:
-		return "sign it again: `candor-signer renew " + role + "`"
+	if SignedOnline(role) {
+		return "the service signs it; see why it does not (`" + Renewing(role) + "`)"
 	}
-	if p, ok := layout.ReleasesRoleProduct(role); ok {
-		return "sign it again: `candor-signer renew " + string(p) + "`"
-	}
-	return "the service signs it; see why it does not (`candor-server doctor`)"
+	return "sign it again: `" + Renewing(role) + "`"
 }
 
 // CheckNext refuses a file that could not follow the one that is published: its

@@ -100,6 +100,7 @@ type API struct {
 	refused  atomic.Int64 // votes turned away
 	lines    told
 	outage   outage // of the ledger, as it is logged
+	signed   signedRoles
 }
 
 // New makes the front.
@@ -196,6 +197,7 @@ func (a *API) routes(e *gin.Engine, v *validator) {
 	read.GET("/products/:product/releases/:build/vote-keys", a.voteKeys)
 	read.GET("/products/:product/releases/:build/counts", a.counts)
 	read.GET("/audit", a.listAudit)
+	read.GET("/keys", a.keys)
 	operator(auth.Administer, maxOperatorBody, a.lanes.operators).GET("/audit/export", a.exportAudit)
 	read.GET("/rollouts", a.listRollouts)
 	read.GET("/rollouts/:id", a.getRollout)

@@ -1,78 +1,65 @@
 package api
 
 import (
-	"encoding/json"
 	"strings"
 	"sync"
-	"time"
 
-	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/layout"
+	"github.com/candor-ota/candor/manifests/lint"
 	"github.com/candor-ota/candor/server/publish"
 )
 
-// expiries reads when each signed role expires. What is served was verified
-// when it was published, so only the dates are looked at; a tree is read once.
-type expiries struct {
-	mu   sync.Mutex
-	tree *publish.Tree
-	read map[string]time.Time
-	word map[manifests.Product]time.Time
+// signedRoles reads the newest file of each role. What is served was verified
+// when it was published, so nothing is verified here. A tree is read once, and
+// of the next one only what is new in it.
+type signedRoles struct {
+	mu    sync.Mutex
+	tree  *publish.Tree
+	roles map[string]*lint.File // by role; never changed
+	read  map[*publish.File]*lint.File
 }
 
-func (x *expiries) of(t *publish.Tree) map[string]time.Time {
+// of gives the files by role; none without a tree.
+func (x *signedRoles) of(t *publish.Tree) map[string]*lint.File {
 	if t == nil {
 		return nil
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.tree != t {
-		x.tree = t
-		x.read, x.word = rolesOf(t)
+	if x.tree == t {
+		return x.roles
 	}
-	return x.read
-}
-
-// words gives by when the engineers of each product promised to sign again.
-func (x *expiries) words(t *publish.Tree) map[manifests.Product]time.Time {
-	if x.of(t) == nil {
-		return nil
-	}
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return x.word
-}
-
-// dated is what is read of a metadata file.
-type dated struct {
-	Signed struct {
-		Expires manifests.Time  `json:"expires"`
-		NextBy  *manifests.Time `json:"x-next-by"`
-		Meta    map[string]struct {
-			Version int64 `json:"version"`
-		} `json:"meta"`
-	} `json:"signed"`
-}
-
-func rolesOf(t *publish.Tree) (map[string]time.Time, map[manifests.Product]time.Time) {
-	out, words := map[string]time.Time{}, map[manifests.Product]time.Time{}
-	read := func(role string, version int64) dated {
-		var d dated
-		if f := t.File(layout.MetadataFile(role, version)); f != nil && json.Unmarshal(f.Body, &d) == nil {
-			out[role] = d.Signed.Expires.Time
-			if p, ok := layout.ReleasesRoleProduct(role); ok && d.Signed.NextBy != nil {
-				words[p] = d.Signed.NextBy.Time
-			}
+	before := x.read
+	x.tree, x.roles, x.read = t, map[string]*lint.File{}, map[*publish.File]*lint.File{}
+	take := func(role string, version int64) *lint.File {
+		file := t.File(layout.MetadataFile(role, version))
+		if file == nil {
+			return nil
 		}
-		return d
+		f, known := before[file]
+		if !known {
+			f, _ = lint.Read(role, file.Body)
+		}
+		if f != nil {
+			x.roles[role], x.read[file] = f, f
+		}
+		return f
 	}
-	for v := int64(1); t.File(layout.MetadataFile("root", v)) != nil; v++ {
-		read("root", v)
+	root := int64(1)
+	for t.File(layout.MetadataFile("root", root+1)) != nil {
+		root++
 	}
-	timestamp := read("timestamp", 0)
-	snapshot := read("snapshot", timestamp.Signed.Meta["snapshot.json"].Version)
-	for name, m := range snapshot.Signed.Meta {
-		read(strings.TrimSuffix(name, ".json"), m.Version)
+	take("root", root)
+	timestamp := take("timestamp", 0)
+	if timestamp == nil {
+		return x.roles
 	}
-	return out, words
+	snapshot := take("snapshot", timestamp.Meta["snapshot.json"].Version)
+	if snapshot == nil {
+		return x.roles
+	}
+	for name, m := range snapshot.Meta {
+		take(strings.TrimSuffix(name, ".json"), m.Version)
+	}
+	return x.roles
 }

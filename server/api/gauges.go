@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/candor-ota/candor/manifests"
+	"github.com/candor-ota/candor/manifests/layout"
 	"github.com/candor-ota/candor/manifests/lint"
 	policy "github.com/candor-ota/candor/manifests/rollout"
 	"github.com/candor-ota/candor/manifests/vote"
@@ -58,7 +59,6 @@ var (
 type gauges struct {
 	*API
 	rollouts Rollouts
-	expiries expiries
 	errors   prometheus.Counter
 }
 
@@ -84,12 +84,12 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 	total := func(d *prometheus.Desc, n int64, labels ...string) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), labels...)
 	}
-	for role, at := range g.expiries.of(g.Tree.Tree()) {
-		set(expiresDesc, at.Sub(g.Now()).Seconds(), role)
+	for role, f := range g.signed.of(g.Tree.Tree()) {
+		set(expiresDesc, f.Expires.Sub(g.Now()).Seconds(), role)
 		set(lifeDesc, lint.Life(role).Seconds(), role)
-	}
-	for product, at := range g.expiries.words(g.Tree.Tree()) {
-		set(wordDesc, at.Sub(g.Now()).Seconds(), string(product))
+		if product, ok := layout.ReleasesRoleProduct(role); ok && f.NextBy != nil {
+			set(wordDesc, f.NextBy.Sub(g.Now()).Seconds(), string(product))
+		}
 	}
 	set(publishDesc, g.since(g.Tree.FailingSince()))
 	for _, part := range []func() error{

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/candor-ota/candor/manifests/layout"
+	"github.com/candor-ota/candor/manifests/lint"
 	"github.com/candor-ota/candor/server/publish"
 )
 
@@ -117,13 +118,6 @@ func (v *visit) writes() {
 	v.say("writing", OK, "the data directory can be written", "")
 }
 
-// Lives of the roles: what is left of a third of it is a warning.
-var lives = map[string]time.Duration{
-	"root": 365 * 24 * time.Hour, "targets": 365 * 24 * time.Hour, "timestamp": publish.TimestampLife, "snapshot": 7 * 24 * time.Hour, layout.RolloutsRole: 7 * 24 * time.Hour,
-}
-
-const releasesLife = 120 * 24 * time.Hour
-
 // roles says when each expires, and who must act.
 func (v *visit) roles() {
 	if v.tree == nil || v.tree.Number == 0 {
@@ -131,19 +125,15 @@ func (v *visit) roles() {
 	}
 	for _, role := range slices.Sorted(maps.Keys(v.tree.Expire)) {
 		left := v.tree.Expire[role].Sub(v.Now())
-		life, online := lives[role], role == "timestamp" || role == "snapshot" || role == layout.RolloutsRole
-		if life == 0 {
-			life = releasesLife
-		}
 		who := "the engineers: `candor-signer renew`, then `candor-signer event sign` and `event publish`"
-		if online {
+		if lint.SignedOnline(role) {
 			who = "this server: start it, and look in its log why it did not"
 		}
 		text := fmt.Sprintf("%s expires in %s, at %s", role, days(left), v.tree.Expire[role].UTC().Format(time.RFC3339))
 		switch {
 		case left <= 0:
 			v.say("expiry", Fail, fmt.Sprintf("%s has expired %s ago: handsets take nothing new", role, days(-left)), who)
-		case left < life/3:
+		case left < lint.Low(role):
 			v.say("expiry", Warn, text, who)
 		default:
 			v.say("expiry", OK, text, "")

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/candor-ota/candor/manifests"
-	"github.com/candor-ota/candor/manifests/layout"
 	"github.com/candor-ota/candor/manifests/lint"
 	"github.com/candor-ota/candor/signer/keyring"
 	"github.com/theupdateframework/go-tuf/v2/metadata"
@@ -57,29 +56,19 @@ func Expiring(ctx context.Context, src Source, anchor keyring.Anchor, o Expiring
 }
 
 func (s *survey) due(role string, f *lint.File, o ExpiringOptions) Due {
-	d := Due{Role: role, Expires: manifests.At(f.Expires), By: manifests.At(f.Expires)}
-	if f.NextBy != nil && f.NextBy.Before(f.Expires) {
-		d.By, d.Promise = *f.NextBy, true
-	}
+	by, promise := f.By()
+	d := Due{Role: role, Expires: manifests.At(f.Expires), By: manifests.At(by), Promise: promise, Run: lint.Renewing(role)}
 	within := o.Within
-	switch product, isReleases := layout.ReleasesRoleProduct(role); {
+	switch {
+	case lint.SignedOnline(role):
+		within = lint.Low(role) // the service renews long before
 	case role == metadata.ROOT || role == metadata.TARGETS:
-		d.Run = "candor-signer renew " + role
 		d.sign(s.files[metadata.ROOT], role)
-	case isReleases:
-		d.Run = "candor-signer renew " + string(product)
-		d.sign(s.files[metadata.TARGETS], role)
 	default:
-		// The service renews long before: less than a third says that it does not.
-		d.Run = "candor-server doctor"
-		within = lint.Life(role) / 3
+		d.sign(s.files[metadata.TARGETS], role)
 	}
-	left := d.By.Sub(o.Now)
-	d.Days = int(left / (24 * time.Hour))
-	if left < 0 && left%(24*time.Hour) != 0 {
-		d.Days--
-	}
-	d.Due = left <= within
+	d.Days = lint.DaysUntil(d.By, o.Now)
+	d.Due = d.By.Sub(o.Now) <= within
 	return d
 }
 
