@@ -101,12 +101,12 @@ func TestLibrariesStayInTheirRooms(t *testing.T) {
 
 func TestBinariesStaySmall(t *testing.T) {
 	banned := map[string][]string{
-		"client": {"go.opentelemetry.io", "github.com/coreos/go-oidc", "golang.org/x/oauth2", "github.com/gin-gonic", "github.com/minio", "database/sql$", "modernc.org/sqlite", "github.com/jackc", "filippo.io/age"},
+		"client": {"github.com/chromedp", "go.opentelemetry.io", "github.com/coreos/go-oidc", "golang.org/x/oauth2", "github.com/gin-gonic", "github.com/minio", "database/sql$", "modernc.org/sqlite", "github.com/jackc", "filippo.io/age"},
 		"signer": {
-			"github.com/coreos/go-oidc", "github.com/gin-gonic", "github.com/minio", "database/sql$", "modernc.org/sqlite", "net/http/httptest", "net/http/pprof", "go.opentelemetry.io",
+			"github.com/chromedp", "github.com/coreos/go-oidc", "github.com/gin-gonic", "github.com/minio", "database/sql$", "modernc.org/sqlite", "net/http/httptest", "net/http/pprof", "go.opentelemetry.io",
 			"github.com/miekg/pkcs11", "github.com/aws", "cloud.google.com", "google.golang.org/api", "google.golang.org/grpc", "github.com/Azure", "github.com/hashicorp",
 		}, // only with the tags pkcs11 and kms
-		"server": {"filippo.io/age", "google.golang.org/grpc", module + "/signer", module + "/client"},
+		"server": {"github.com/chromedp", "filippo.io/age", "google.golang.org/grpc", module + "/signer", module + "/client"},
 	}
 	for _, p := range packages(t) {
 		for _, dep := range p.Deps {
