@@ -34,31 +34,31 @@ func halts(k, n int64, limit float64) bool {
 
 // passOdds is the evidence, as a logarithm, that the rate is below the limit.
 func passOdds(k, n int64, limit float64) float64 {
-	sum, most := 0.0, math.Inf(-1)
 	var parts [3]float64
 	for i, divisor := range []float64{8, 4, 2} {
 		parts[i] = ratio(k, n, limit/divisor, limit)
-		most = math.Max(most, parts[i])
 	}
-	for _, p := range parts {
-		sum += math.Exp(p - most)
-	}
-	return most + math.Log(sum/float64(len(parts)))
+	return mixed(parts)
 }
 
 // passes tells whether rates from the limit up are ruled out.
-func passes(k, n int64, limit float64) bool {
-	return limit > 0 && limit < 1 && passOdds(k, n, limit) >= -math.Log(falsePass)
+func passes(k, n int64, limit float64) bool { return ruledOut(k, n, limit, falsePass) }
+
+// ruledOut is passes with another chance of being wrong.
+func ruledOut(k, n int64, limit, wrong float64) bool {
+	return limit > 0 && limit < 1 && passOdds(k, n, limit) >= -math.Log(wrong)
 }
 
 // UpperBound is the lowest rate, in parts per million, that k failures among n
 // rule out; WholeFleet if they rule out none. It may be asked for at any
 // moment: the confidence holds for all of them together.
-func UpperBound(k, n int64) manifests.SharePPM {
+func UpperBound(k, n int64) manifests.SharePPM { return upperBound(k, n, falsePass) }
+
+func upperBound(k, n int64, wrong float64) manifests.SharePPM {
 	low, high := uint32(0), uint32(manifests.WholeFleet) // low is not ruled out
 	for high-low > 1 {
 		middle := low + (high-low)/2
-		if above(k, n, middle) && passes(k, n, rate(manifests.SharePPM(middle))) {
+		if above(k, n, middle) && ruledOut(k, n, rate(manifests.SharePPM(middle)), wrong) {
 			high = middle
 		} else {
 			low = middle

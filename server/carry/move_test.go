@@ -102,7 +102,7 @@ func lived(t testing.TB, l ledger) {
 		must(t, l.RecordIssue(ctx, store.Issue{Ref: ref, Set: vote.Primary, Class: vote.Attempt, Batch: "b1", Tag: store.Tag{byte(i)}, Element: [16]byte{2}}))
 		must(t, l.CastVote(ctx, store.Ballot{Ref: ref, Set: vote.Primary, Class: vote.Attempt, Cell: 1, Nullifier: vote.Nullifier{byte(i)}, Hour: 5}))
 	}
-	_, err = l.Show(ctx, store.Shown{Ref: ref, Period: epoch, Counts: []byte("{}"), Hours: []byte("{}")})
+	_, err = l.Show(ctx, store.Shown{Ref: ref, Period: epoch, Counts: []byte("{}"), Hours: []byte("{}"), Totals: store.Totals{Attempts: 3}})
 	must(t, err)
 	must(t, l.AddLabReport(ctx, store.LabReport{Ref: ref, Class: vote.Trial, DeviceKey: vote.DeviceKey{7}, Batch: "b1", Cell: 1, At: epoch}))
 	must(t, l.MuteLab(ctx, vote.DeviceKey{7}, true, line))

@@ -42,7 +42,7 @@ func Ready(ctx context.Context, l any) error {
 // are in; otherwise it says why they are not.
 var why = map[string]string{
 	"products": "", "releases": "", "rollouts": "", "role_versions": "", "heads": "", "tokens": "", "hooks": "",
-	"batches": "", "batch_days": "", "vote_releases": "", "vote_issued": "", "vote_cells": "", "vote_hours": "",
+	"batches": "", "batch_days": "", "vote_releases": "", "vote_issued": "", "vote_cells": "", "vote_hours": "", "vote_history": "",
 	"lab_reports": "", "lab_muted": "", "events": "", "event_words": "", "event_remarks": "", "audit": "",
 
 	"enrolments":  "a restore must not bring back who withdrew; handsets that still agree enrol again by themselves",

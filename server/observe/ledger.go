@@ -17,7 +17,8 @@ var ledgerOperations = []string{
 	"AddToken", "TokenByHash", "Tokens", "RevokeToken", "AddLogin", "TakeLogin", "AddSession", "SessionByHash", "SessionList",
 	"TouchSession", "EndSessions", "AddUpload", "Upload", "Uploads", "AdvanceUpload", "DeleteUpload", "AddBatch", "Batch",
 	"Batches", "RevokeBatch", "Enrol", "Enrolment", "Withdraw", "OpenVotes", "VoteRelease", "VoteReleases", "SwitchVotes",
-	"CloseVotes", "RecordIssue", "CastVote", "Tally", "Shown", "Show", "AddLabReport", "LabReports", "MuteLab",
+	"CloseVotes", "RecordIssue", "CastVote", "Tally", "Shown", "Show", "ShownSince", "AddLabReport", "LabReports", "MuteLab",
+	"RolloutPage", "RolloutsBelow", "RolloutCounts", "NewestReleases",
 	"AddEvent", "Event", "Events", "AddWords", "AddRemark", "MoveEvent",
 }
 

@@ -24,6 +24,7 @@ import (
 // Ledger is the part of the ledger that is needed here.
 type Ledger interface {
 	store.Rollouts
+	store.RolloutPages
 	store.Leases
 	Products(ctx context.Context) ([]store.Product, error)
 }
@@ -260,7 +261,7 @@ func (e *Engine) facts(ctx context.Context, r *Rollout, c Change) (Facts, error)
 func detail(old, next *Rollout, a Action, known Evidence, now time.Time) map[string]any {
 	d := map[string]any{"action": a, "state": next.State, "stage": next.Stage, "sharePPM": next.Share(), "product": next.Plan.Product, "build": next.Plan.Build}
 	if !old.Unstarted() {
-		d["verdict"], d["evidence"], d["rules"], d["judgedAt"] = old.Judge(known), old.judged(known), old.rules(known), manifests.At(now)
+		d["verdict"], d["evidence"], d["rules"], d["judgedAt"] = old.Judge(known), old.Judged(known), old.Rules(known), manifests.At(now)
 	}
 	if people := next.People(next.Stage); len(people) > 0 {
 		d["people"] = people

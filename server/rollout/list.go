@@ -44,11 +44,16 @@ func (e *Engine) List(ctx context.Context, product manifests.Product) ([]Rollout
 	return out, nil
 }
 
-func (e *Engine) list(ctx context.Context, product manifests.Product) ([]Rollout, error) {
-	rows, err := e.Ledger.Rollouts(ctx, product)
+// Page gives the rollouts of a query, the newest first.
+func (e *Engine) Page(ctx context.Context, q store.RolloutQuery) ([]Rollout, error) {
+	rows, err := e.Ledger.RolloutPage(ctx, q)
 	if err != nil {
 		return nil, fmt.Errorf("list rollouts: %w", err)
 	}
+	return readAll(rows)
+}
+
+func readAll(rows []store.Rollout) ([]Rollout, error) {
 	out := make([]Rollout, 0, len(rows))
 	for _, row := range rows {
 		r, err := read(row)
@@ -56,6 +61,18 @@ func (e *Engine) list(ctx context.Context, product manifests.Product) ([]Rollout
 			return nil, err
 		}
 		out = append(out, r)
+	}
+	return out, nil
+}
+
+func (e *Engine) list(ctx context.Context, product manifests.Product) ([]Rollout, error) {
+	rows, err := e.Ledger.Rollouts(ctx, product)
+	if err != nil {
+		return nil, fmt.Errorf("list rollouts: %w", err)
+	}
+	out, err := readAll(rows)
+	if err != nil {
+		return nil, err
 	}
 	slices.SortStableFunc(out, func(a, b Rollout) int {
 		return cmp.Or(cmp.Compare(b.Plan.Build, a.Plan.Build), cmp.Compare(b.Sequence, a.Sequence))

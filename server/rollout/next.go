@@ -13,6 +13,7 @@ import (
 type Evidence struct {
 	Release *manifests.Release // nil: the engineers no longer sign it
 	Votes   verdict.Evidence   // as they were counted, from the start
+	Before  *Rollout           // that of the release before; nil: none
 	// ApprovalShare is the share above which two people must agree.
 	ApprovalShare manifests.SharePPM
 }
@@ -45,12 +46,12 @@ func Next(r *Rollout, e Evidence, now time.Time) Decision {
 
 // Judge holds the votes that count against the plan's rules.
 func (r *Rollout) Judge(e Evidence) verdict.Verdict {
-	return verdict.Judge(r.rules(e), r.judged(e))
+	return verdict.Judge(r.Rules(e), r.Judged(e))
 }
 
-// judged is the part of the evidence that counts: what came after the last
+// Judged is the part of the evidence that counts: what came after the last
 // resumption.
-func (r *Rollout) judged(e Evidence) verdict.Evidence {
+func (r *Rollout) Judged(e Evidence) verdict.Evidence {
 	votes := e.Votes
 	votes.Share = r.Share()
 	if r.Acquitted != nil {
@@ -65,7 +66,8 @@ func (r *Rollout) judged(e Evidence) verdict.Evidence {
 	return votes
 }
 
-func (r *Rollout) rules(e Evidence) verdict.Rules {
+// Rules are the limits by which it is judged in its stage.
+func (r *Rollout) Rules(e Evidence) verdict.Rules {
 	rules := verdict.Rules{Guard: r.Plan.Guard, MinToHalt: minToHalt, Pass: r.Plan.PassLimit(r.Stage)}
 	if e.Release != nil {
 		rules.MinToHalt = max(minToHalt, e.Release.Votes.MinToHalt)

@@ -95,11 +95,12 @@ func (e *Engine) Preview(ctx context.Context, q Question) (Preview, error) {
 // optIn is what the tokens of the newest release before say of a fleet of this
 // size: every handset that reports asks for one, in share or not.
 func (e *Engine) optIn(ctx context.Context, plan *policy.Plan, fleet uint64) (manifests.SharePPM, string, error) {
-	all, err := e.list(ctx, plan.Product)
+	r := &Rollout{Plan: *plan}
+	below, err := e.below(ctx, r)
 	if err != nil {
 		return 0, "", err
 	}
-	before, err := e.before(ctx, &Rollout{Plan: *plan}, all, e.Votes.Shown)
+	before, err := e.before(ctx, forerunner(r, below), e.Votes.Shown)
 	if err != nil || before == nil || before.Issued == 0 || fleet == 0 {
 		return AssumedOptIn, OptInAssumed, err
 	}
@@ -208,6 +209,6 @@ func (q Question) sample(r *Rollout, stage int, release *manifests.Release, now 
 // OptIn is the share of owners who report, as the tokens of a product's newest
 // release say of a fleet of this size; AssumedOptIn where none was given out.
 func (e *Engine) OptIn(ctx context.Context, product manifests.Product, fleet uint64) (manifests.SharePPM, error) {
-	share, _, err := e.optIn(ctx, &policy.Plan{Product: product, Build: math.MaxUint64}, fleet)
+	share, _, err := e.optIn(ctx, &policy.Plan{Product: product, Build: manifests.Build(math.MaxInt64)}, fleet)
 	return share, err
 }

@@ -68,6 +68,24 @@ func (e *Engine) look(ctx context.Context) error {
 				errs = append(errs, fmt.Errorf("rollout %s: %w", all[i].ID, err))
 			}
 		}
+		errs = append(errs, e.shown(ctx, all))
+	}
+	return errors.Join(errs...)
+}
+
+// shown looks at what people may see of each rollout that was started, whether
+// or not anybody does: the history of what is shown has no holes then.
+func (e *Engine) shown(ctx context.Context, all []Rollout) error {
+	var errs []error
+	for i := range all {
+		r := &all[i]
+		if !r.Live() && r.State != policy.Halted || r.State == policy.Scheduled {
+			continue
+		}
+		_, err := e.Votes.Shown(ctx, vote.Ref{Product: r.Plan.Product, Build: r.Plan.Build}, e.Grace)
+		if err != nil && !errors.Is(err, store.ErrNotFound) && ctx.Err() == nil {
+			errs = append(errs, fmt.Errorf("votes on rollout %s: %w", r.ID, err))
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -150,11 +168,31 @@ func (e *Engine) evidence(ctx context.Context, r *Rollout) (Evidence, error) {
 
 // reading is gather for one rollout alone.
 func (e *Engine) reading(ctx context.Context, r *Rollout, count counter) (Evidence, error) {
-	all, err := e.list(ctx, r.Plan.Product)
+	below, err := e.below(ctx, r)
 	if err != nil {
 		return Evidence{ApprovalShare: e.ApprovalShare}, err
 	}
-	return e.gather(ctx, r, all, count)
+	return e.gather(ctx, r, below, count)
+}
+
+// belowPage is how many rollouts of lower builds are looked through for the
+// release before, until all are.
+const belowPage = 32
+
+// below gives rollouts of lower builds, the newest build first: as many as it
+// takes to find the release before.
+func (e *Engine) below(ctx context.Context, r *Rollout) ([]Rollout, error) {
+	states := []string{string(policy.Complete), string(policy.Superseded)}
+	for limit := belowPage; ; limit = 0 {
+		rows, err := e.Ledger.RolloutsBelow(ctx, vote.Ref{Product: r.Plan.Product, Build: r.Plan.Build}, states, limit)
+		if err != nil {
+			return nil, err
+		}
+		list, err := readAll(rows)
+		if err != nil || limit == 0 || len(list) < limit || forerunner(r, list) != nil {
+			return list, err
+		}
+	}
 }
 
 // Grace is how long an attempt may go without an outcome under a plan: as long
@@ -188,25 +226,35 @@ func (e *Engine) gather(ctx context.Context, r *Rollout, all []Rollout, count co
 	if out.Votes.Lab, err = e.Votes.LabFailures(ctx, ref); err != nil {
 		return out, err
 	}
-	out.Votes.Before, err = e.before(ctx, r, all, count)
+	out.Before = forerunner(r, all)
+	out.Votes.Before, err = e.before(ctx, out.Before, count)
 	return out, err
 }
 
-// before gives the counts of the release before: the highest lower build that
-// went all the way on the same channel.
-func (e *Engine) before(ctx context.Context, r *Rollout, all []Rollout, count counter) (*verdict.Counts, error) {
-	for i := range all { // the newest build first
+// forerunner gives the rollout of the release before: the highest lower build
+// that went all the way on the same channel; nil if there is none. all are
+// sorted by build, the newest first.
+func forerunner(r *Rollout, all []Rollout) *Rollout {
+	for i := range all {
 		o := &all[i]
-		if o.Plan.Build >= r.Plan.Build || r.Plan.Channel != "" && o.Plan.Channel != r.Plan.Channel || o.State != policy.Complete && o.State != policy.Superseded {
-			continue
+		if o.Plan.Build < r.Plan.Build && (r.Plan.Channel == "" || o.Plan.Channel == r.Plan.Channel) &&
+			(o.State == policy.Complete || o.State == policy.Superseded) {
+			return o
 		}
-		c, err := count(ctx, vote.Ref{Product: o.Plan.Product, Build: o.Plan.Build}, Grace(&o.Plan, e.Grace))
-		if errors.Is(err, store.ErrNotFound) {
-			return nil, nil
-		}
-		return &c, err
 	}
-	return nil, nil
+	return nil
+}
+
+// before gives the counts of the release before.
+func (e *Engine) before(ctx context.Context, o *Rollout, count counter) (*verdict.Counts, error) {
+	if o == nil {
+		return nil, nil
+	}
+	c, err := count(ctx, vote.Ref{Product: o.Plan.Product, Build: o.Plan.Build}, Grace(&o.Plan, e.Grace))
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	return &c, err
 }
 
 // Look gives a rollout with what the engine would do about it now, judged by

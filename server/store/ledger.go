@@ -12,6 +12,7 @@ type Ledger interface {
 	Products
 	Releases
 	Rollouts
+	RolloutPages
 	Audit
 	Leases
 	Versions

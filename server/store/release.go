@@ -47,6 +47,9 @@ type Releases interface {
 	Release(ctx context.Context, ref vote.Ref) (Release, error)
 	// Releases gives those of a product, the newest build first.
 	Releases(ctx context.Context, product manifests.Product) ([]Release, error)
+	// NewestReleases gives the highest builds of a product, at most limit, the
+	// newest first; staged ones are left out.
+	NewestReleases(ctx context.Context, product manifests.Product, limit int) ([]Release, error)
 	// MoveRelease is ErrStale unless the release is in state from.
 	MoveRelease(ctx context.Context, ref vote.Ref, from, to ReleaseState, e Entry) error
 }

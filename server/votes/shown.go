@@ -59,7 +59,7 @@ func (s *Service) see(ctx context.Context, ref vote.Ref, period time.Time) (Coun
 		if err != nil {
 			return Counts{}, err
 		}
-		next := store.Shown{Ref: ref, Period: period}
+		next := store.Shown{Ref: ref, Period: period, Totals: c.totals()}
 		if next.Counts, next.Hours, err = c.masked().encode(); err != nil {
 			return Counts{}, err
 		}
@@ -68,6 +68,22 @@ func (s *Service) see(ctx context.Context, ref vote.Ref, period time.Time) (Coun
 		}
 	}
 	return decode(ref, now)
+}
+
+// totals are what the history keeps.
+func (c *Counts) totals() store.Totals {
+	return store.Totals{
+		Attempts: c.Attempts, Healthy: c.Healthy, RolledBack: c.RolledBack, Regressions: c.Regressions,
+		Declined: c.Declined, NotTried: c.NotTried, Due: c.Due, Silent: c.Silent,
+	}
+}
+
+// History gives what was shown of a release from a moment on (zero: from the
+// beginning), the oldest first: a row for each period in which it changed, old
+// ones thinned out (store.HistoryWhole). Empty where the counts move on at each
+// call.
+func (s *Service) History(ctx context.Context, ref vote.Ref, since time.Time) ([]store.ShownAt, error) {
+	return s.Ledger.ShownSince(ctx, ref, since)
 }
 
 func (c Counts) encode() (counts, hours []byte, err error) {

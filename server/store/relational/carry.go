@@ -56,6 +56,7 @@ func Tables() []Table {
 		{"vote_cells", key("release_id", "key_set:text", "class:text", "cell")},
 		{"vote_hours", key("release_id", "key_set:text", "hour")},
 		{"vote_shown", key("release_id")},
+		{"vote_history", key("release_id", "period")},
 		{"lab_reports", key("product:text", "build", "device_key", "class:text")},
 		{"lab_muted", key("device_key")},
 		{"events", key("id:text")},

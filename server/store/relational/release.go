@@ -72,3 +72,13 @@ func (l *Ledger) MoveRelease(ctx context.Context, ref vote.Ref, from, to store.R
 			`UPDATE releases SET state = $1 WHERE product = $2 AND build = $3 AND state = $4`, to, ref.Product, ref.Build, from)
 	})
 }
+
+// NewestReleases reads the highest builds of a product.
+func (l *Ledger) NewestReleases(ctx context.Context, product manifests.Product, limit int) ([]store.Release, error) {
+	list, err := all(ctx, l.reader, scanRelease,
+		`SELECT `+releaseColumns+` FROM releases WHERE product = $1 AND state <> $2 ORDER BY build DESC LIMIT $3`, product, store.ReleaseStaged, limit)
+	if err != nil {
+		err = fmt.Errorf("newest releases of %s: %w", product, err)
+	}
+	return list, err
+}

@@ -47,10 +47,13 @@ func (l *Ledger) Show(ctx context.Context, s store.Shown) (store.Shown, error) {
 		if !v.Closed.IsZero() {
 			hours = ""
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO vote_shown (release_id, period, counts, hours) VALUES ($1, $2, $3, $4)
+		n, err := changed(ctx, tx, `INSERT INTO vote_shown (release_id, period, counts, hours) VALUES ($1, $2, $3, $4)
 			ON CONFLICT (release_id) DO UPDATE SET period = excluded.period, counts = excluded.counts, hours = excluded.hours
 			WHERE vote_shown.period < excluded.period OR vote_shown.period > $5`,
 			v.id, seconds(s.Period), string(s.Counts), hours, seconds(s.Period.Add(farAhead)))
+		if err == nil && n > 0 {
+			err = keep(ctx, tx, v, store.ShownAt{Period: s.Period, Totals: s.Totals})
+		}
 		if err == nil {
 			out, err = shown(ctx, tx, s.Ref)
 		}

@@ -120,6 +120,9 @@ func (l *Ledger) CloseVotes(ctx context.Context, ref vote.Ref, e store.Entry) er
 				return err
 			}
 		}
+		if err := thinAll(ctx, tx, v.id); err != nil {
+			return err
+		}
 		_, err = tx.ExecContext(ctx, `UPDATE vote_releases SET secret = NULL, closed_at = $1 WHERE id = $2`, seconds(e.At), v.id)
 		return err
 	})
