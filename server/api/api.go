@@ -17,6 +17,7 @@ import (
 	"github.com/candor-ota/candor/manifests/event"
 	"github.com/candor-ota/candor/manifests/vote"
 	"github.com/candor-ota/candor/server/auth"
+	"github.com/candor-ota/candor/server/dashboard"
 	"github.com/candor-ota/candor/server/events"
 	"github.com/candor-ota/candor/server/hooks"
 	"github.com/candor-ota/candor/server/observe"
@@ -119,7 +120,11 @@ func New(d Deps) (*API, error) {
 	}
 	a := &API{Deps: d, metrics: newMetrics(d.Observed, d.Tree), logins: auth.NewLimiter(loginsEach, loginsAll), lanes: newLanes(d.Limits)}
 	a.bearers = &auth.Bearers{Tokens: d.Ledger, Now: d.Now, Limit: auth.NewLimiter(triesEach, triesAll)}
-	a.static = &static{tree: d.Tree.Tree, blobs: d.Blobs, log: d.Log, counts: a.metrics.static}
+	pages, err := dashboard.New()
+	if err != nil {
+		return nil, err
+	}
+	a.static = &static{tree: d.Tree.Tree, blobs: d.Blobs, log: d.Log, counts: a.metrics.static, pages: pages}
 	a.static.presign, _ = d.Blobs.(presigner)
 	if d.follower != nil {
 		a.static.newest = d.follower

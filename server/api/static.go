@@ -11,6 +11,7 @@ import (
 
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/layout"
+	"github.com/candor-ota/candor/server/dashboard"
 	"github.com/candor-ota/candor/server/publish"
 	"github.com/candor-ota/candor/server/store"
 )
@@ -21,6 +22,7 @@ type static struct {
 	blobs   Blobs
 	presign presigner // nil: bytes are served from here
 	newest  newest    // nil: there are no other servers
+	pages   *dashboard.Site
 	log     *slog.Logger
 	counts  *staticCounts
 }
@@ -44,7 +46,8 @@ var (
 	byEncoding = []string{"Accept-Encoding"}
 )
 
-// file serves metadata and documents from memory: the poll path. Header keys
+// file serves metadata and documents from memory: the poll path. What is not
+// published may be of the dashboard, which is thus never in its way. Header keys
 // are written in their canonical form, as Get and Set would make them so at
 // each request. There is no Last-Modified, and dates in requests mean nothing.
 func (s *static) file(w http.ResponseWriter, r *http.Request) {
@@ -56,6 +59,10 @@ func (s *static) file(w http.ResponseWriter, r *http.Request) {
 		f = tree.File(r.URL.Path[1:])
 	}
 	if f == nil {
+		if s.pages.Has(r) {
+			s.pages.ServeHTTP(w, r)
+			return
+		}
 		s.absent(w, r)
 		return
 	}

@@ -34,7 +34,9 @@ type Form struct {
 // worthwhile is what a form must save to be used: one part in so many.
 const worthwhile = 8
 
-func newFile(body []byte, immutable bool) *File {
+// NewFile is a file that holds body, which is not to be changed; immutable says
+// that its name never stands for other bytes.
+func NewFile(body []byte, immutable bool) *File {
 	return &File{Form: *newForm(body, nil), Immutable: immutable}
 }
 

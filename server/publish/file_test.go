@@ -23,7 +23,7 @@ func encoding(f *Form) string {
 }
 
 func TestReaderGetsTheCodingThatItLikesBest(t *testing.T) {
-	f := newFile(metadataLike, true)
+	f := NewFile(metadataLike, true)
 	f.Accepting([]string{"gzip"})
 	smaller := "gzip"
 	if len(f.packed[1].Body) < len(f.packed[0].Body) {
@@ -64,7 +64,7 @@ func TestReaderGetsTheCodingThatItLikesBest(t *testing.T) {
 }
 
 func TestFormsAreTheFileAndHaveTagsOfTheirOwn(t *testing.T) {
-	f := newFile(metadataLike, true)
+	f := NewFile(metadataLike, true)
 	zipped, z := f.Accepting([]string{"gzip"}), f.Accepting([]string{"zstd"})
 	r, err := gzip.NewReader(bytes.NewReader(zipped.Body))
 	if err != nil {
@@ -95,7 +95,7 @@ func TestFormsAreTheFileAndHaveTagsOfTheirOwn(t *testing.T) {
 
 func TestWhatDoesNotShrinkIsSentAsItIs(t *testing.T) {
 	for _, body := range []string{"", "{}", `{"v":1}`} {
-		if form := newFile([]byte(body), true).Accepting([]string{"gzip, zstd"}); form.Encoding != nil {
+		if form := NewFile([]byte(body), true).Accepting([]string{"gzip, zstd"}); form.Encoding != nil {
 			t.Errorf("%q was sent as %s", body, form.Encoding)
 		}
 	}
@@ -103,7 +103,7 @@ func TestWhatDoesNotShrinkIsSentAsItIs(t *testing.T) {
 
 // The first readers may come at once; then nothing is computed or allocated.
 func TestFileIsCompressedOnce(t *testing.T) {
-	f := newFile(metadataLike, true)
+	f := NewFile(metadataLike, true)
 	var forms [8]*Form
 	var wg sync.WaitGroup
 	for i := range forms {
@@ -146,7 +146,7 @@ func FuzzAcceptEncoding(f *testing.F) {
 	for _, s := range []string{"", "gzip", "gzip;q=0.5, zstd;q=0", "*;q=0", "identity;q=0;q=1", ";;;,,,q=", "gzip;q=0.999,\x00"} {
 		f.Add(s)
 	}
-	file := newFile(metadataLike, true)
+	file := NewFile(metadataLike, true)
 	f.Fuzz(func(t *testing.T, accept string) {
 		l := liking([]string{accept})
 		for _, w := range []int{l.gzip, l.zstd, l.identity} {

@@ -38,7 +38,7 @@ func newTree(g *generation, issued time.Time, before *Tree) *Tree {
 	for path, body := range g.bodies {
 		t.files[path] = before.kept(path, body)
 	}
-	t.files[layout.TimestampFile] = newFile(g.Timestamp, false)
+	t.files[layout.TimestampFile] = NewFile(g.Timestamp, false)
 	return t
 }
 
@@ -48,7 +48,7 @@ func (t *Tree) kept(path string, body []byte) *File {
 			return f
 		}
 	}
-	return newFile(body, true)
+	return NewFile(body, true)
 }
 
 // sameBytes tells whether two slices are one and the same memory.

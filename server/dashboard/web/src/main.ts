@@ -1,0 +1,12 @@
+import './design/tokens.css';
+import './design/base.css';
+import { mount } from 'svelte';
+import { session } from './api/session.svelte';
+import './design/theme.svelte';
+import App from './frame/app.svelte';
+import { start } from './route/router.svelte';
+
+await session.load();
+await start();
+mount(App, { target: document.getElementById('app')! });
+document.getElementById('plain')!.hidden = true;
