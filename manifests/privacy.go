@@ -41,6 +41,21 @@ const (
 
 var storages = []Storage{StoredNone, StoredSession, StoredRetained}
 
+// CollectsNothing is what is said of a label without a line.
+const CollectsNothing = "nothing is collected"
+
+// Words gives the label as handsets show it to their owners, a line for each
+// kind of data, sorted; none if nothing is collected. Purposes are in the
+// language that is asked for, or in English.
+func (l PrivacyLabel) Words(language string) []string {
+	var out []string
+	for _, c := range l.Collects {
+		out = append(out, fmt.Sprintf("%s for %s: %s by default, stored %s", c.Data, c.Purpose.In(language), c.Default, c.Stored))
+	}
+	slices.Sort(out)
+	return out
+}
+
 // Widening names, in words, everything in which next takes more than l: new
 // data, a default that turns on, longer storage. Empty means nothing widened.
 func (l PrivacyLabel) Widening(next PrivacyLabel) []string {

@@ -54,20 +54,11 @@ func clean(s string, most int) string {
 
 // CompareLabels compares two privacy labels. It gives nil when they say the same.
 func CompareLabels(from, to manifests.PrivacyLabel) *Change {
-	c := Change{From: labelWords(from), To: labelWords(to)}
+	c := Change{From: from.Words("en"), To: to.Words("en")}
 	if slices.Equal(c.From, c.To) {
 		return nil
 	}
 	return &c
-}
-
-func labelWords(l manifests.PrivacyLabel) []string {
-	var out []string
-	for _, c := range l.Collects {
-		out = append(out, fmt.Sprintf("%s for %s: %s by default, stored %s", c.Data, c.Purpose.In("en"), c.Default, c.Stored))
-	}
-	slices.Sort(out)
-	return out
 }
 
 // NoticeHash is how a notice is named in a receipt: SHA-256 of its canonical
@@ -171,7 +162,7 @@ func short(ids []string) []string {
 
 func orNothing(lines []string) string {
 	if len(lines) == 0 {
-		return "nothing is collected"
+		return manifests.CollectsNothing
 	}
 	return strings.Join(lines, "; ")
 }

@@ -209,6 +209,7 @@ func (e ReasonCountClass) Valid() bool {
 // Defines values for ReleaseState.
 const (
 	Live      ReleaseState = "live"
+	Retired   ReleaseState = "retired"
 	Withdrawn ReleaseState = "withdrawn"
 )
 
@@ -216,6 +217,8 @@ const (
 func (e ReleaseState) Valid() bool {
 	switch e {
 	case Live:
+		return true
+	case Retired:
 		return true
 	case Withdrawn:
 		return true
@@ -769,6 +772,14 @@ type HealthPoint struct {
 	Trials   int64     `json:"trials"`
 }
 
+// ImageSource A build that holds an image.
+type ImageSource struct {
+	Build   int64  `json:"build"`
+	Sha256  string `json:"sha256"`
+	Slot    string `json:"slot"`
+	Version string `json:"version"`
+}
+
 // IssueRequest defines model for IssueRequest.
 type IssueRequest map[string]interface{}
 
@@ -782,6 +793,19 @@ type KeyOverview struct {
 
 	// RootWords The hash of the root of trust in words.
 	RootWords *string `json:"rootWords,omitempty"`
+}
+
+// KeyWord Whether a key signed.
+type KeyWord struct {
+	// At As the signing event has it, by the signer's clock; absent if there was none.
+	At *time.Time `json:"at,omitempty"`
+
+	// Image How the images were looked at: builder, recomputed or without.
+	Image *string    `json:"image,omitempty"`
+	Key   SigningKey `json:"key"`
+
+	// Signed Its signature was verified; or, where listing is false, when the signing event took it.
+	Signed bool `json:"signed"`
 }
 
 // LabReport defines model for LabReport.
@@ -1032,20 +1056,28 @@ type ReasonCountClass string
 
 // Release defines model for Release.
 type Release struct {
-	Build   int64        `json:"build"`
-	Length  int64        `json:"length"`
-	Product string       `json:"product"`
-	Risk    string       `json:"risk"`
-	Sha256  string       `json:"sha256"`
+	Build   int64  `json:"build"`
+	Length  int64  `json:"length"`
+	Product string `json:"product"`
+
+	// Published When it was submitted.
+	Published *time.Time `json:"published,omitempty"`
+	Risk      string     `json:"risk"`
+	Sha256    string     `json:"sha256"`
+
+	// State Retired: no handset needs it any more.
 	State   ReleaseState `json:"state"`
 	Version string       `json:"version"`
 }
 
-// ReleaseState defines model for Release.State.
+// ReleaseState Retired: no handset needs it any more.
 type ReleaseState string
 
 // ReleaseDetail defines model for ReleaseDetail.
 type ReleaseDetail struct {
+	// Before The build of the release before; absent if there is none to compare with.
+	Before *int64 `json:"before,omitempty"`
+
 	// Document The signed document itself, as package manifests (Release) has it.
 	Document map[string]interface{} `json:"document"`
 
@@ -1055,11 +1087,17 @@ type ReleaseDetail struct {
 	// Privacy The privacy label in the words that handsets show.
 	Privacy   []string   `json:"privacy"`
 	Published *time.Time `json:"published,omitempty"`
-	Release   Release    `json:"release"`
+
+	// PublishedBy Who submitted it.
+	PublishedBy *string `json:"publishedBy,omitempty"`
+	Release     Release `json:"release"`
 
 	// Rollouts The newest first.
 	Rollouts   []RolloutBrief `json:"rollouts"`
 	Signatures []SignedBy     `json:"signatures"`
+
+	// Sources Whose images the patches start from, as far as their releases are known.
+	Sources *[]ImageSource `json:"sources,omitempty"`
 
 	// Widens What the label widens against the release before.
 	Widens *[]string `json:"widens,omitempty"`
@@ -1218,15 +1256,10 @@ type ShareStep struct {
 // SignedBy defines model for SignedBy.
 type SignedBy struct {
 	Expires *time.Time `json:"expires,omitempty"`
-	Keys    []struct {
-		// At As the signing event has it, by the signer's clock; absent if there was none.
-		At *time.Time `json:"at,omitempty"`
+	Keys    []KeyWord  `json:"keys"`
 
-		// Image How the images were looked at: builder, recomputed or without.
-		Image  *string    `json:"image,omitempty"`
-		Key    SigningKey `json:"key"`
-		Signed bool       `json:"signed"`
-	} `json:"keys"`
+	// Listing It is the role as it is published now; false is the version that first listed the release.
+	Listing   bool   `json:"listing"`
 	Role      string `json:"role"`
 	Threshold int    `json:"threshold"`
 	Version   int64  `json:"version"`

@@ -199,6 +199,7 @@ func (a *API) routes(e *gin.Engine, v *validator) {
 	read.GET("/events/:id/proposal", a.getProposal)
 	read.GET("/products", a.listProducts)
 	read.GET("/products/:product/releases", a.listReleases)
+	read.GET("/products/:product/releases/:build", a.getRelease)
 	read.GET("/products/:product/releases/:build/vote-keys", a.voteKeys)
 	read.GET("/products/:product/releases/:build/counts", a.counts)
 	read.GET("/audit", a.listAudit)

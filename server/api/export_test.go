@@ -27,3 +27,6 @@ func Fill(l *overload.Lane) (empty func()) {
 		}
 	}
 }
+
+// SourcesOf is what a release page says of the images that patches start from.
+var SourcesOf = sourcesOf

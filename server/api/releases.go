@@ -146,12 +146,9 @@ func (a *API) listReleases(c *gin.Context) {
 		if have.State == store.ReleaseStaged {
 			continue
 		}
-		one := contract.Release{
-			Product: string(have.Product), Build: int64(have.Build), Version: have.Version, Sha256: have.SHA256.String(),
-			Length: have.Length, State: contract.Withdrawn,
-		}
+		one := releaseOf(have, nil)
 		if doc, err := manifests.ParseRelease(state.Documents[have.Path]); err == nil {
-			one.Risk, one.State = string(doc.Risk), contract.Live
+			one.Risk = string(doc.Risk)
 		}
 		out.Releases = append(out.Releases, one)
 	}

@@ -47,7 +47,7 @@ var access = map[string]auth.Permission{
 	"changeRollout approve": auth.Approve, "changeRollout reject": auth.Approve,
 	"changeRollout halt": auth.Halt, "changeRollout pause": auth.Halt,
 
-	"getKeys": auth.Read, "listAudit": auth.Read, "exportAudit": auth.Administer,
+	"getKeys": auth.Read, "getRelease": auth.Read, "listAudit": auth.Read, "exportAudit": auth.Administer,
 }
 
 // everywhere are operations that concern no product in particular: a grant for

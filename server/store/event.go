@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/candor-ota/candor/manifests"
+	"github.com/candor-ota/candor/manifests/vote"
 )
 
 // EventState is what became of a signing event. Whether an open one has enough
@@ -71,10 +72,11 @@ const (
 
 // EventQuery picks events, the newest first.
 type EventQuery struct {
-	Open   bool   // only open ones
-	Prefix string // only IDs that begin so
-	Before int64  // only with a lower sequence; 0: all
-	Limit  int    // 0: all
+	Release vote.Ref // only those that concern this release; the zero Ref: all
+	Open    bool     // only open ones
+	Prefix  string   // only IDs that begin so
+	Before  int64    // only with a lower sequence; 0: all
+	Limit   int      // 0: all
 }
 
 // Events keeps signing events.

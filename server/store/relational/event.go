@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/candor-ota/candor/manifests/vote"
 	"github.com/candor-ota/candor/server/store"
 )
 
@@ -141,6 +142,10 @@ func (l *Ledger) Events(ctx context.Context, q store.EventQuery) ([]store.Event,
 	also := func(condition string, arg any) {
 		args = append(args, arg)
 		where = append(where, fmt.Sprintf(condition, len(args)))
+	}
+	if q.Release != (vote.Ref{}) {
+		also(`product = $%d`, q.Release.Product)
+		also(`build = $%d`, q.Release.Build)
 	}
 	if q.Open {
 		also(`state = $%d`, store.EventOpen)

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/candor-ota/candor/manifests/vote"
 	"github.com/candor-ota/candor/server/store"
 )
 
@@ -47,13 +48,17 @@ func signingEventsAreKept(t *testing.T, l store.Ledger) {
 		_, err := l.AddEvent(t.Context(), testEvent(n), entry("event.open"))
 		ok(t, err)
 	}
+	other := testEvent(5)
+	other.Build, other.State = 44, store.EventOpen
+	_, err = l.AddEvent(t.Context(), other, entry("event.open"))
+	ok(t, err)
 	ok(t, l.MoveEvent(t.Context(), testEvent(3).ID, 0, store.EventExpired, entry("event.expire")))
 	for name, c := range map[string]struct {
 		q    store.EventQuery
 		want []int64
 	}{
-		"all": {store.EventQuery{}, []int64{4, 3, 2, 1}}, "a page": {store.EventQuery{Before: 4, Limit: 2}, []int64{3, 2}},
-		"open": {store.EventQuery{Open: true}, []int64{4, 2, 1}}, "by its beginning": {store.EventQuery{Prefix: testEvent(2).ID[:63]}, []int64{4, 3, 2, 1}},
+		"all": {store.EventQuery{}, []int64{5, 4, 3, 2, 1}}, "of a release": {store.EventQuery{Release: vote.Ref{Product: "phone", Build: 44}}, []int64{5}}, "a page": {store.EventQuery{Before: 4, Limit: 2}, []int64{3, 2}},
+		"open": {store.EventQuery{Open: true}, []int64{5, 4, 2, 1}}, "by its beginning": {store.EventQuery{Prefix: testEvent(2).ID[:63]}, []int64{5, 4, 3, 2, 1}},
 		"one": {store.EventQuery{Prefix: testEvent(2).ID}, []int64{2}},
 	} {
 		list, err := l.Events(t.Context(), c.q)
