@@ -69,6 +69,16 @@ export async function send<T>(method: 'POST' | 'PUT' | 'DELETE' | 'PATCH', path:
   }
 }
 
+/**
+ * Asks by POST what changes nothing, such as a preview: without a key, for the
+ * server has nothing to remember. Rejects as get does.
+ */
+export async function question<T>(path: string, content: unknown, signal?: AbortSignal): Promise<T> {
+  const h = headers('', content);
+  h.delete('Idempotency-Key');
+  return body<T>(await ask(path, { method: 'POST', headers: h, body: encoded(content), signal, cache: 'no-store' }));
+}
+
 /** An Idempotency-Key that nobody else makes. */
 export function newKey(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, '0')).join('');
