@@ -9,6 +9,8 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"golang.org/x/term"
 )
 
 // options of the demo.
@@ -17,6 +19,7 @@ type options struct {
 	bad      bool
 	json     bool
 	keep     bool
+	wait     bool
 	soak     time.Duration
 	ledger   string
 	blobs    string
@@ -27,8 +30,9 @@ func main() {
 	flag.IntVar(&o.handsets, "handsets", 0, "how many handsets (default 40; 100 with --bad-build, for a test needs votes)")
 	flag.BoolVar(&o.bad, "bad-build", false, "roll out a build that fails its health check on a tenth of the handsets, and see it halted")
 	flag.BoolVar(&o.json, "json", false, "print one JSON object at the end, and nothing else on standard output")
-	flag.BoolVar(&o.keep, "keep", false, "leave the server up at the end and print its address")
-	flag.DurationVar(&o.soak, "soak", 2*time.Second, "how long each stage lasts at least")
+	flag.BoolVar(&o.keep, "keep", false, "for looking at it: print the address of the dashboard and tokens to sign in with once the server is up, and leave it up at the end")
+	flag.BoolVar(&o.wait, "wait", false, "begin the rollout once somebody has signed in, or presses Enter (default with --keep in a terminal)")
+	flag.DurationVar(&o.soak, "soak", 0, "how long each stage lasts at least (default 2s; 12s with --keep)")
 	flag.StringVar(&o.ledger, "ledger", "sqlite", "where the server counts: sqlite, or postgres, of which the demo starts one")
 	flag.StringVar(&o.blobs, "blobs", "disk", "where the server keeps images and metadata: disk, or s3, of which the demo starts one")
 	flag.Usage = func() {
@@ -43,12 +47,7 @@ func main() {
 		return
 	}
 	flag.Parse()
-	if o.handsets == 0 {
-		o.handsets = 40
-		if o.bad {
-			o.handsets = 100
-		}
-	}
+	o.complete()
 	if flag.NArg() > 0 || o.handsets < 1 || o.handsets > 500 || !o.engines() {
 		flag.Usage()
 		os.Exit(2)
@@ -58,6 +57,27 @@ func main() {
 	if err := run(ctx, o); err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
 		os.Exit(1)
+	}
+}
+
+// complete sets what the flags did not.
+func (o *options) complete() {
+	if o.handsets == 0 {
+		o.handsets = 40
+		if o.bad {
+			o.handsets = 100
+		}
+	}
+	if o.soak == 0 {
+		o.soak = 2 * time.Second
+		if o.keep {
+			o.soak = 12 * time.Second // time to see a stage
+		}
+	}
+	said := false
+	flag.Visit(func(f *flag.Flag) { said = said || f.Name == "wait" })
+	if !said {
+		o.wait = o.keep && !o.json && term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stdout.Fd()))
 	}
 }
 
@@ -76,11 +96,15 @@ func run(ctx context.Context, o options) (err error) {
 		{"making two OS images from real files", d.makeImages},
 		{"starting what the server stands on", d.startEngines},
 		{"building the three programs, starting the server", d.start},
+		{"", d.invite},
 		{"the ceremony: three root holders, two engineers, thresholds of two", d.ceremony},
 		{"building and signing the release", d.release},
 		{"making the handsets", d.makeFleet},
+		{"", d.await},
 	} {
-		d.say.step(step.what)
+		if step.what != "" {
+			d.say.step(step.what)
+		}
 		if err := step.do(ctx); err != nil {
 			return fmt.Errorf("%s: %w", step.what, err)
 		}
@@ -99,7 +123,7 @@ func run(ctx context.Context, o options) (err error) {
 		return err
 	}
 	if o.keep {
-		d.say.line("The server is at %s (token in %s). Press Ctrl-C to end and clean up.", d.Server, d.Path("token"))
+		d.say.line("\nThe server is still at %s (an admin's token is in %s). Press Ctrl-C to end and clean up.", d.Server, d.Path("token"))
 		<-ctx.Done()
 	}
 	return nil

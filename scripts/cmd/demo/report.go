@@ -99,7 +99,7 @@ func (d *demo) judge(s *summary) error {
 	if s.NumbersLeakedBefore == 0 {
 		say("nothing leaked before the fix, so the demo shows nothing")
 	}
-	if !d.bad && s.OnNewBuild != s.Handsets {
+	if !d.bad && s.OnNewBuild != s.Handsets && !(d.keep && s.Halted) { // whoever looks on may halt it
 		say("%d of %d handsets are on the new build", s.OnNewBuild, s.Handsets)
 	}
 	if s.VotesCounted != s.VotesExpected {
@@ -188,7 +188,7 @@ func (v *voice) result(s *summary) error {
 	fmt.Printf("%-34s %d of %d owners who opted in and tried it\n", "outcomes counted", s.VotesCounted, s.VotesExpected)
 	fmt.Printf("%-34s %d before the fix, %d after; %d sent sealed by owners who asked for it\n", "contacts' numbers leaked", s.NumbersLeakedBefore, s.NumbersLeakedAfter, s.NumbersSealed)
 	if h := s.Halt; h != nil {
-		fmt.Printf("%-34s %s\n%-34s %.0f %% of the handsets had installed it\n%-34s %s\n", "halted by the engine", h.Reason, "when it was halted", 100*h.Share, "halt bound", h.Bound)
+		fmt.Printf("%-34s %s\n%-34s %.0f %% of the handsets had installed it\n%-34s %s\n", "halted", h.Reason, "when it was halted", 100*h.Share, "halt bound", h.Bound)
 	}
 	for _, st := range s.Stages {
 		words := ""

@@ -155,7 +155,11 @@ func (d *demo) watchHalted(ctx context.Context) error {
 		return err
 	}
 	d.halt = &haltResult{Reason: r.Reason, Share: float64(d.count(tried)) / float64(len(d.fleet)), Bound: r.HaltBound.Sentence}
-	d.say.step(fmt.Sprintf("the engine halted it by itself: %s", r.Reason))
+	how := "the engine halted it by itself"
+	if !d.bad {
+		how = "somebody halted it"
+	}
+	d.say.step(fmt.Sprintf("%s: %s", how, r.Reason))
 	d.say.step(fmt.Sprintf("%.0f %% of the handsets had installed it by then", 100*d.halt.Share))
 	before := d.count(onNewBuild)
 	for range 2 {
