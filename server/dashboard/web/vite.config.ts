@@ -7,7 +7,7 @@ import { defineConfig, type Plugin } from 'vite';
 function routes(): Plugin {
   return {
     name: 'candor-routes',
-    apply: 'build',
+    apply: (_, { command, mode, isSsrBuild }) => command === 'build' && mode !== 'stories' && !isSsrBuild,
     generateBundle() {
       const pages = new URL('./src/pages/', import.meta.url);
       const patterns = readdirSync(pages, { withFileTypes: true })
@@ -23,9 +23,23 @@ function routes(): Plugin {
   };
 }
 
-export default defineConfig({
-  plugins: [svelte(), routes()],
+// storybook lets `vite` show the stories at /-/, and the app at all else.
+function storybook(): Plugin {
+  return {
+    name: 'candor-storybook',
+    configureServer(server) {
+      server.middlewares.use((request, _, next) => {
+        if (request.url?.startsWith('/-/')) request.url = '/stories.html';
+        next();
+      });
+    },
+  };
+}
+
+export default defineConfig(({ mode }) => ({
+  plugins: [svelte(), routes(), storybook()],
   build: {
+    rolldownOptions: mode === 'stories' ? { input: 'stories.html' } : {},
     outDir: '../dist',
     emptyOutDir: true,
     target: 'es2022',
@@ -39,4 +53,4 @@ export default defineConfig({
     host: '127.0.0.1',
     proxy: { '/v1': { target: process.env.CANDOR_SERVER ?? 'http://127.0.0.1:8080', changeOrigin: false } },
   },
-});
+}));

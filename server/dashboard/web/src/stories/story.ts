@@ -1,3 +1,4 @@
+import type { Component } from 'svelte';
 import type { S } from '../api/client';
 
 /** An answer that is more than its body. */
@@ -50,6 +51,8 @@ export interface Story {
   live?: 'live' | 'reconnecting' | 'stale';
   /** The time that the clock shows; 2026-11-21T12:00:00Z if absent. */
   now?: string;
+  /** What is shown in the frame in place of a page, such as a list of parts. */
+  view?: () => Promise<{ default: Component }>;
   /** Brings the page into its state once it is shown, such as by opening a dialog. */
   act?: (page: HTMLElement) => void | Promise<void>;
 }
