@@ -7,10 +7,10 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/candor-ota/candor/manifests"
@@ -161,7 +161,7 @@ type spy struct {
 
 func (s spy) ReadFrom(r io.Reader) (int64, error) {
 	if l, ok := r.(*io.LimitedReader); ok {
-		if _, file := l.R.(*os.File); file {
+		if _, file := l.R.(syscall.Conn); file {
 			s.files.Add(1)
 		}
 	}

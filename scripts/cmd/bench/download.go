@@ -94,23 +94,19 @@ func placeBlob(w *world.World, image string) (string, error) {
 // read loads a target with downloads of a part of its file, over connections
 // that stay; rates are in bytes.
 func (t *target) read(ctx context.Context, part int64, d time.Duration) error {
-	ctx, cancel := context.WithTimeout(ctx, d)
-	defer cancel()
-	before, err := figure.CPUSeconds(t.pid)
-	if err != nil {
-		return err
-	}
-	const atOnce = 4
-	var bytes atomic.Int64
-	errs := make([]error, atOnce)
-	var wg sync.WaitGroup
-	for i := range atOnce {
-		wg.Go(func() { errs[i] = t.reader(ctx, part, int64(i), &bytes) })
-	}
-	wg.Wait()
-	after, err := figure.CPUSeconds(t.pid)
-	t.rates = append(t.rates, float64(bytes.Load())/(after-before))
-	return errors.Join(append(errs, err)...)
+	return t.cost(func() (int64, error) {
+		ctx, cancel := context.WithTimeout(ctx, d)
+		defer cancel()
+		const atOnce = 4
+		var bytes atomic.Int64
+		errs := make([]error, atOnce)
+		var wg sync.WaitGroup
+		for i := range atOnce {
+			wg.Go(func() { errs[i] = t.reader(ctx, part, int64(i), &bytes) })
+		}
+		wg.Wait()
+		return bytes.Load(), errors.Join(errs...)
+	})
 }
 
 func (t *target) reader(ctx context.Context, part, first int64, bytes *atomic.Int64) error {

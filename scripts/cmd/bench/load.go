@@ -14,8 +14,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/candor-ota/candor/scripts/figure"
 )
 
 const connections = 32
@@ -74,25 +72,18 @@ func (t *target) load(ctx context.Context, d time.Duration) error {
 			return err
 		}
 	}
-	before, err := figure.CPUSeconds(t.pid)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, d)
-	defer cancel()
-	var done atomic.Int64
-	errs := make([]error, connections)
-	var wg sync.WaitGroup
-	for i := range connections {
-		wg.Go(func() { errs[i] = t.connection(ctx, conns[i], uint64(i), &done) })
-	}
-	wg.Wait()
-	after, err := figure.CPUSeconds(t.pid)
-	if err = errors.Join(append(errs, err)...); err != nil {
-		return fmt.Errorf("%s: %w", t.name, err)
-	}
-	t.rates = append(t.rates, float64(done.Load())/(after-before))
-	return nil
+	return t.cost(func() (int64, error) {
+		ctx, cancel := context.WithTimeout(ctx, d)
+		defer cancel()
+		var done atomic.Int64
+		errs := make([]error, connections)
+		var wg sync.WaitGroup
+		for i := range connections {
+			wg.Go(func() { errs[i] = t.connection(ctx, conns[i], uint64(i), &done) })
+		}
+		wg.Wait()
+		return done.Load(), errors.Join(errs...)
+	})
 }
 
 func (t *target) connection(ctx context.Context, conn net.Conn, seed uint64, done *atomic.Int64) error {

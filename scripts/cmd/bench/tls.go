@@ -112,32 +112,28 @@ func (k handshakes) measure(ctx context.Context, candor, nginx *process) ([]figu
 
 // load opens one connection after the other, on a few goroutines.
 func (k handshakes) load(ctx context.Context, t *target, d time.Duration) error {
-	ctx, cancel := context.WithTimeout(ctx, d)
-	defer cancel()
-	before, err := figure.CPUSeconds(t.pid)
-	if err != nil {
-		return err
-	}
-	const atOnce = 8
-	var done atomic.Int64
-	errs := make([]error, atOnce)
-	var wg sync.WaitGroup
-	for i := range atOnce {
-		wg.Go(func() {
-			config := &tls.Config{MinVersion: tls.VersionTLS13, CurvePreferences: []tls.CurveID{k.curve}, InsecureSkipVerify: true} // what is measured is the server
-			if k.resumed {
-				config.ClientSessionCache = tls.NewLRUClientSessionCache(4)
-			}
-			for n := 0; ctx.Err() == nil && errs[i] == nil; n++ {
-				errs[i] = k.connect(t, config, n > 0)
-				done.Add(1)
-			}
-		})
-	}
-	wg.Wait()
-	after, err := figure.CPUSeconds(t.pid)
-	t.rates = append(t.rates, float64(done.Load())/(after-before))
-	return errors.Join(append(errs, err)...)
+	return t.cost(func() (int64, error) {
+		ctx, cancel := context.WithTimeout(ctx, d)
+		defer cancel()
+		const atOnce = 8
+		var done atomic.Int64
+		errs := make([]error, atOnce)
+		var wg sync.WaitGroup
+		for i := range atOnce {
+			wg.Go(func() {
+				config := &tls.Config{MinVersion: tls.VersionTLS13, CurvePreferences: []tls.CurveID{k.curve}, InsecureSkipVerify: true} // what is measured is the server
+				if k.resumed {
+					config.ClientSessionCache = tls.NewLRUClientSessionCache(4)
+				}
+				for n := 0; ctx.Err() == nil && errs[i] == nil; n++ {
+					errs[i] = k.connect(t, config, n > 0)
+					done.Add(1)
+				}
+			})
+		}
+		wg.Wait()
+		return done.Load(), errors.Join(errs...)
+	})
 }
 
 // connect makes one connection and polls once.

@@ -1,8 +1,8 @@
 // Package disk keeps blobs as files below one folder.
 //
 // An object named a/b/c is the file a/b/c; the names are checked before and
-// the folder is opened as an os.Root, so nothing outside it can be reached. A
-// write goes to .tmp, is fsynced, renamed into place, and the folders above it
+// the folder is opened as an os.Root, so nothing outside it can be reached. What
+// was read stays open for a moment, for who asks for its next range. A write goes to .tmp, is fsynced, renamed into place, and the folders above it
 // are fsynced before the call returns. .lock keeps a second process out.
 //
 // Trust: none. Whoever can write here can withhold and replace bytes; readers
@@ -39,6 +39,7 @@ type Blobs struct {
 	lock   *os.File
 	commit sync.Mutex // held while looking at a name and renaming onto it
 	synced sync.Map   // folders whose entry in their parent is known to be durable
+	shelf  shelf
 }
 
 // Create makes the folder of a new store. It must not exist yet.
@@ -83,7 +84,7 @@ func (b *Blobs) start() error {
 
 // Close releases the folder; again is fine.
 func (b *Blobs) Close() error {
-	err := b.root.Close()
+	err := errors.Join(b.shelf.close(), b.root.Close())
 	if b.lock == nil {
 		return err
 	}
@@ -93,31 +94,36 @@ func (b *Blobs) Close() error {
 	return err
 }
 
-// Open gives an object as an *os.File.
+// Open gives an object as a *File.
 func (b *Blobs) Open(_ context.Context, key string) (io.ReadSeekCloser, store.Info, error) {
-	f, info, err := b.open(key)
+	o, st, err := b.lend(key)
+	if err == nil && o == nil {
+		o = &File{shelf: &b.shelf, key: key}
+		o.f, o.st, err = b.open(key)
+		st = o.st
+	}
 	if err != nil {
 		return nil, store.Info{}, err
 	}
-	return f, info, nil
+	return o, infoOf(key, st), nil
 }
 
-func (b *Blobs) open(key string) (*os.File, store.Info, error) {
+func (b *Blobs) open(key string) (*os.File, fs.FileInfo, error) {
 	if err := store.CheckKey(key); err != nil {
-		return nil, store.Info{}, err
+		return nil, nil, err
 	}
 	f, err := b.root.Open(key)
 	if err != nil {
-		return nil, store.Info{}, named(key, err)
+		return nil, nil, named(key, err)
 	}
 	st, err := f.Stat()
 	if err == nil && !st.Mode().IsRegular() {
 		err = store.ErrNotFound
 	}
 	if err != nil {
-		return nil, store.Info{}, errors.Join(named(key, err), f.Close())
+		return nil, nil, errors.Join(named(key, err), f.Close())
 	}
-	return f, infoOf(key, st), nil
+	return f, st, nil
 }
 
 // Stat tells about an object.
@@ -145,7 +151,7 @@ func (b *Blobs) Delete(ctx context.Context, key string) error {
 	if err := b.root.Remove(key); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return named(key, err)
 	}
-	return b.syncDir(path.Dir(key))
+	return errors.Join(b.shelf.drop(key), b.syncDir(path.Dir(key)))
 }
 
 // List walks the files below prefix.

@@ -135,7 +135,7 @@ func (b *Blobs) fsync(dir string) error {
 
 // Load reads a head; its version is the hash of its bytes.
 func (b *Blobs) Load(_ context.Context, key string) ([]byte, store.ETag, error) {
-	f, info, err := b.open(key)
+	f, st, err := b.open(key)
 	if err != nil {
 		return nil, "", err
 	}
@@ -144,7 +144,7 @@ func (b *Blobs) Load(_ context.Context, key string) ([]byte, store.ETag, error) 
 		return nil, "", named(key, err)
 	}
 	if len(data) > store.MaxHead {
-		return nil, "", fmt.Errorf("object %s: %d bytes; a head has at most %d", key, info.Size, store.MaxHead)
+		return nil, "", fmt.Errorf("object %s: %d bytes; a head has at most %d", key, st.Size(), store.MaxHead)
 	}
 	return data, etag(data), nil
 }
