@@ -1147,8 +1147,16 @@ export interface components {
             sha256: string;
             /** Format: int64 */
             length: number;
-            /** @enum {string} */
-            state: "live" | "withdrawn";
+            /**
+             * @description Retired: no handset needs it any more.
+             * @enum {string}
+             */
+            state: "live" | "withdrawn" | "retired";
+            /**
+             * Format: date-time
+             * @description When it was submitted.
+             */
+            published?: string;
         };
         ReleaseList: {
             releases: components["schemas"]["Release"][];
@@ -1378,6 +1386,10 @@ export interface components {
             approvals: components["schemas"]["Approval"][];
             /** @description People whose word the next stage lacks. */
             missingApprovals?: number;
+            /** @description People who must stand behind each stage, in the order of stages; of one rollout alone. */
+            needed?: number[];
+            /** @description Of the release, for people; absent if the engineers no longer sign it. Of one rollout alone. */
+            releaseVersion?: string;
             resume?: components["schemas"]["Approval"];
             breakGlass: components["schemas"]["BreakGlass"][];
             haltBound?: components["schemas"]["HaltBound"];
@@ -1561,7 +1573,7 @@ export interface components {
             product: string;
             /** Format: int64 */
             build: number;
-            /** @description Of the release */
+            /** @description Of the release, for people. */
             version: string;
             channel: string;
             state: components["schemas"]["RolloutState"];
@@ -1657,10 +1669,17 @@ export interface components {
              * @description When its signers promised to sign again.
              */
             nextBy?: string;
+            /**
+             * Format: date-time
+             * @description When it has to be signed again: the promise, or else the expiry.
+             */
+            by: string;
             /** @enum {string} */
             state: "ok" | "soon" | "urgent" | "expired";
             /** @description Who must act by when, and with which command. */
             sentence: string;
+            /** @description What its signers run; for a role of the server, what tells why it does not sign. */
+            command: string;
         };
         SigningKey: {
             /** @description The TUF key ID. */
@@ -1668,7 +1687,7 @@ export interface components {
             /** @description As the root of trust names them; the key ID if it does not. */
             holder: string;
             algorithm?: string;
-            /** @description Others that this key signs. */
+            /** @description Others that this key signs and the caller may see, at most 20. */
             roles?: string[];
         };
         KeyOverview: {
@@ -1793,17 +1812,30 @@ export interface components {
             threshold: number;
             /** Format: date-time */
             expires?: string;
-            keys: {
-                key: components["schemas"]["SigningKey"];
-                signed: boolean;
-                /**
-                 * Format: date-time
-                 * @description As the signing event has it, by the signer's clock; absent if there was none.
-                 */
-                at?: string;
-                /** @description How the images were looked at: builder, recomputed or without. */
-                image?: string;
-            }[];
+            keys: components["schemas"]["KeyWord"][];
+            /** @description It is the role as it is published now; false is the version that first listed the release. */
+            listing: boolean;
+        };
+        /** @description Whether a key signed. */
+        KeyWord: {
+            key: components["schemas"]["SigningKey"];
+            /** @description Its signature was verified; or, where listing is false, when the signing event took it. */
+            signed: boolean;
+            /**
+             * Format: date-time
+             * @description As the signing event has it, by the signer's clock; absent if there was none.
+             */
+            at?: string;
+            /** @description How the images were looked at: builder, recomputed or without. */
+            image?: string;
+        };
+        /** @description A build that holds an image. */
+        ImageSource: {
+            sha256: string;
+            slot: string;
+            /** Format: int64 */
+            build: number;
+            version: string;
         };
         ReleaseDetail: {
             release: components["schemas"]["Release"];
@@ -1815,8 +1847,17 @@ export interface components {
             };
             /** @description The privacy label in the words that handsets show. */
             privacy: string[];
+            /**
+             * Format: int64
+             * @description The build of the release before; absent if there is none to compare with.
+             */
+            before?: number;
             /** @description What the label widens against the release before. */
             widens?: string[];
+            /** @description Whose images the patches start from, as far as their releases are known. */
+            sources?: components["schemas"]["ImageSource"][];
+            /** @description Who submitted it. */
+            publishedBy?: string;
             signatures: components["schemas"]["SignedBy"][];
             /** @description The signing event that published it. */
             event?: string;
