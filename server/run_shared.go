@@ -13,6 +13,7 @@ import (
 
 	"github.com/candor-ota/candor/manifests/vote"
 	"github.com/candor-ota/candor/server/config"
+	"github.com/candor-ota/candor/server/observe"
 	"github.com/candor-ota/candor/server/peers"
 	"github.com/candor-ota/candor/server/publish"
 	"github.com/candor-ota/candor/server/store"
@@ -46,7 +47,11 @@ func (a *app) join(ctx context.Context, d config.Dir, f config.File, roll roll, 
 	} else if !errors.Is(err, store.ErrNotFound) {
 		return nil, err
 	}
-	m, err := peers.Join(ctx, peers.Options{Roll: roll, Home: home, Alone: !f.Shared(), Facts: list, Now: a.now, Log: log})
+	host, err := os.Hostname()
+	if err != nil {
+		return nil, err
+	}
+	m, err := peers.Join(ctx, peers.Options{Roll: roll, Home: home, Alone: !f.Shared(), Facts: list, Name: host, Program: observe.Program(), Now: a.now, Log: log})
 	if err != nil {
 		return nil, err
 	}

@@ -495,6 +495,9 @@ type Caller struct {
 
 	// Person The stable identity that rules about two different people compare.
 	Person string `json:"person"`
+
+	// Token The ID of the API token that began the session; absent if an identity provider did.
+	Token *string `json:"token,omitempty"`
 }
 
 // CallerKind defines model for Caller.Kind.
@@ -1008,11 +1011,14 @@ type Proposal map[string]interface{}
 type Published struct {
 	At time.Time `json:"at"`
 
-	// Behind Changes in the ledger that are not published yet.
+	// Behind Published versions of the tree that this server does not serve yet; absent if that cannot be told.
 	Behind  *int64    `json:"behind,omitempty"`
 	Expires time.Time `json:"expires"`
 
-	// LagMillis How far this server is behind the newest head.
+	// FailingSince Since when the tree cannot be published; absent when it can.
+	FailingSince *time.Time `json:"failingSince,omitempty"`
+
+	// LagMillis For how long this server has not seen what others publish; absent if there are no others.
 	LagMillis *int64 `json:"lagMillis,omitempty"`
 	Snapshot  int64  `json:"snapshot"`
 	Timestamp int64  `json:"timestamp"`
@@ -1218,7 +1224,9 @@ type ServerRow struct {
 	Name *string `json:"name,omitempty"`
 
 	// Program The version of the program.
-	Program   *string    `json:"program,omitempty"`
+	Program *string `json:"program,omitempty"`
+
+	// Publisher It publishes, or did last.
 	Publisher *bool      `json:"publisher,omitempty"`
 	Seen      time.Time  `json:"seen"`
 	Started   *time.Time `json:"started,omitempty"`
@@ -1238,6 +1246,9 @@ type Session struct {
 	Name    string    `json:"name"`
 	Person  string    `json:"person"`
 	Seen    time.Time `json:"seen"`
+
+	// Token The ID of the API token that began it and that it ends with; absent if an identity provider did.
+	Token *string `json:"token,omitempty"`
 }
 
 // SessionList defines model for SessionList.
@@ -1395,11 +1406,14 @@ type System struct {
 	Parts     []Part     `json:"parts"`
 	Published *Published `json:"published,omitempty"`
 
-	// Publisher The server that holds the lease; absent if nobody does.
-	Publisher *string     `json:"publisher,omitempty"`
-	Queues    []Queue     `json:"queues"`
-	Servers   []ServerRow `json:"servers"`
-	Streams   *struct {
+	// Publisher The ID of the server that publishes, or did last; absent if nobody has yet.
+	Publisher *string `json:"publisher,omitempty"`
+
+	// Publishing It holds the lease at this moment.
+	Publishing *bool       `json:"publishing,omitempty"`
+	Queues     []Queue     `json:"queues"`
+	Servers    []ServerRow `json:"servers"`
+	Streams    *struct {
 		Handsets int64 `json:"handsets"`
 		People   int64 `json:"people"`
 	} `json:"streams,omitempty"`

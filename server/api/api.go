@@ -20,6 +20,7 @@ import (
 	"github.com/candor-ota/candor/server/dashboard"
 	"github.com/candor-ota/candor/server/events"
 	"github.com/candor-ota/candor/server/hooks"
+	"github.com/candor-ota/candor/server/live"
 	"github.com/candor-ota/candor/server/observe"
 	"github.com/candor-ota/candor/server/overload"
 	"github.com/candor-ota/candor/server/peers"
@@ -40,6 +41,7 @@ type Ledger interface {
 	store.Idempotency
 	hooks.Rollouts
 	Hooks(ctx context.Context) ([]store.Hook, error)
+	Lease(ctx context.Context, name string) (store.Lease, error)
 	VoteReleases(ctx context.Context) ([]store.VoteRelease, error)
 	Ping(ctx context.Context) error
 }
@@ -73,6 +75,8 @@ type Deps struct {
 	CloseAfter time.Duration
 	// LookEvery is how often the engine looks at the rollouts.
 	LookEvery time.Duration
+	// ShowEvery is how often what people are shown of votes moves on.
+	ShowEvery time.Duration
 	// People sign in with a browser; nil if nobody does.
 	People *auth.People
 	// TrustedProxies are addresses or networks whose X-Forwarded-For is
@@ -102,6 +106,9 @@ type API struct {
 	lines    told
 	outage   outage // of the ledger, as it is logged
 	signed   signedRoles
+	started  time.Time
+	// Live tells dashboards what has changed.
+	Live *live.Hub
 }
 
 // New makes the front.
@@ -118,7 +125,8 @@ func New(d Deps) (*API, error) {
 	if d.Observed == nil {
 		d.Observed = observe.New(d.Now, nil)
 	}
-	a := &API{Deps: d, metrics: newMetrics(d.Observed, d.Tree), logins: auth.NewLimiter(loginsEach, loginsAll), lanes: newLanes(d.Limits)}
+	a := &API{Deps: d, metrics: newMetrics(d.Observed, d.Tree), logins: auth.NewLimiter(loginsEach, loginsAll), lanes: newLanes(d.Limits), started: d.Now()}
+	a.Live = a.newLive()
 	a.bearers = &auth.Bearers{Tokens: d.Ledger, Now: d.Now, Limit: auth.NewLimiter(triesEach, triesAll)}
 	pages, err := dashboard.New()
 	if err != nil {
@@ -144,7 +152,7 @@ func New(d Deps) (*API, error) {
 	e.NoRoute(func(c *gin.Context) { a.fail(c, errNoRoute) })
 	e.NoMethod(func(c *gin.Context) { a.fail(c, errNoRoute) })
 	g := newGauges(a)
-	a.metrics.registry.MustRegister(g, g.errors, watchGauges{d.Watch}, laneGauges{a.lanes}, peerGauges{d.Peers, d.follower})
+	a.metrics.registry.MustRegister(g, g.errors, watchGauges{d.Watch}, laneGauges{a.lanes}, liveGauges{a.Live}, peerGauges{d.Peers, d.follower})
 	a.gin = e
 	a.routes(e, validate)
 	return a, nil
@@ -180,6 +188,7 @@ func (a *API) routes(e *gin.Engine, v *validator) {
 
 	e.GET("/v1/products/:product/watch", a.watch)
 	a.peopleRoutes(e, v)
+	a.liveRoutes(e, v)
 	operator := func(need auth.Permission, limit int64, lane *overload.Lane) gin.IRoutes {
 		return e.Group("/v1", a.operated, a.through(lane), a.identified, a.may(need), limited(limit), a.whole, a.ours, a.noted, a.idempotent, a.validated(v))
 	}

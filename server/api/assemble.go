@@ -127,7 +127,7 @@ func assemble(ctx context.Context, p Parts, hub *watch.Hub) (*API, error) {
 	}
 	blobs := d.Observed.Blobs(p.Blobs) // the front reads past it: downloads are counted there
 	d.People, d.TrustedProxies = p.People, p.TrustedProxies
-	d.Ledger, d.Blobs, d.Now, d.Log, d.CloseAfter, d.LookEvery = p.Ledger, p.Blobs, p.Now, p.Log, p.CloseAfter, p.LookEvery
+	d.Ledger, d.Blobs, d.Now, d.Log, d.CloseAfter, d.LookEvery, d.ShowEvery = p.Ledger, p.Blobs, p.Now, p.Log, p.CloseAfter, p.LookEvery, p.ShowEvery
 	if d.LookEvery <= 0 {
 		d.LookEvery = DefaultLook
 	}
@@ -161,7 +161,7 @@ func assemble(ctx context.Context, p Parts, hub *watch.Hub) (*API, error) {
 	}
 	if d.Tree, err = publish.Open(ctx, publish.Options{
 		Ledger: p.Ledger, Blobs: blobs, Keys: p.Keys, Rollouts: d.Rollouts, Now: p.Now, Log: p.Log, After: settle,
-		Observe: d.Observed.Publishing, Turn: p.turn(),
+		Observe: d.Observed.Publishing, Turn: p.turn(), Holder: p.holder(),
 		Moved: func(t *publish.Tree) { hub.Moved(t.Counters) },
 	}); err != nil {
 		return nil, err
@@ -188,6 +188,9 @@ func assemble(ctx context.Context, p Parts, hub *watch.Hub) (*API, error) {
 	a, err := New(d)
 	if err != nil {
 		return nil, errors.Join(err, d.Uploads.Close())
+	}
+	if tells, ok := ledger.(teller); ok {
+		tells.OnEntry(a.Live.Kick)
 	}
 	return a, nil
 }
@@ -226,6 +229,7 @@ func (a *API) Run(ctx context.Context) {
 	others.Go(func() { a.Tree.Watch(ctx) })
 	others.Go(func() { a.follow(ctx) })
 	others.Go(func() { a.keepOnRoll(ctx) })
+	others.Go(func() { a.Live.Run(ctx) })
 	a.Tree.Run(ctx)
 	others.Wait()
 }
@@ -273,6 +277,6 @@ func (a *API) unsigned(ctx context.Context) error {
 
 // Close releases what Assemble opened; the stores are the caller's.
 func (a *API) Close() error {
-	a.Watch.Close()
+	a.EndStreams()
 	return a.Uploads.Close()
 }

@@ -73,8 +73,8 @@ func identity(c *gin.Context) auth.Identity {
 	return id
 }
 
-// live is the session that sent a request; false if a token did.
-func live(c *gin.Context) (auth.Live, bool) {
+// signedIn is the session that sent a request; false if a token did.
+func signedIn(c *gin.Context) (auth.Live, bool) {
 	v, _ := c.Get(liveKey)
 	l, ok := v.(auth.Live)
 	return l, ok
@@ -83,7 +83,7 @@ func live(c *gin.Context) (auth.Live, bool) {
 // ours refuses changes that another site's page makes a browser send. It comes
 // after whole, for the field of a plain form.
 func (a *API) ours(c *gin.Context) {
-	l, ok := live(c)
+	l, ok := signedIn(c)
 	if !ok || c.Request.Method == http.MethodGet || c.Request.Method == http.MethodHead {
 		return
 	}

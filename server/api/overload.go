@@ -19,7 +19,7 @@ import (
 // lanes keep the kinds of work from drowning one another. The files that
 // handsets poll have none.
 type lanes struct {
-	arriving, reports, downloads, operators, actions, uploads, submissions, signIns *overload.Lane
+	arriving, reports, downloads, operators, actions, uploads, submissions, signIns, live *overload.Lane
 
 	sources *auth.Limiter // of reports
 	paced   atomic.Int64  // reports refused for it
@@ -35,6 +35,7 @@ func newLanes(l overload.Limits) *lanes {
 		uploads:     overload.NewLane("uploads", l.Uploads),
 		submissions: overload.NewLane("submissions", l.Submissions),
 		signIns:     overload.NewLane("people who sign in", l.SignIns),
+		live:        overload.NewLane("dashboards", l.Live),
 		sources: auth.NewLimiter(
 			auth.Rate{Burst: l.ReportsPerAddress.Burst, Every: time.Second / time.Duration(max(l.ReportsPerAddress.PerSecond, 1))},
 			auth.Rate{Every: 0}, // all together are what the lane is for
@@ -46,7 +47,7 @@ func newLanes(l overload.Limits) *lanes {
 func (l *lanes) named() map[string]*overload.Lane {
 	return map[string]*overload.Lane{
 		"arriving": l.arriving, "reports": l.reports, "downloads": l.downloads, "operators": l.operators,
-		"actions": l.actions, "uploads": l.uploads, "submissions": l.submissions, "sign-ins": l.signIns,
+		"actions": l.actions, "uploads": l.uploads, "submissions": l.submissions, "sign-ins": l.signIns, "live": l.live,
 	}
 }
 

@@ -203,7 +203,9 @@ func lane(o operation) string {
 		return "uploads"
 	case kind == "submit", kind == "openEvent", kind == "addWords", kind == "publishEvent":
 		return "submissions"
-	case kind == "login", kind == "loginCallback":
+	case kind == "getLive":
+		return "live"
+	case kind == "login", kind == "loginCallback", kind == "signInWithToken", kind == "getWays":
 		return "sign-ins"
 	}
 	return "operators"
@@ -215,7 +217,7 @@ func TestEveryOperationHasTheLaneOfItsKind(t *testing.T) {
 		w.limits = func(l *overload.Limits) {
 			one := overload.Width{AtOnce: 1}
 			l.Arriving, l.Reports, l.Downloads, l.Operators = one, one, one, one
-			l.Actions, l.Uploads, l.Submissions, l.SignIns = one, one, one, one
+			l.Actions, l.Uploads, l.Submissions, l.SignIns, l.Live = one, one, one, one, one
 		}
 	})
 	w.submit(w.Init())

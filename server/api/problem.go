@@ -13,6 +13,7 @@ import (
 	"github.com/candor-ota/candor/manifests/strict"
 	"github.com/candor-ota/candor/server/auth"
 	"github.com/candor-ota/candor/server/events"
+	"github.com/candor-ota/candor/server/live"
 	"github.com/candor-ota/candor/server/overload"
 	"github.com/candor-ota/candor/server/publish"
 	"github.com/candor-ota/candor/server/release"
@@ -112,6 +113,7 @@ var sentinels = []struct {
 	{auth.ErrUnauthorized, contract.CodeUnauthorized, auth.ErrUnauthorized.Error()},
 	{auth.ErrForbidden, contract.CodeForbidden, auth.ErrForbidden.Error()},
 	{auth.ErrForeign, contract.CodeForeignRequest, auth.ErrForeign.Error()},
+	{auth.ErrNoOrigin, contract.CodeForeignRequest, auth.ErrNoOrigin.Error()},
 	{auth.ErrSignInOff, contract.CodeNotFound, auth.ErrSignInOff.Error()},
 	{auth.ErrNoGrant, contract.CodeNoGrant, auth.ErrNoGrant.Error()},
 	{auth.ErrSignInFailed, contract.CodeSignInFailed, auth.ErrSignInFailed.Error()},
@@ -124,6 +126,7 @@ var sentinels = []struct {
 	{watch.ErrFull, contract.CodeBusy, watch.ErrFull.Error()},
 	{watch.ErrAddressFull, contract.CodeBusy, watch.ErrAddressFull.Error()},
 	{watch.ErrClosed, contract.CodeBusy, watch.ErrClosed.Error()},
+	{live.ErrClosed, contract.CodeBusy, live.ErrClosed.Error()},
 	{watch.ErrVersion, contract.CodeHTTPVersion, watch.ErrVersion.Error()},
 	{publish.ErrNotConfigured, contract.CodeNotConfigured, publish.ErrNotConfigured.Error()},
 	{store.ErrNotFound, contract.CodeNotFound, "there is no such thing"},

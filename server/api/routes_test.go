@@ -28,10 +28,11 @@ const (
 var access = map[string]auth.Permission{
 	"enrol": handset, "withdraw": handset, "issueToken": handset, "castVote": handset, "reportLab": handset, "watch": handset,
 
-	"login": nothing, "loginCallback": nothing,
+	"login": nothing, "loginCallback": nothing, "signInWithToken": nothing, "getWays": nothing,
 	"getSession": anybody, "listSessions": anybody, "endSession": anybody,
 	"logout": inPerson, "logoutEverywhere": inPerson,
 	"listApiTokens": auth.Administer, "createApiToken": auth.Administer, "revokeApiToken": auth.Administer,
+	"listPeople": auth.Administer, "getSystem": auth.Read, "getLive": auth.Read,
 
 	"startUpload": auth.Submit, "getUpload": auth.Submit, "appendUpload": auth.Submit, "submit": auth.Submit,
 	"openEvent": auth.Submit, "addWords": auth.Submit, "remarkOnEvent": auth.Submit, "publishEvent": auth.Submit,
@@ -53,7 +54,7 @@ var access = map[string]auth.Permission{
 // everywhere are operations that concern no product in particular: a grant for
 // some products is not enough.
 var everywhere = []string{
-	"listApiTokens", "createApiToken", "revokeApiToken", "muteLabHandset mute", "muteLabHandset unmute", "exportAudit", "getEvidence",
+	"listApiTokens", "createApiToken", "revokeApiToken", "muteLabHandset mute", "muteLabHandset unmute", "exportAudit", "getEvidence", "listPeople", "getSystem",
 }
 
 // operation is a request that gets as far as the question who asks.

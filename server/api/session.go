@@ -18,6 +18,8 @@ func (a *API) peopleRoutes(e *gin.Engine, v *validator) {
 	open := e.Group("/v1/auth", a.through(a.lanes.signIns), limited(0), a.whole, a.validated(v))
 	open.GET("/login", a.login)
 	open.GET("/callback", a.callback)
+	open.GET("/ways", a.ways)
+	e.Group("/v1/auth", a.operated, a.through(a.lanes.signIns), limited(maxTokenForm), a.whole, a.validated(v)).POST("/token", a.signInWithToken)
 
 	known := e.Group("/v1", a.operated, a.through(a.lanes.operators), a.identified, limited(maxOperatorBody), a.whole, a.ours, a.noted, a.idempotent, a.validated(v))
 	known.GET("/auth/session", a.whoami)
@@ -27,6 +29,7 @@ func (a *API) peopleRoutes(e *gin.Engine, v *validator) {
 	known.POST("/auth/logout-everywhere", a.logoutEverywhere)
 
 	admin := e.Group("/v1", a.operated, a.through(a.lanes.operators), a.identified, a.everywhere(auth.Administer), limited(maxOperatorBody), a.whole, a.ours, a.noted, a.idempotent, a.validated(v))
+	admin.GET("/people", a.listPeople)
 	admin.GET("/api-tokens", a.listTokens)
 	admin.POST("/api-tokens", a.createToken)
 	admin.DELETE("/api-tokens/:id", a.revokeToken)
@@ -49,10 +52,12 @@ const (
 	loginPatience = 10 * time.Minute
 )
 
-func (a *API) secure() bool { return strings.HasPrefix(a.People.Origin, "https:") }
+func (a *API) secure(c *gin.Context) bool {
+	return strings.HasPrefix(a.People.OriginOf(c.Request), "https:")
+}
 
-func (a *API) cookieName(name string) string {
-	if a.secure() {
+func (a *API) cookieName(c *gin.Context, name string) string {
+	if a.secure(c) {
 		return "__Host-" + name
 	}
 	return name
@@ -60,7 +65,7 @@ func (a *API) cookieName(name string) string {
 
 // cookie is the value of a cookie that came exactly once.
 func (a *API) cookie(c *gin.Context, name string) string {
-	found := c.Request.CookiesNamed(a.cookieName(name))
+	found := c.Request.CookiesNamed(a.cookieName(c, name))
 	if len(found) != 1 {
 		return ""
 	}
@@ -75,8 +80,8 @@ func (a *API) setCookie(c *gin.Context, name, value string, life time.Duration) 
 		age = -1
 	}
 	http.SetCookie(c.Writer, &http.Cookie{
-		Name: a.cookieName(name), Value: value, Path: "/", MaxAge: age,
-		HttpOnly: true, Secure: a.secure(), SameSite: http.SameSiteLaxMode,
+		Name: a.cookieName(c, name), Value: value, Path: "/", MaxAge: age,
+		HttpOnly: true, Secure: a.secure(c), SameSite: http.SameSiteLaxMode,
 	})
 }
 
@@ -164,11 +169,7 @@ func (a *API) whoami(c *gin.Context) {
 		Grants: []contract.Grant{}, Permissions: []contract.Permission{},
 	}
 	for _, g := range who.Grants {
-		one := contract.Grant{Role: contract.Role(g.Role), Products: []string{}}
-		for _, p := range g.Products {
-			one.Products = append(one.Products, string(p))
-		}
-		out.Grants = append(out.Grants, one)
+		out.Grants = append(out.Grants, grantOf(g))
 	}
 	for _, p := range who.Permissions() {
 		out.Permissions = append(out.Permissions, contract.Permission(p))
@@ -176,8 +177,11 @@ func (a *API) whoami(c *gin.Context) {
 	if !who.Expires.IsZero() {
 		out.Expires = &who.Expires
 	}
-	if l, ok := live(c); ok {
+	if l, ok := signedIn(c); ok {
 		out.Kind, out.Csrf, out.IdleExpires = contract.CallerKindSession, &l.CSRF, &l.Idle
+		if l.Token != "" {
+			out.Token = &l.Token
+		}
 	}
 	a.reply(c, out, nil)
 }
@@ -195,10 +199,14 @@ func (a *API) listSessions(c *gin.Context) {
 	list, err := a.People.Sessions(c.Request.Context(), q)
 	out := contract.SessionList{Sessions: []contract.Session{}}
 	for _, s := range list {
-		out.Sessions = append(out.Sessions, contract.Session{
+		one := contract.Session{
 			Id: s.ID, Person: s.Person, Name: s.Name, Created: s.Created, Seen: s.Seen, Expires: s.Expires,
 			Current: who.Session && who.ID == s.ID,
-		})
+		}
+		if s.Token != "" {
+			one.Token = &s.Token
+		}
+		out.Sessions = append(out.Sessions, one)
 	}
 	a.reply(c, out, err)
 }
@@ -228,7 +236,7 @@ func (a *API) logoutEverywhere(c *gin.Context) {
 }
 
 func (a *API) leave(c *gin.Context, q store.SessionQuery) {
-	if _, ok := live(c); !ok {
+	if _, ok := signedIn(c); !ok {
 		a.fail(c, errNoSession)
 		return
 	}

@@ -59,9 +59,34 @@ func (a *API) follow(ctx context.Context) {
 	}
 	var moved <-chan struct{}
 	if a.changes != nil {
-		moved = a.changes.Changes(ctx)
+		moved = a.passedOn(a.changes.Changes(ctx))
 	}
 	a.follower.Run(ctx, moved)
+}
+
+// passedOn has dashboards told, too, of what others did.
+func (a *API) passedOn(moved <-chan struct{}) <-chan struct{} {
+	out := make(chan struct{}, 1)
+	go func() {
+		defer close(out)
+		for range moved {
+			a.Live.Kick()
+			select {
+			case out <- struct{}{}:
+			default: // one is waiting already
+			}
+		}
+	}()
+	return out
+}
+
+// holder names this process in the lease of publishing: as on the roll, if there
+// is one.
+func (p Parts) holder() string {
+	if p.Peers == nil {
+		return ""
+	}
+	return p.Peers.Self().ID
 }
 
 // leaveTime bounds the last word on the roll.

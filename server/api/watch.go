@@ -16,9 +16,13 @@ func (a *API) watch(c *gin.Context) {
 	}
 }
 
-// EndStreams tells every handset that watches when to come back, and ends its
-// stream. http.Server's Shutdown does not know these connections.
-func (a *API) EndStreams() { a.Watch.Close() }
+// EndStreams tells every handset that watches, and every dashboard, when to come
+// back, and ends its stream. http.Server's Shutdown does not know the former,
+// and would wait for the latter.
+func (a *API) EndStreams() {
+	a.Watch.Close()
+	a.Live.Close()
+}
 
 var (
 	streamsDesc  = description("watch_streams", "Open watch streams.")

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -192,6 +193,9 @@ func (w *world) exchange(client *http.Client, method, path string, body any, hea
 	w.must(err)
 	if len(data) > 0 {
 		r.Header.Set("Content-Type", "application/json")
+	}
+	if strings.HasPrefix(path, "/v1/live") { // one that is opened has no end
+		r.Header.Set("Last-Event-ID", "none")
 	}
 	for i := 0; i+1 < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])

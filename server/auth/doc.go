@@ -22,6 +22,11 @@
 // A session is 32 random bytes in a cookie, of which the ledger knows the hash;
 // what it asks to be changed must come from our own pages (CheckOurs).
 //
+// With a token. A browser may begin a session with an API token instead. The
+// session belongs to the token: each request looks at it again, so what ends
+// the token ends the session, and grants and scope are the token's. It begins
+// from our own pages only, and wrong tokens cost tries as they do anywhere.
+//
 // Failure. A provider that is down is ErrProviderDown and stops signing in
 // only. What precisely was wrong with a sign-in (ErrSignInFailed) is for the
 // log. Who tries too often gets a TooManyError. A token or session that

@@ -18,7 +18,10 @@ type Identity struct {
 	Owner string
 	// Session tells that a browser's cookie said it, not a token.
 	Session bool
-	Grants  []Grant
+	// Token is the ID of the API token that began the session; empty if the
+	// provider did, or no session said it.
+	Token  string
+	Grants []Grant
 	// Scope limits the grants to these permissions; empty does not.
 	Scope []Permission
 	// Expires is when it ends at the latest; zero is never.
@@ -33,6 +36,9 @@ func (i Identity) Person() string { return i.Owner }
 
 // Who is how the audit log names the identity: for people, and unmistakable.
 func (i Identity) Who() string {
+	if i.Session && i.Token != "" {
+		return i.Name + " (session of token " + i.Token + " of " + i.Owner + ")"
+	}
 	if i.Session {
 		return i.Name + " (" + i.Owner + ")"
 	}

@@ -73,6 +73,15 @@ func NewProvider(c ProviderConfig) *Provider {
 	}}
 }
 
+// Host is the name of the provider's host, for people.
+func (p *Provider) Host() string {
+	u, err := url.Parse(p.config.Issuer)
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
+}
+
 // bounded ends answers that are too long to be honest.
 type bounded struct{ next http.RoundTripper }
 

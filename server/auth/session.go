@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/candor-ota/candor/manifests"
@@ -36,13 +35,17 @@ type GroupGrant struct {
 	Grant
 }
 
-// People are those who sign in with a browser. With a nil Provider nobody can,
-// and no cookie is worth anything.
+// People are those who use a browser. They sign in at the Provider, which may be
+// nil, or with an API token, unless Tokens is nil; with both nil no cookie is
+// worth anything.
 type People struct {
 	Ledger   Sessions
+	Tokens   TokenReader
 	Provider *Provider
 	Grants   []GroupGrant
-	Origin   string // scheme://host[:port] of this server, as browsers see it
+	// Origin is scheme://host[:port] of this server, as browsers see it; if it
+	// is empty, this server is only used on its own machine (OriginOf).
+	Origin string
 	// Idle is how long a session lasts without being used, Absolute how long at
 	// most.
 	Idle, Absolute time.Duration
@@ -69,36 +72,68 @@ const (
 )
 
 // BySession tells who stands behind a session cookie. The grants are those that
-// the configuration gives now, not those at sign-in.
+// the configuration gives now, not those at sign-in; those of a session that a
+// token began are the token's, as long as it lasts.
 func (p *People) BySession(ctx context.Context, cookie string) (Live, error) {
+	live, seen, err := p.look(ctx, cookie)
+	if err != nil {
+		return Live{}, err
+	}
+	if now := p.now(); now.Sub(seen) >= touchEvery {
+		if err := p.Ledger.TouchSession(ctx, live.ID, now); err != nil {
+			return Live{}, fmt.Errorf("authenticate: %w", err)
+		}
+		live.Idle = now.Add(p.Idle)
+	}
+	return live, nil
+}
+
+// Still is BySession for a connection that stays open, which is no use of the
+// session: it does not keep it from ending.
+func (p *People) Still(ctx context.Context, cookie string) (Live, error) {
+	live, _, err := p.look(ctx, cookie)
+	return live, err
+}
+
+// look finds the session of a cookie, and when it was last seen.
+func (p *People) look(ctx context.Context, cookie string) (Live, time.Time, error) {
 	s, ok := parseSecret(cookie)
-	if !ok || p.Provider == nil {
-		return Live{}, ErrUnauthorized
+	if !ok || p.Provider == nil && p.Tokens == nil {
+		return Live{}, time.Time{}, ErrUnauthorized
 	}
 	v, err := p.Ledger.SessionByHash(ctx, s.hash())
 	if errors.Is(err, store.ErrNotFound) {
-		return Live{}, ErrUnauthorized
+		return Live{}, time.Time{}, ErrUnauthorized
 	}
 	if err != nil {
-		return Live{}, fmt.Errorf("authenticate: %w", err)
+		return Live{}, time.Time{}, fmt.Errorf("authenticate: %w", err)
 	}
 	// The index looked the hash up; only this comparison decides.
 	hash, now := s.hash(), p.now()
-	if subtle.ConstantTimeCompare(v.Hash[:], hash[:]) != 1 || v.Issuer != p.Provider.config.Issuer ||
-		!now.Before(v.Expires) || now.Sub(v.Seen) >= p.Idle || v.Seen.Sub(now) > clockSlip {
-		return Live{}, ErrUnauthorized
+	if subtle.ConstantTimeCompare(v.Hash[:], hash[:]) != 1 || !now.Before(v.Expires) || now.Sub(v.Seen) >= p.Idle || v.Seen.Sub(now) > clockSlip {
+		return Live{}, time.Time{}, ErrUnauthorized
+	}
+	who, err := p.stands(ctx, v)
+	if err != nil {
+		return Live{}, time.Time{}, err
+	}
+	return Live{Identity: who, Idle: v.Seen.Add(p.Idle), CSRF: s.derive("candor-csrf-v1")}, v.Seen, nil
+}
+
+// stands tells who stands behind a session that has not run out: whom the
+// provider of now vouched for and a grant of now names, or who has the token.
+func (p *People) stands(ctx context.Context, v store.Session) (Identity, error) {
+	if v.Token != "" {
+		return p.byToken(ctx, v)
+	}
+	if p.Provider == nil || v.Issuer != p.Provider.config.Issuer {
+		return Identity{}, ErrUnauthorized
 	}
 	who := p.identity(v)
 	if len(who.Grants) == 0 {
-		return Live{}, ErrUnauthorized
+		return Identity{}, ErrUnauthorized
 	}
-	if now.Sub(v.Seen) >= touchEvery {
-		if err := p.Ledger.TouchSession(ctx, v.ID, now); err != nil {
-			return Live{}, fmt.Errorf("authenticate: %w", err)
-		}
-		v.Seen = now
-	}
-	return Live{Identity: who, Idle: v.Seen.Add(p.Idle), CSRF: s.derive("candor-csrf-v1")}, nil
+	return who, nil
 }
 
 // Sessions gives the sessions of a query that are in force.
@@ -107,10 +142,23 @@ func (p *People) Sessions(ctx context.Context, q store.SessionQuery) ([]store.Se
 		return nil, nil
 	}
 	all, err := p.Ledger.SessionList(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	var out []store.Session
 	now := p.now()
-	return slices.DeleteFunc(all, func(s store.Session) bool {
-		return !now.Before(s.Expires) || now.Sub(s.Seen) >= p.Idle
-	}), err
+	for _, s := range all {
+		if !now.Before(s.Expires) || now.Sub(s.Seen) >= p.Idle {
+			continue
+		}
+		_, err := p.stands(ctx, s)
+		if err == nil {
+			out = append(out, s)
+		} else if !errors.Is(err, ErrUnauthorized) {
+			return nil, err
+		}
+	}
+	return out, nil
 }
 
 // EndSessions ends the sessions of a query and tells how many.
@@ -145,12 +193,8 @@ var ErrForeign = errors.New("this request did not come from this server's own pa
 // Sec-Fetch-Site where it sends none) and the page knows the session's token.
 // form is the token from a plain form, or empty.
 func (p *People) CheckOurs(r *http.Request, live Live, form string) error {
-	origin, site := r.Header.Get("Origin"), r.Header.Get("Sec-Fetch-Site")
-	switch {
-	case origin != "" && origin != p.Origin,
-		site != "" && site != "same-origin",
-		origin == "" && site == "":
-		return ErrForeign
+	if err := p.CheckOrigin(r); err != nil {
+		return err
 	}
 	token := r.Header.Get("X-CSRF-Token")
 	if token == "" {

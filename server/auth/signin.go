@@ -234,7 +234,7 @@ func (p *People) endOld(ctx context.Context, cookie string, s store.Session) err
 		return nil
 	}
 	if err == nil {
-		entry := store.Entry{At: s.Created, Who: p.identity(was).Who(), What: "auth.sign-out", Subject: was.ID, Why: "signed in again"}
+		entry := store.Entry{At: s.Created, Who: p.who(was), What: "auth.sign-out", Subject: was.ID, Why: "signed in again"}
 		_, err = p.Ledger.EndSessions(ctx, store.SessionQuery{ID: was.ID}, entry)
 	}
 	return err

@@ -172,10 +172,15 @@ func Authenticate(ctx context.Context, tokens Tokens, header string, now time.Ti
 	if subtle.ConstantTimeCompare(t.Hash[:], hash[:]) != 1 {
 		return Identity{}, ErrUnauthorized
 	}
-	if !t.Revoked.IsZero() || !t.Expires.IsZero() && !now.Before(t.Expires) {
+	if Ended(t, now) {
 		return Identity{}, ErrUnauthorized
 	}
 	return tokenIdentity(t), nil
+}
+
+// Ended tells whether a token is revoked or has expired.
+func Ended(t store.Token, now time.Time) bool {
+	return !t.Revoked.IsZero() || !t.Expires.IsZero() && !now.Before(t.Expires)
 }
 
 func tokenIdentity(t store.Token) Identity {

@@ -37,7 +37,11 @@ type File struct {
 	S3 *S3 `json:"s3,omitempty"`
 	// Votes says whose votes count when.
 	Votes Votes `json:"votes,omitzero"`
-	// OIDC lets people sign in with a browser; without it there are tokens only.
+	// Origin is this server as browsers see it, https://ota.example.org: pages of
+	// no other may change anything. Absent, it is that of oidc.redirectURL, or,
+	// without oidc, whatever name of this machine alone a browser on it uses.
+	Origin string `json:"origin,omitempty"`
+	// OIDC lets people sign in at a provider; without it they do with tokens.
 	OIDC *OIDC `json:"oidc,omitempty"`
 	// Sessions says how long people stay signed in.
 	Sessions Sessions `json:"sessions,omitzero"`
@@ -199,6 +203,7 @@ admin: %q
 #   clientSecretFile: /path/secret
 #   redirectURL: https://ota.example.org/v1/auth/callback
 #   grants: [{group: release-managers, role: operator, products: [phone]}]
+# origin: https://ota.example.org # for browsers that sign in with a token; oidc has it already
 # limits: {connections: 10000, watch: {heartbeat: 2m}}
 # webhooks: [{name: chat, url: https://chat.example.org/candor, secretFile: /path/secret, events: [rollout.*]}]
 `

@@ -27,6 +27,7 @@ type Limits struct {
 	Uploads           Width      `json:"uploads,omitzero"`     // pieces of images
 	Submissions       Width      `json:"submissions,omitzero"` // each may take 24 MiB of memory
 	SignIns           Width      `json:"signIns,omitzero"`
+	Live              Width      `json:"live,omitzero"` // streams over which dashboards are told of changes
 }
 
 // Width bounds one kind of work: so many at once, and so many that wait for up
@@ -98,6 +99,7 @@ func (l Limits) widths() []named {
 		{"actions", l.Actions, func(d *overload.Limits) *overload.Width { return &d.Actions }},
 		{"uploads", l.Uploads, func(d *overload.Limits) *overload.Width { return &d.Uploads }},
 		{"submissions", l.Submissions, func(d *overload.Limits) *overload.Width { return &d.Submissions }},
+		{"live", l.Live, func(d *overload.Limits) *overload.Width { return &d.Live }},
 		{"signIns", l.SignIns, func(d *overload.Limits) *overload.Width { return &d.SignIns }},
 	}
 }

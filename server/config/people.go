@@ -87,6 +87,20 @@ func (f *File) validatePeople(say say) {
 	if f.OIDC != nil {
 		f.OIDC.validate(say)
 	}
+	f.validateOrigin(say)
+}
+
+func (f *File) validateOrigin(say say) {
+	if f.Origin == "" {
+		return
+	}
+	if err := webAddress(f.Origin); err != nil {
+		say("origin", "%v", err)
+	} else if u, err := url.Parse(f.Origin); err != nil || u.Scheme+"://"+u.Host != f.Origin {
+		say("origin", "%q has more than scheme, host and port", f.Origin)
+	} else if f.OIDC != nil && !strings.HasPrefix(f.OIDC.RedirectURL, f.Origin+"/") {
+		say("origin", "%q is not where oidc.redirectURL leads: %q", f.Origin, f.OIDC.RedirectURL)
+	}
 }
 
 func (o *OIDC) validate(say say) {
@@ -159,10 +173,17 @@ func webAddress(text string) error {
 // maxSecret bounds the file with the client's secret, in bytes.
 const maxSecret = 4096
 
-// People makes what lets people sign in, over the ledger's sessions; with nil
-// for a provider if none is configured. Nothing is asked of the provider yet.
-func (f *File) People(ledger auth.Sessions, now func() time.Time) (*auth.People, error) {
-	p := &auth.People{Ledger: ledger, Now: now, Idle: f.Sessions.IdleTime(), Absolute: f.Sessions.AbsoluteTime()}
+// PeopleLedger is the part of the ledger that is needed for people.
+type PeopleLedger interface {
+	auth.Sessions
+	auth.TokenReader
+}
+
+// People makes what lets people sign in, over the ledger's sessions and tokens;
+// with nil for a provider if none is configured. Nothing is asked of the
+// provider yet.
+func (f *File) People(ledger PeopleLedger, now func() time.Time) (*auth.People, error) {
+	p := &auth.People{Ledger: ledger, Tokens: ledger, Origin: f.Origin, Now: now, Idle: f.Sessions.IdleTime(), Absolute: f.Sessions.AbsoluteTime()}
 	o := f.OIDC
 	if o == nil {
 		return p, nil

@@ -37,6 +37,12 @@ func (l *table) Acquire(_ context.Context, r store.LeaseRequest) (store.Lease, e
 	return l.held, nil
 }
 
+func (l *table) Lease(context.Context, string) (store.Lease, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.held, l.fail
+}
+
 func (l *table) Yield(_ context.Context, v store.Lease) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -12,9 +12,9 @@ import (
 // ledgerOperations are the methods that are measured: all but Close.
 var ledgerOperations = []string{
 	"AddProduct", "Product", "Products", "AddRelease", "Release", "Releases", "MoveRelease", "AddRollout", "Rollout", "Rollouts",
-	"UpdateRollout", "Append", "Entries", "Walk", "AuditHead", "VerifyAudit", "Acquire", "Yield", "ReserveVersion",
+	"UpdateRollout", "Append", "Entries", "Walk", "AuditHead", "VerifyAudit", "Acquire", "Lease", "Yield", "ReserveVersion",
 	"ReservedVersions", "Head", "SetHead", "OpenHook", "Hooks", "SaveHook", "BeginChange", "FinishChange", "DropChange", "Ping",
-	"AddToken", "TokenByHash", "Tokens", "RevokeToken", "AddLogin", "TakeLogin", "AddSession", "SessionByHash", "SessionList",
+	"AddToken", "TokenByHash", "Token", "Tokens", "RevokeToken", "AddLogin", "TakeLogin", "AddSession", "SessionByHash", "SessionList",
 	"TouchSession", "EndSessions", "AddUpload", "Upload", "Uploads", "AdvanceUpload", "DeleteUpload", "AddBatch", "Batch",
 	"Batches", "RevokeBatch", "Enrol", "Enrolment", "Withdraw", "OpenVotes", "VoteRelease", "VoteReleases", "SwitchVotes",
 	"CloseVotes", "RecordIssue", "CastVote", "Tally", "Shown", "Show", "ShownSince", "AddLabReport", "LabReports", "MuteLab",
@@ -157,6 +157,13 @@ func (m *Ledger) Acquire(ctx context.Context, r store.LeaseRequest) (out store.L
 	ctx, op := m.operations["Acquire"].begin(ctx)
 	defer op.end(&err)
 	return m.Ledger.Acquire(ctx, r)
+}
+
+// Lease is measured.
+func (m *Ledger) Lease(ctx context.Context, name string) (out store.Lease, err error) {
+	ctx, op := m.operations["Lease"].begin(ctx)
+	defer op.end(&err)
+	return m.Ledger.Lease(ctx, name)
 }
 
 // Yield is measured.

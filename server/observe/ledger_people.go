@@ -23,6 +23,13 @@ func (m *Ledger) TokenByHash(ctx context.Context, hash manifests.SHA256) (out st
 	return m.Ledger.TokenByHash(ctx, hash)
 }
 
+// Token is measured.
+func (m *Ledger) Token(ctx context.Context, id string) (out store.Token, err error) {
+	ctx, op := m.operations["Token"].begin(ctx)
+	defer op.end(&err)
+	return m.Ledger.Token(ctx, id)
+}
+
 // Tokens is measured.
 func (m *Ledger) Tokens(ctx context.Context) (out []store.Token, err error) {
 	ctx, op := m.operations["Tokens"].begin(ctx)

@@ -81,6 +81,27 @@ func New(now func() time.Time, tracer trace.Tracer) *Observer {
 	return o
 }
 
+// Program gives the version of this program, and the revision that it was built
+// from where it is known.
+func Program() string {
+	b, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	version := b.Main.Version
+	if version == "" {
+		version = "unknown"
+	}
+	for _, s := range b.Settings {
+		if s.Key == "vcs.revision" && len(s.Value) >= shortRevision && version == "(devel)" {
+			version += " " + s.Value[:shortRevision]
+		}
+	}
+	return version
+}
+
+const shortRevision = 12
+
 // buildInfo is 1, with what this program was built from.
 func buildInfo() prometheus.Collector {
 	version, revision, goVersion := "unknown", "unknown", "unknown"

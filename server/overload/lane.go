@@ -79,10 +79,10 @@ func (l *Lane) busy() *BusyError {
 }
 
 // LaneStats are counted since the lane was made, but for the first two.
-type LaneStats struct{ Running, Waiting, Full, Slow int64 }
+type LaneStats struct{ Running, Waiting, Full, Slow, Width int64 }
 
 // Stats gives the counts of now. Full were sent away at once, Slow after they
 // had waited.
 func (l *Lane) Stats() LaneStats {
-	return LaneStats{Running: int64(len(l.turns)), Waiting: l.waiting.Load(), Full: l.full.Load(), Slow: l.slow.Load()}
+	return LaneStats{Running: int64(len(l.turns)), Waiting: l.waiting.Load(), Full: l.full.Load(), Slow: l.slow.Load(), Width: int64(cap(l.turns))}
 }

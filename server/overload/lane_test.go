@@ -45,7 +45,7 @@ func TestALaneHasSoManyAtOnceAndInLine(t *testing.T) {
 		if len(times) < 8 {
 			t.Errorf("all come back at %d times", len(times))
 		}
-		if s := l.Stats(); s != (overload.LaneStats{Running: 2, Waiting: 3, Full: 100}) {
+		if s := l.Stats(); s != (overload.LaneStats{Running: 2, Waiting: 3, Full: 100, Width: 2}) {
 			t.Errorf("%+v", s)
 		}
 		for _, leave := range leaves {

@@ -24,6 +24,7 @@ type Limits struct {
 	Uploads     Width         // pieces of images
 	Submissions Width         // each holds up to 24 MiB
 	SignIns     Width         // each may wait for the provider
+	Live        Width         // streams of dashboards; they are connections too
 
 	// ReportsPerAddress is how many of them an address may send at once, and
 	// how many a second after that.
@@ -47,6 +48,7 @@ func Defaults(files int) Limits {
 		Arriving: Width{AtOnce: max(connections/8, 64)}, Reports: Width{AtOnce: 256, Waiting: 1024},
 		Downloads: Width{AtOnce: files / 5}, Operators: Width{AtOnce: 64, Waiting: 256}, Actions: Width{AtOnce: 16, Waiting: 64},
 		Uploads: Width{AtOnce: 16, Waiting: 16}, Submissions: Width{AtOnce: 4, Waiting: 8}, SignIns: Width{AtOnce: 32, Waiting: 32},
+		Live:              Width{AtOnce: max(min(connections/8, 1000), 4)},
 		ReportsPerAddress: Rate{Burst: 2000, PerSecond: 200},
 	}
 }

@@ -75,8 +75,10 @@ type Options struct {
 	Home  string // of the data directory, which one process at a time locks
 	Alone bool   // it can bear no other server beside it
 	Facts []Fact
-	Now   func() time.Time
-	Log   *slog.Logger
+	// Name and Program are for people: the host, and the version of the program.
+	Name, Program string
+	Now           func() time.Time
+	Log           *slog.Logger
 }
 
 // Member is this server among the others. It is safe for concurrent use.
@@ -88,6 +90,7 @@ type Member struct {
 	others  atomic.Int64
 	differs atomic.Int64 // settings that differ
 	told    string       // of which differences the log knows
+	roll    atomic.Pointer[store.Roll]
 }
 
 // ErrDiffers means that another server that lives cannot be worked beside.
@@ -95,7 +98,7 @@ var ErrDiffers = errors.New("cannot work beside another server")
 
 // Join puts the server on the roll, or refuses to.
 func Join(ctx context.Context, o Options) (*Member, error) {
-	m := &Member{Options: o, self: store.Server{ID: rand.Text(), Home: o.Home, Alone: o.Alone, Facts: map[string]string{}, Started: o.Now()}}
+	m := &Member{Options: o, self: store.Server{ID: rand.Text(), Home: o.Home, Alone: o.Alone, Name: o.Name, Program: o.Program, Facts: map[string]string{}, Started: o.Now()}}
 	for _, f := range o.Facts {
 		m.self.Facts[f.Name] = f.of
 	}
@@ -148,6 +151,7 @@ func (m *Member) different(s store.Server, must bool) []string {
 
 // take takes note of who is there.
 func (m *Member) take(roll store.Roll) {
+	m.roll.Store(&roll)
 	live := living(roll)
 	m.others.Store(int64(len(live)))
 	names := map[string]bool{}
@@ -221,6 +225,28 @@ func (m *Member) Look(ctx context.Context) error {
 		m.take(roll)
 	}
 	return err
+}
+
+// Self gives this server as it is on the roll.
+func (m *Member) Self() store.Server { return m.self }
+
+// Other is another server that lives.
+type Other struct {
+	store.Server
+	Differs []string // in these facts from this one
+}
+
+// Others gives the servers that live beside this one, as of the last look.
+func (m *Member) Others() []Other {
+	roll := m.roll.Load()
+	if roll == nil {
+		return nil
+	}
+	var out []Other
+	for _, s := range living(*roll) {
+		out = append(out, Other{s, append(m.different(s, true), m.different(s, false)...)})
+	}
+	return out
 }
 
 // Stats are for figures.

@@ -1,12 +1,30 @@
 package publish
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"log/slog"
 
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/layout"
+	"github.com/candor-ota/candor/server/store"
 )
+
+// Behind tells how many trees others have published that readers here do not
+// see yet.
+func (p *Publisher) Behind(ctx context.Context) (int64, error) {
+	h, err := p.ledger.Head(ctx, treeHead)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return 0, fmt.Errorf("newest tree: %w", err)
+	}
+	var here int64
+	if t := p.Tree(); t != nil {
+		here = t.Head
+	}
+	return max(h.Version-here, 0), nil
+}
 
 // show makes a generation the one that readers see, and then has Options.Moved
 // told. Every way to a newer tree, our own or another process's, ends here; the

@@ -55,6 +55,9 @@ type Options struct {
 	// Turn is how long a publish waits for other processes to end theirs; 0
 	// where there are none.
 	Turn time.Duration
+	// Holder names this process in the lease; random if empty, and never the
+	// same for two processes.
+	Holder string
 }
 
 // Publisher keeps the tree. It is safe for concurrent use.
@@ -92,10 +95,13 @@ const LeaseName = "publish"
 func Open(ctx context.Context, o Options) (*Publisher, error) {
 	p := &Publisher{
 		ledger: o.Ledger, blobs: o.Blobs, keys: o.Keys, rollouts: o.Rollouts, now: o.Now, log: o.Log, after: o.After,
-		observe: o.Observe, moved: o.Moved, wait: o.Turn, holder: rand.Text(), kick: make(chan struct{}, 1),
+		observe: o.Observe, moved: o.Moved, wait: o.Turn, holder: o.Holder, kick: make(chan struct{}, 1),
 	}
 	if p.log == nil {
 		p.log = slog.Default()
+	}
+	if p.holder == "" {
+		p.holder = rand.Text()
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

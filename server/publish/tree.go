@@ -6,6 +6,8 @@ import (
 	"maps"
 	"time"
 
+	"github.com/theupdateframework/go-tuf/v2/metadata"
+
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/layout"
 	"github.com/candor-ota/candor/manifests/rollout"
@@ -17,8 +19,10 @@ type Tree struct {
 	files    map[string]*File
 	Head     int64 // number in the ledger; it only rises
 	Snapshot int64 // version
-	Issued   time.Time
-	Expires  time.Time // of the timestamp
+	// Timestamp is the version of the timestamp.
+	Timestamp int64
+	Issued    time.Time
+	Expires   time.Time // of the timestamp
 	// Counters are those of the products' rollouts documents. It is not to be
 	// changed.
 	Counters map[manifests.Product]uint64
@@ -32,7 +36,7 @@ func (t *Tree) File(path string) *File { return t.files[path] }
 // compressed forms: a publish costs what is new in it, however much is there.
 func newTree(g *generation, issued time.Time, before *Tree) *Tree {
 	t := &Tree{
-		files: make(map[string]*File, len(g.bodies)+1), Head: g.number, Snapshot: g.Versions["snapshot"],
+		files: make(map[string]*File, len(g.bodies)+1), Head: g.number, Snapshot: g.Versions[metadata.SNAPSHOT], Timestamp: g.Versions[metadata.TIMESTAMP],
 		Issued: issued, Expires: issued.Add(TimestampLife),
 	}
 	for path, body := range g.bodies {

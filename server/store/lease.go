@@ -30,6 +30,9 @@ type Leases interface {
 	// Acquire takes a free or expired lease, or renews one's own. ErrConflict
 	// means that somebody else holds it; the lease that comes with it says who.
 	Acquire(ctx context.Context, r LeaseRequest) (Lease, error)
+	// Lease gives who has a lease, or had it last: its Expires is zero once it
+	// was given up. ErrNotFound if nobody ever had it.
+	Lease(ctx context.Context, name string) (Lease, error)
 	// Yield gives up a lease early. One that has passed on is left alone.
 	Yield(ctx context.Context, l Lease) error
 }

@@ -10,6 +10,8 @@ type Server struct {
 	ID    string // of the process
 	Home  string // of its data directory, which one process at a time can lock
 	Alone bool   // it can bear no other beside it
+	// Name and Program are for people: its host, and the version that it runs.
+	Name, Program string
 	// Facts are fingerprints, by name, of what servers on one ledger must or
 	// should have in common. Nothing can be learned from one but whether two
 	// are the same.

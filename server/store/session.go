@@ -20,10 +20,11 @@ type Login struct {
 type Session struct {
 	ID      string           // names it in lists; opens nothing
 	Hash    manifests.SHA256 // of the cookie's secret
-	Person  string           // issuer#subject
-	Issuer  string
-	Name    string   // for display
-	Groups  []string // of the person at the provider, at sign-in
+	Person  string           // issuer#subject, or the owner of the token
+	Issuer  string           // empty if a token began it
+	Token   string           // ID of the API token that began it; empty if the provider did
+	Name    string           // for display
+	Groups  []string         // of the person at the provider, at sign-in
 	Created time.Time
 	Seen    time.Time // the last use, to the minute
 	Expires time.Time // at the latest, however much it is used

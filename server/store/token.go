@@ -28,6 +28,8 @@ type Tokens interface {
 	AddToken(ctx context.Context, t Token, e Entry) error
 	// TokenByHash gives expired and revoked tokens too; ErrNotFound if none.
 	TokenByHash(ctx context.Context, hash manifests.SHA256) (Token, error)
+	// Token gives expired and revoked tokens too, by ID; ErrNotFound if none.
+	Token(ctx context.Context, id string) (Token, error)
 	// Tokens gives all, the newest first.
 	Tokens(ctx context.Context) ([]Token, error)
 	// RevokeToken at e.At; again changes nothing. ErrNotFound if there is none.

@@ -28,6 +28,9 @@ func scanEntry(r row) (e store.Entry, err error) {
 	return e, err
 }
 
+// auditLog is what other replicas are told has moved when the log has grown.
+const auditLog = "audit"
+
 // appendEntry links e to the last entry and writes it.
 func appendEntry(ctx context.Context, tx *sql.Tx, e store.Entry) (store.Entry, error) {
 	if e.Who == "" || e.What == "" || e.At.Unix() <= 0 || len(e.Detail) > 0 && !json.Valid(e.Detail) {
@@ -52,9 +55,14 @@ func appendEntry(ctx context.Context, tx *sql.Tx, e store.Entry) (store.Entry, e
 // Append writes an entry on its own.
 func (l *Ledger) Append(ctx context.Context, e store.Entry) (store.Entry, error) {
 	err := l.write(ctx, "append to audit log", func(tx *sql.Tx) (err error) {
-		e, err = appendEntry(ctx, tx, e)
-		return err
+		if e, err = appendEntry(ctx, tx, e); err != nil {
+			return err
+		}
+		return l.dialect.Announce(ctx, tx, auditLog)
 	})
+	if err == nil {
+		l.wrote()
+	}
 	return e, err
 }
 

@@ -41,7 +41,7 @@ func (l *Ledger) Hooks(ctx context.Context) ([]store.Hook, error) {
 
 // SaveHook writes the state of a hook.
 func (l *Ledger) SaveHook(ctx context.Context, lease store.Lease, h store.Hook, e store.Entry) error {
-	return l.write(ctx, fmt.Sprintf("save hook %s", h.Name), func(tx *sql.Tx) error {
+	err := l.write(ctx, fmt.Sprintf("save hook %s", h.Name), func(tx *sql.Tx) error {
 		if err := fenced(ctx, tx, lease); err != nil {
 			return err
 		}
@@ -56,4 +56,8 @@ func (l *Ledger) SaveHook(ctx context.Context, lease store.Lease, h store.Hook, 
 		_, err = appendEntry(ctx, tx, e)
 		return err
 	})
+	if err == nil && e.What != "" {
+		l.wrote()
+	}
+	return err
 }

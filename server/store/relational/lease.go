@@ -40,6 +40,15 @@ func (l *Ledger) Acquire(ctx context.Context, r store.LeaseRequest) (store.Lease
 	return got, err
 }
 
+// Lease reads who has a lease, or had it last.
+func (l *Ledger) Lease(ctx context.Context, name string) (store.Lease, error) {
+	v, err := lease(ctx, l.reader, name)
+	if err != nil {
+		err = fmt.Errorf("lease %s: %w", name, err)
+	}
+	return v, err
+}
+
 // Yield gives up a lease.
 func (l *Ledger) Yield(ctx context.Context, v store.Lease) error {
 	return l.write(ctx, fmt.Sprintf("yield lease %s", v.Name), func(tx *sql.Tx) error {

@@ -26,6 +26,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/candor-ota/candor/server/store"
 )
@@ -52,6 +53,7 @@ type Ledger struct {
 	dialect  Dialect
 	group    *group
 	hot      hot
+	entry    atomic.Pointer[func()] // see OnEntry
 }
 
 var (
@@ -70,6 +72,17 @@ func New(ctx context.Context, e Engine) (*Ledger, error) {
 	}
 	l.group = newGroup(newCounter(l).write)
 	return l, nil
+}
+
+// OnEntry has f called after each entry of the audit log that this process has
+// written. f must not block; the last one holds.
+func (l *Ledger) OnEntry(f func()) { l.entry.Store(&f) }
+
+// wrote tells that an entry is in.
+func (l *Ledger) wrote() {
+	if f := l.entry.Load(); f != nil {
+		(*f)()
+	}
 }
 
 // Ping reads.

@@ -18,7 +18,7 @@ const forgotten = 30 * 24 * time.Hour
 func scanServer(r row) (s store.Server, err error) {
 	var facts string
 	var alone int64
-	if err := r.Scan(&s.ID, &s.Home, &alone, &facts, moment{&s.Started}, moment{&s.Seen}); err != nil {
+	if err := r.Scan(&s.ID, &s.Home, &alone, &facts, moment{&s.Started}, moment{&s.Seen}, &s.Name, &s.Program); err != nil {
 		return s, err
 	}
 	s.Alone = alone != 0
@@ -40,13 +40,13 @@ func (l *Ledger) Announce(ctx context.Context, s store.Server) (store.Roll, erro
 		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO servers (id, home, alone, facts, started_at, seen_at) VALUES ($1, $2, $3, $4, $5, $6)
+		_, err = tx.ExecContext(ctx, `INSERT INTO servers (id, home, alone, facts, started_at, seen_at, name, program) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 			ON CONFLICT (id) DO UPDATE SET facts = excluded.facts, seen_at = excluded.seen_at`,
-			s.ID, s.Home, number(s.Alone), string(facts), seconds(s.Started), seconds(roll.Now))
+			s.ID, s.Home, number(s.Alone), string(facts), seconds(s.Started), seconds(roll.Now), s.Name, s.Program)
 		if err != nil {
 			return err
 		}
-		roll.Others, err = all(ctx, tx, scanServer, `SELECT id, home, alone, facts, started_at, seen_at FROM servers WHERE id <> $1 ORDER BY seen_at DESC, id`, s.ID)
+		roll.Others, err = all(ctx, tx, scanServer, `SELECT id, home, alone, facts, started_at, seen_at, name, program FROM servers WHERE id <> $1 ORDER BY seen_at DESC, id`, s.ID)
 		if err != nil {
 			return err
 		}

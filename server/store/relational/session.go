@@ -43,11 +43,11 @@ func (l *Ledger) TakeLogin(ctx context.Context, hash manifests.SHA256) (store.Lo
 	return v, err
 }
 
-const sessionColumns = `id, hash, person, issuer, name, groups, created_at, seen_at, expires_at`
+const sessionColumns = `id, hash, person, issuer, name, groups, created_at, seen_at, expires_at, token_id`
 
 func scanSession(r row) (s store.Session, err error) {
 	var groups string
-	err = r.Scan(&s.ID, fixed(s.Hash[:]), &s.Person, &s.Issuer, &s.Name, &groups, moment{&s.Created}, moment{&s.Seen}, moment{&s.Expires})
+	err = r.Scan(&s.ID, fixed(s.Hash[:]), &s.Person, &s.Issuer, &s.Name, &groups, moment{&s.Created}, moment{&s.Seen}, moment{&s.Expires}, &s.Token)
 	if err == nil {
 		err = json.Unmarshal([]byte(groups), &s.Groups)
 	}
@@ -65,8 +65,8 @@ func (l *Ledger) AddSession(ctx context.Context, s store.Session, e store.Entry)
 			return err
 		}
 		return touch(ctx, tx, store.ErrExists,
-			`INSERT INTO sessions (`+sessionColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING`,
-			s.ID, s.Hash[:], s.Person, s.Issuer, s.Name, string(groups), seconds(s.Created), seconds(s.Seen), seconds(s.Expires))
+			`INSERT INTO sessions (`+sessionColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`,
+			s.ID, s.Hash[:], s.Person, s.Issuer, s.Name, string(groups), seconds(s.Created), seconds(s.Seen), seconds(s.Expires), s.Token)
 	})
 }
 

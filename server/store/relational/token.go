@@ -48,6 +48,15 @@ func (l *Ledger) TokenByHash(ctx context.Context, hash manifests.SHA256) (store.
 	return t, err
 }
 
+// Token reads a token by its ID.
+func (l *Ledger) Token(ctx context.Context, id string) (store.Token, error) {
+	t, err := one(ctx, l.reader, scanToken, `SELECT `+tokenColumns+` FROM tokens WHERE id = $1`, id)
+	if err != nil {
+		err = fmt.Errorf("API token %s: %w", id, err)
+	}
+	return t, err
+}
+
 // Tokens reads all tokens.
 func (l *Ledger) Tokens(ctx context.Context) ([]store.Token, error) {
 	list, err := all(ctx, l.reader, scanToken, `SELECT `+tokenColumns+` FROM tokens ORDER BY created_at DESC, id`)

@@ -97,11 +97,16 @@ func (l *Ledger) audited(ctx context.Context, e store.Entry, what string, f func
 		if err := f(tx); err != nil {
 			return err
 		}
-		_, err := appendEntry(ctx, tx, e)
-		return err
+		if _, err := appendEntry(ctx, tx, e); err != nil {
+			return err
+		}
+		return l.dialect.Announce(ctx, tx, auditLog)
 	})
 	if errors.Is(err, errUnchanged) {
 		return nil
+	}
+	if err == nil {
+		l.wrote()
 	}
 	return err
 }

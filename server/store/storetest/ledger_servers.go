@@ -12,7 +12,7 @@ func serversKnowOfEachOther(t *testing.T, l store.Ledger) {
 	roll := l.(store.Servers)
 	before, err := roll.Clock(t.Context())
 	ok(t, err)
-	a := store.Server{ID: "a", Home: "one", Facts: map[string]string{"x": "1"}, Started: epoch}
+	a := store.Server{ID: "a", Home: "one", Name: "alpha", Program: "v1", Facts: map[string]string{"x": "1"}, Started: epoch}
 	b := store.Server{ID: "b", Home: "two", Alone: true, Facts: map[string]string{}, Started: epoch}
 	if got, err := roll.Announce(t.Context(), a); err != nil || len(got.Others) != 0 || got.Outdated || got.Now.Before(before) {
 		t.Fatalf("%+v, %v", got, err)

@@ -45,7 +45,7 @@ func loginsAreBounded(t *testing.T, l store.Ledger) {
 func testSession(id, person string) store.Session {
 	return store.Session{
 		ID: id, Hash: manifests.SumSHA256([]byte(id)), Person: person, Issuer: "https://id.example.org", Name: "Li",
-		Groups: []string{"a", "b"}, Created: epoch, Seen: epoch, Expires: epoch.Add(24 * time.Hour),
+		Groups: []string{"a", "b"}, Token: "t-" + id, Created: epoch, Seen: epoch, Expires: epoch.Add(24 * time.Hour),
 	}
 }
 
