@@ -11,7 +11,7 @@ import (
 )
 
 // newest is the last migration that this program knows.
-const newest = 10
+const newest = 11
 
 // ErrTooNew means that a newer server has brought the tables to where this one
 // cannot work on them.
