@@ -1,0 +1,145 @@
+package browser_test
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/candor-ota/candor/scripts/browser"
+	"github.com/candor-ota/candor/scripts/storybook"
+	"github.com/candor-ota/candor/scripts/world"
+)
+
+var shots = flag.String("shots", "", "write a picture of each story into this directory")
+
+// lookers is how many stories are looked at at once.
+const lookers = 3
+
+// Every page in every state can be read by everybody: axe-core finds nothing,
+// light and dark; nothing is cut off or wider than the window on a phone, a
+// tablet, a desk and a wall; forced colours hide nothing; who wants no motion
+// sees none.
+func TestEveryStoryCanBeReadByEverybody(t *testing.T) {
+	root, err := world.Root()
+	must(t, err)
+	book, err := storybook.Open(t.Context(), root)
+	must(t, err)
+	list, err := book.Stories(t.Context())
+	must(t, err)
+	dir := t.TempDir()
+	must(t, book.Storybook(t.Context(), dir))
+	server := httptest.NewServer(storybook.Handler(dir))
+	defer server.Close()
+	if *shots != "" {
+		must(t, os.MkdirAll(*shots, 0o755))
+	}
+	c, err := shared.chromium()
+	must(t, err)
+	queue := make(chan storybook.Story)
+	var wg sync.WaitGroup
+	for range lookers {
+		wg.Go(func() {
+			for story := range queue {
+				for _, fault := range lookAt(c, server.URL, story) {
+					t.Errorf("%s/%s: %s", story.Page, story.Name, fault)
+				}
+			}
+		})
+	}
+	for _, story := range list {
+		queue <- story
+	}
+	close(queue)
+	wg.Wait()
+	t.Logf("%d stories", len(list))
+}
+
+// lookAt looks at one story in all ways, and gives what is wrong.
+func lookAt(c *browser.Chromium, server string, story storybook.Story) (faults []string) {
+	p, err := c.Fresh()
+	if err != nil {
+		return []string{err.Error()}
+	}
+	defer p.Close()
+	say := func(how string, found []string, err error) {
+		if err != nil {
+			found = append(found, err.Error())
+		}
+		for _, f := range found {
+			faults = append(faults, how+": "+f)
+		}
+	}
+	do := func(how string, steps ...func() error) {
+		for _, step := range steps {
+			if err := step(); err != nil {
+				say(how, nil, err)
+			}
+		}
+	}
+	do("shown", func() error { return p.Size(1440, 900, false) },
+		func() error { return p.Prefer("prefers-color-scheme", "light") },
+		func() error { return p.Open(server + story.Address) },
+		func() error {
+			return p.Until("the story", func() (bool, error) {
+				return browser.Eval[bool](p, "document.documentElement.dataset.story === 'shown'")
+			})
+		})
+	if len(faults) > 0 {
+		return faults
+	}
+	for _, theme := range []string{"light", "dark"} {
+		do(theme, func() error { return p.Prefer("prefers-color-scheme", theme) }, p.Painted)
+		found, err := p.Violations()
+		say(theme, found, err)
+		say(theme, nil, picture(p, story, theme))
+	}
+	words, err := p.Text()
+	say("text", nil, err)
+	do("forced colours", func() error { return p.Prefer("forced-colors", "active", "prefers-reduced-motion", "reduce") }, p.Painted)
+	if forced, err := p.Text(); err != nil || forced != words {
+		say("forced colours", []string{fmt.Sprintf("the page says %q instead of %q", forced, words)}, err)
+	}
+	found, err := p.Restless()
+	say("reduced motion", found, err)
+	do("colours", func() error { return p.Prefer("prefers-color-scheme", "light") })
+	for _, width := range browser.Widths {
+		how := fmt.Sprintf("%d px", width)
+		do(how, func() error { return p.Size(width, 800, width < 700) }, p.Painted)
+		found, err := p.Faults()
+		say(how, found, err)
+		if width == 360 {
+			found, err := p.Violations()
+			say(how, found, err)
+			say(how, nil, picture(p, story, "phone"))
+		}
+	}
+	for _, line := range p.Take() {
+		// The browser says of the icon of a story that it is elsewhere.
+		if !strings.Contains(line, "favicon") {
+			say("unseen", []string{line}, nil)
+		}
+	}
+	return faults
+}
+
+// picture takes one of a story, which may not be blank.
+func picture(p *browser.Page, story storybook.Story, how string) error {
+	shot, err := p.Shot()
+	if err != nil {
+		return err
+	}
+	if blank, err := browser.Blank(shot); err != nil || blank {
+		return errors.Join(errors.New("the picture is blank"), err)
+	}
+	if *shots == "" {
+		return nil
+	}
+	name := strings.NewReplacer("/", "-", " ", "-").Replace(story.Page + "-" + story.Name + "-" + how)
+	return os.WriteFile(filepath.Join(*shots, name+".png"), shot, 0o644)
+}
