@@ -700,7 +700,10 @@ type Health struct {
 	Grace *int   `json:"grace,omitempty"`
 	Id    string `json:"id"`
 
-	// Lines The lines of the sequential test of failures.
+	// JudgedFrom What was counted up to a moment. As judgedFrom, what had been counted when the rollout was resumed after a halt; verdict, rate and lines count from there.
+	JudgedFrom *HealthPoint `json:"judgedFrom,omitempty"`
+
+	// Lines The lines of the sequential test of failures, which counts from judgedFrom on.
 	Lines []TestLine `json:"lines"`
 
 	// Masked Reasons of fewer than 20 votes are not shown.
@@ -763,7 +766,7 @@ type HealthCounts struct {
 	Trials int64 `json:"trials"`
 }
 
-// HealthPoint defines model for HealthPoint.
+// HealthPoint What was counted up to a moment. As judgedFrom, what had been counted when the rollout was resumed after a halt; verdict, rate and lines count from there.
 type HealthPoint struct {
 	At       time.Time `json:"at"`
 	Attempts int64     `json:"attempts"`

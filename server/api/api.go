@@ -218,6 +218,7 @@ func (a *API) routes(e *gin.Engine, v *validator) {
 	read.GET("/rollouts/:id", a.getRollout)
 
 	read.GET("/rollouts/:id/timeline", a.timeline)
+	read.GET("/rollouts/:id/health", a.rolloutHealth)
 	read.GET("/rollouts/:id/evidence", a.evidence)
 	read.GET("/rollouts/:id/template", a.template)
 	read.GET("/rollouts/:id/rescue", a.rescue)

@@ -39,7 +39,7 @@ var access = map[string]auth.Permission{
 	"listEvents": auth.Read, "getEvent": auth.Read, "getProposal": auth.Read,
 
 	"listProducts": auth.Read, "listReleases": auth.Read, "getVoteKeys": auth.Read, "getCounts": auth.Read, "listLabReports": auth.Read,
-	"listRollouts": auth.Read, "getRollout": auth.Read, "getTimeline": auth.Read, "getTemplate": auth.Read, "getRescue": auth.Read,
+	"listRollouts": auth.Read, "getRollout": auth.Read, "getTimeline": auth.Read, "getHealth": auth.Read, "getTemplate": auth.Read, "getRescue": auth.Read,
 	"getEvidence": auth.Read, "previewRollout": auth.Read, "planStages": auth.Read,
 
 	"createRollout": auth.Operate, "editRollout": auth.Operate, "muteLabHandset mute": auth.Operate, "muteLabHandset unmute": auth.Operate,

@@ -59,6 +59,9 @@ type world struct {
 	around  func(store.Ledger) store.Ledger // what the service sees of it
 	// bucket, if set, holds the blobs and the tree instead of the disk.
 	bucket store.Blobs
+	// showEvery is how often the counts that people see move on; at each call
+	// unless it is set.
+	showEvery time.Duration
 	// logger and observed are the world's own unless they are set.
 	logger   *slog.Logger
 	observed *observe.Observer
@@ -131,7 +134,7 @@ func (w *world) start() {
 		Limits: limits,
 		People: people, TrustedProxies: w.proxies,
 		Ledger: ledger, Blobs: blobs, Keys: w.keys, Master: vote.Master{1}, UploadDir: filepath.Join(w.dir, "uploads"),
-		Now: w.now, Log: w.logger, Observed: w.observed,
+		Now: w.now, Log: w.logger, Observed: w.observed, ShowEvery: w.showEvery,
 	})
 	w.must(err)
 	w.http.Config.Handler = w.api

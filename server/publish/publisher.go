@@ -82,6 +82,7 @@ type Publisher struct {
 	current *generation       // nil: to be loaded
 	shown   *generation       // what readers see; nil: nothing yet
 	walked  map[rootLink]bool // steps between roots that a rehearsal found open
+	named   map[manifests.Product]named
 }
 
 // ErrNotConfigured means that no root of trust was submitted yet.

@@ -33,6 +33,7 @@ type Blobs interface {
 // Tree is where verified submissions go.
 type Tree interface {
 	State(ctx context.Context) (publish.State, error)
+	Document(ctx context.Context, product manifests.Product, build manifests.Build) (rollout.Reference, []byte, bool, error)
 	Submit(ctx context.Context, verify func(publish.State) (publish.Submission, error)) (int64, error)
 }
 
@@ -221,12 +222,10 @@ func (in *Intake) withdrawn(ctx context.Context, by string, p manifests.Product)
 // Live gives a release that is signed and published, and the reference under
 // which it is; store.ErrNotFound if there is none.
 func (in *Intake) Live(ctx context.Context, ref vote.Ref) (*manifests.Release, rollout.Reference, error) {
-	path := layout.ReleasePath(ref.Product, ref.Build)
-	state, err := in.Tree.State(ctx)
+	reference, data, ok, err := in.Tree.Document(ctx, ref.Product, ref.Build)
 	if err != nil {
 		return nil, rollout.Reference{}, err
 	}
-	data, ok := state.Documents[path]
 	if !ok {
 		return nil, rollout.Reference{}, fmt.Errorf("release %s: %w", ref, store.ErrNotFound)
 	}
@@ -234,5 +233,5 @@ func (in *Intake) Live(ctx context.Context, ref vote.Ref) (*manifests.Release, r
 	if err != nil {
 		return nil, rollout.Reference{}, fmt.Errorf("release %s: %w", ref, err)
 	}
-	return r, rollout.Reference{Path: path, Length: int64(len(data)), SHA256: manifests.SumSHA256(data)}, nil
+	return r, reference, nil
 }

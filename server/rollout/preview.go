@@ -121,12 +121,9 @@ func foresee(q Question, release *manifests.Release, reference policy.Reference,
 	reachable := true
 	for i, s := range q.Plan.Stages {
 		v := StagePreview{Stage: s, Handsets: budget.Handsets(s.Share), People: r.Needed(i, approvalShare)}
-		if from, ok := PaceReaches(release, s.Share); !ok {
-			reachable = false
-		} else if from.After(opens) {
-			opens, v.WaitsForPace = from, true
-		}
-		if reachable && !opens.After(release.OfferUntil.Time) {
+		at, ok := earliest(release, s.Share, opens)
+		v.WaitsForPace = at.After(opens)
+		if opens, reachable = at, reachable && ok; reachable {
 			v.Earliest = opens
 		}
 		v.Votes = int64(float64(v.Handsets) * part(q.OptIn))
@@ -154,6 +151,56 @@ func foresee(q Question, release *manifests.Release, reference policy.Reference,
 	}
 	p.Sentence = p.words(q)
 	return p
+}
+
+// earliest is when a share can be opened that everything but the signed words
+// allows from a moment on; false if they never do.
+func earliest(m *manifests.Release, share manifests.SharePPM, from time.Time) (time.Time, bool) {
+	at, ok := PaceReaches(m, share)
+	if at.Before(from) {
+		at = from
+	}
+	return at, ok && !at.After(m.OfferUntil.Time)
+}
+
+// Opening is when a stage opens at the earliest.
+type Opening struct {
+	Stage int
+	Share manifests.SharePPM
+	At    time.Time
+}
+
+// Ahead gives the earliest that the stages still to come can open, as soaks,
+// pace and the plan's start have it; what votes and people still have to say
+// may only make it later. It ends with the first stage that is never reached.
+func (r *Rollout) Ahead(m *manifests.Release, now time.Time) []Opening {
+	if m == nil || r.State == policy.Complete || !r.Live() && !r.Unstarted() {
+		return nil
+	}
+	from, stage := now, r.NextStage()
+	switch {
+	case stage > 0:
+		from = later(from, r.StageSince.Add(r.Plan.Stages[stage-1].Soak.Duration))
+	case r.Plan.Start != nil:
+		from = later(from, r.Plan.Start.Time)
+	}
+	var out []Opening
+	for ; stage < len(r.Plan.Stages); stage++ {
+		at, ok := earliest(m, r.Plan.Stages[stage].Share, from)
+		if !ok {
+			break
+		}
+		out = append(out, Opening{stage, r.Plan.Stages[stage].Share, at})
+		from = at.Add(r.Plan.Stages[stage].Soak.Duration)
+	}
+	return out
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 // previewVotes is as far as the chances of a halt are computed; nearly every

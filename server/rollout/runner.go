@@ -264,6 +264,12 @@ func (e *Engine) Look(ctx context.Context, id manifests.Name) (Rollout, Evidence
 	if err != nil {
 		return r, Evidence{}, Decision{}, err
 	}
-	known, err := e.reading(ctx, &r, e.Votes.Shown)
-	return r, known, Next(&r, known, e.Now()), err
+	known, d, err := e.See(ctx, &r)
+	return r, known, d, err
+}
+
+// See is Look for a rollout that was read just now.
+func (e *Engine) See(ctx context.Context, r *Rollout) (Evidence, Decision, error) {
+	known, err := e.reading(ctx, r, e.Votes.Shown)
+	return known, Next(r, known, e.Now()), err
 }

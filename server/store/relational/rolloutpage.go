@@ -70,6 +70,9 @@ func (l *Ledger) RolloutPage(ctx context.Context, q store.RolloutQuery) ([]store
 	if q.Product != "" {
 		c.add(`product = ?`, q.Product)
 	}
+	if q.Build != 0 {
+		c.add(`build = ?`, q.Build)
+	}
 	c.among(`state`, q.States)
 	if q.Search != "" {
 		version := `COALESCE((SELECT version FROM releases f WHERE f.product = rollouts.product AND f.build = rollouts.build), '')`

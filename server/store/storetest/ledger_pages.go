@@ -68,6 +68,8 @@ func rolloutsArePaged(t *testing.T, l store.Ledger) {
 	}
 	is(store.RolloutQuery{States: []string{"active"}}, "56-x", "53-x", "50-x", "7-y")
 	is(store.RolloutQuery{Product: "phone", States: []string{"active", "complete"}, Limit: 3}, "57-x", "56-x", "54-x")
+	is(store.RolloutQuery{Product: "phone", Build: 55}, "55-x")
+	is(store.RolloutQuery{Product: "tablet", Build: 55})
 	is(store.RolloutQuery{Search: "55"}, "55-x")
 	is(store.RolloutQuery{Search: "5.5-b"}, "55-x")
 	is(store.RolloutQuery{Search: "55-X"}, "55-x")
