@@ -1913,6 +1913,7 @@ export interface components {
             /** Format: int64 */
             votes: number;
         };
+        /** @description What was counted up to a moment. As judgedFrom, what had been counted when the rollout was resumed after a halt; verdict, rate and lines count from there. */
         HealthPoint: {
             /** Format: date-time */
             at: string;
@@ -2013,7 +2014,8 @@ export interface components {
             silence?: components["schemas"]["Rate"];
             /** @description How it came to be, the oldest first, at most 500. */
             points: components["schemas"]["HealthPoint"][];
-            /** @description The lines of the sequential test of failures. */
+            judgedFrom?: components["schemas"]["HealthPoint"];
+            /** @description The lines of the sequential test of failures, which counts from judgedFrom on. */
             lines: components["schemas"]["TestLine"][];
             before?: components["schemas"]["BeforeHealth"];
             blast: components["schemas"]["Blast"];
