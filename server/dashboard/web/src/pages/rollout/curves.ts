@@ -1,0 +1,88 @@
+// The series of a rollout's health as charts draw them: one x for all curves of
+// a chart, null where nothing is known.
+import type { S } from '../../api/client';
+
+type Values = (number | null)[];
+
+/** What a chart draws. x is in seconds since 1970, or in outcomes. */
+export interface Curves<K extends string> {
+  x: number[];
+  y: Record<K, Values>;
+}
+
+const seconds = (at: string) => Date.parse(at) / 1000;
+
+/** The failure rate and the band that holds it, in parts per million. */
+export function rate(h: S['Health']): Curves<'rate' | 'low' | 'high' | 'limit'> {
+  const p = h.points.filter((q) => q.trials > 0);
+  return {
+    x: p.map((q) => seconds(q.at)),
+    y: {
+      rate: p.map((q) => (q.failed / q.trials) * 1e6),
+      low: p.map((q) => q.lowPPM ?? null),
+      high: p.map((q) => q.highPPM ?? null),
+      limit: p.map(() => h.rate.limitPPM),
+    },
+  };
+}
+
+/** What of the rate is drawn: the first outcomes have a band as wide as all. */
+export function rateTop(h: S['Health']): number {
+  const rates = h.points.filter((q) => q.trials >= 30).map((q) => (q.failed / q.trials) * 1e6);
+  return Math.min(1e6, Math.max(h.rate.limitPPM * 1.75, ...rates.map((r) => r * 1.3)));
+}
+
+/** Failures against outcomes: the lines of the sequential test, and the path so far. */
+export function test(h: S['Health']): Curves<'halts' | 'passes' | 'path'> {
+  const path = new Map<number, number>([[0, 0]]);
+  for (const p of h.points) path.set(p.trials, p.failed);
+  path.set(h.counts.trials, h.counts.rolledBack);
+  const lines = new Map(h.lines.map((l) => [l.of, l]));
+  const x = [...new Set([...path.keys(), ...lines.keys()])].sort((a, b) => a - b);
+  return {
+    x,
+    y: {
+      halts: between(x, h.lines, (l) => l.haltsAt),
+      passes: between(x, h.lines, (l) => l.passesAt),
+      path: x.map((n) => path.get(n) ?? null),
+    },
+  };
+}
+
+// The lines are given at some numbers of outcomes; between two they are straight enough.
+function between(x: number[], lines: S['TestLine'][], pick: (l: S['TestLine']) => number | undefined): Values {
+  let i = 0;
+  return x.map((n) => {
+    while (i + 1 < lines.length && (lines[i + 1]?.of ?? 0) <= n) i++;
+    const [a, b] = [lines[i], lines[i + 1]];
+    const from = a && a.of <= n ? pick(a) : undefined;
+    const to = b ? pick(b) : undefined;
+    if (from === undefined || !a) return null;
+    if (to === undefined || !b) return a.of === n ? from : null;
+    return from + ((to - from) * (n - a.of)) / Math.max(1, b.of - a.of);
+  });
+}
+
+/** Attempts and outcomes, and between them those that were never heard of again. */
+export function gap(h: S['Health']): Curves<'attempts' | 'trials' | 'silent'> {
+  return {
+    x: h.points.map((p) => seconds(p.at)),
+    y: { attempts: h.points.map((p) => p.attempts), trials: h.points.map((p) => p.trials), silent: h.points.map((p) => p.silent) },
+  };
+}
+
+/** The signed pace, what was open, and the earliest to come, in parts per million. */
+export function pace(h: S['Health'], now: number): Curves<'signed' | 'open' | 'ahead'> {
+  const plan = h.plan ?? [];
+  const open = h.opened.at(-1)?.sharePPM ?? 0;
+  const ahead = plan.length > 0 ? [{ at: new Date(now * 1000).toISOString(), sharePPM: open }, ...plan] : [];
+  const ends = [...h.pace, ...h.opened, ...plan].map((s) => seconds(s.at));
+  const x = [...new Set([...ends, now, Math.max(now, ...ends) + 43_200])].sort((a, b) => a - b);
+  const step = (steps: S['ShareStep'][], from: number, to: number): Values =>
+    x.map((t) => {
+      if (t < from || t > to) return null;
+      const past = steps.filter((s) => seconds(s.at) <= t);
+      return past.at(-1)?.sharePPM ?? null;
+    });
+  return { x, y: { signed: step(h.pace, 0, Infinity), open: step(h.opened, 0, now), ahead: step(ahead, now, Infinity) } };
+}
