@@ -15,7 +15,9 @@ const Policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 var confined = map[string][]string{
 	"Content-Security-Policy":      {Policy},
 	"X-Content-Type-Options":       {"nosniff"},
-	"Referrer-Policy":              {"no-referrer"},
+	// No other site learns an address; this one must, or browsers would send
+	// its own plain forms without an Origin, and they would be refused.
+	"Referrer-Policy":              {"same-origin"},
 	"Cross-Origin-Opener-Policy":   {"same-origin"},
 	"Cross-Origin-Resource-Policy": {"same-origin"},
 	"Permissions-Policy":           {"camera=(), display-capture=(), geolocation=(), hid=(), microphone=(), payment=(), serial=(), usb=()"},

@@ -1473,6 +1473,8 @@ export interface components {
             grants: components["schemas"]["Grant"][];
             /** @description What the caller may do for some product. */
             permissions: components["schemas"]["Permission"][];
+            /** @description The ID of the API token that began the session; absent if an identity provider did. */
+            token?: string;
             /** @description For X-CSRF-Token on requests that change something; sessions only. */
             csrf?: string;
             /**
@@ -1498,6 +1500,8 @@ export interface components {
             expires: string;
             /** @description It is the one that asks. */
             current: boolean;
+            /** @description The ID of the API token that began it and that it ends with; absent if an identity provider did. */
+            token?: string;
         };
         SessionList: {
             sessions: components["schemas"]["Session"][];
@@ -1708,6 +1712,7 @@ export interface components {
             seen: string;
             /** @description It is the one that answers. */
             here: boolean;
+            /** @description It publishes, or did last. */
             publisher?: boolean;
             /** @description In what it differs from this one, or what it lacks. */
             trouble?: string;
@@ -1744,22 +1749,29 @@ export interface components {
             expires: string;
             /**
              * Format: int64
-             * @description Changes in the ledger that are not published yet.
+             * @description Published versions of the tree that this server does not serve yet; absent if that cannot be told.
              */
             behind?: number;
             /**
              * Format: int64
-             * @description How far this server is behind the newest head.
+             * @description For how long this server has not seen what others publish; absent if there are no others.
              */
             lagMillis?: number;
+            /**
+             * Format: date-time
+             * @description Since when the tree cannot be published; absent when it can.
+             */
+            failingSince?: string;
         };
         System: {
             /** Format: date-time */
             at: string;
             servers: components["schemas"]["ServerRow"][];
             published?: components["schemas"]["Published"];
-            /** @description The server that holds the lease; absent if nobody does. */
+            /** @description The ID of the server that publishes, or did last; absent if nobody has yet. */
             publisher?: string;
+            /** @description It holds the lease at this moment. */
+            publishing?: boolean;
             queues: components["schemas"]["Queue"][];
             parts: components["schemas"]["Part"][];
             streams?: {

@@ -12,7 +12,7 @@ export const admin: S['Caller'] = {
 export function pretend(story: Story): void {
   stopClock(story.now ?? '2026-11-21T12:00:00Z');
   window.fetch = (input, init) => answered(story, new Request(input as RequestInfo, init));
-  window.EventSource = streamOf(story.live ?? 'live') as unknown as typeof EventSource;
+  Object.defineProperty(navigator, 'locks', { value: undefined }); // each page has a stream of its own
 }
 
 function stopClock(now: string) {
@@ -32,6 +32,7 @@ function stopClock(now: string) {
 
 async function answered(story: Story, r: Request): Promise<Response> {
   const url = new URL(r.url);
+  if (url.pathname === '/v1/live') return stream(story.live ?? 'live');
   const answer = await found(story, r, url);
   if (answer.status === -1) {
     return new Promise((_, reject) => r.signal.addEventListener('abort', () => reject(r.signal.reason as Error)));
@@ -80,32 +81,10 @@ function tryJSON(text: string): unknown {
   }
 }
 
-function streamOf(state: 'live' | 'reconnecting' | 'stale') {
-  return class extends EventTarget {
-    static readonly CONNECTING = 0;
-    static readonly OPEN = 1;
-    static readonly CLOSED = 2;
-    readyState = state === 'live' ? 1 : state === 'stale' ? 2 : 0;
-    onopen: ((e: Event) => void) | null = null;
-    onerror: ((e: Event) => void) | null = null;
-    onmessage = null;
-
-    readonly url: string;
-
-    constructor(url: string) {
-      super();
-      this.url = url;
-      queueMicrotask(() => {
-        const e = state === 'live' ? new Event('open') : new Event('error');
-        this.dispatchEvent(e);
-        if (state === 'live') this.onopen?.(e);
-        else this.onerror?.(e);
-        if (state === 'live') this.dispatchEvent(new MessageEvent('hello', { data: JSON.stringify({ at: new Date().toISOString(), topics: [] }) }));
-      });
-    }
-
-    close() {
-      this.readyState = 2;
-    }
-  };
+// The live stream greets, and then says nothing.
+function stream(state: 'live' | 'reconnecting' | 'stale'): Response {
+  if (state !== 'live') return new Response(null, { status: 503, headers: { 'Retry-After': '60' } });
+  const hello = `event: hello\nid: 1\ndata: ${JSON.stringify({ at: new Date().toISOString(), topics: [] })}\n\n`;
+  const body = new ReadableStream<Uint8Array>({ start: (c) => c.enqueue(new TextEncoder().encode(hello)) });
+  return new Response(body, { headers: { 'Content-Type': 'text/event-stream' } });
 }
