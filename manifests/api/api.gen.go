@@ -427,7 +427,7 @@ type AuditPage struct {
 	Entries []AuditEntry `json:"entries"`
 	Head    AuditHead    `json:"head"`
 
-	// Next The value of `after` for the next page; absent at the end.
+	// Next The value of after, or of before, for the next page; absent at the end. A page that has it may be short, even empty: so far was looked.
 	Next *int64 `json:"next,omitempty"`
 }
 
@@ -1564,12 +1564,16 @@ type ListAuditParams struct {
 	// Before The newest first, below this number; 0 begins at the end.
 	Before *int64 `form:"before,omitempty" json:"before,omitempty"`
 
-	// Who Only what somebody did whose name has this in it.
+	// Who Only what somebody did whose name has this in it, in any case of letters.
 	Who *string `form:"who,omitempty" json:"who,omitempty"`
 
 	// What Only what begins so, such as rollout. or auth.sign-in.
-	What  *string    `form:"what,omitempty" json:"what,omitempty"`
+	What *string `form:"what,omitempty" json:"what,omitempty"`
+
+	// Since Begin with the first entry that is not older.
 	Since *time.Time `form:"since,omitempty" json:"since,omitempty"`
+
+	// Until End with the last entry that is not newer.
 	Until *time.Time `form:"until,omitempty" json:"until,omitempty"`
 
 	// Subject Only what was done to this, such as a rollout.
@@ -1581,11 +1585,23 @@ type ExportAuditParams struct {
 	// After Leave out everything up to this number.
 	After *int64 `form:"after,omitempty" json:"after,omitempty"`
 
+	// Before Leave out this number and what follows.
+	Before *int64 `form:"before,omitempty" json:"before,omitempty"`
+
+	// Who As in the log; verify it with --gaps.
+	Who *string `form:"who,omitempty" json:"who,omitempty"`
+
+	// What As in the log; verify it with --gaps.
+	What *string `form:"what,omitempty" json:"what,omitempty"`
+
 	// Subject Only what was done to this; verify it with --gaps.
 	Subject *string `form:"subject,omitempty" json:"subject,omitempty"`
 
 	// Since Begin with the first entry that is not older.
 	Since *time.Time `form:"since,omitempty" json:"since,omitempty"`
+
+	// Until End with the last entry that is not newer.
+	Until *time.Time `form:"until,omitempty" json:"until,omitempty"`
 }
 
 // LoginCallbackParams defines parameters for LoginCallback.
@@ -1899,7 +1915,7 @@ type ClientInterface interface {
 	// Corresponds with DELETE /v1/api-tokens/{id} (the `RevokeApiToken` operationId).
 	RevokeApiToken(ctx context.Context, id string, params *RevokeApiTokenParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ListAudit The audit log, the oldest first. Who may not see all products sees the entries about theirs.
+	// ListAudit The audit log, the oldest first unless before is given. Who may not see all products sees the entries about theirs.
 	//
 	// Corresponds with GET /v1/audit (the `ListAudit` operationId).
 	ListAudit(ctx context.Context, params *ListAuditParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2413,7 +2429,7 @@ func (c *Client) RevokeApiToken(ctx context.Context, id string, params *RevokeAp
 	return c.Client.Do(req)
 }
 
-// ListAudit The audit log, the oldest first. Who may not see all products sees the entries about theirs.
+// ListAudit The audit log, the oldest first unless before is given. Who may not see all products sees the entries about theirs.
 //
 // Corresponds with GET /v1/audit (the `ListAudit` operationId).
 func (c *Client) ListAudit(ctx context.Context, params *ListAuditParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3901,6 +3917,42 @@ func NewExportAuditRequest(server string, params *ExportAuditParams) (*http.Requ
 
 		}
 
+		if params.Before != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "before", *params.Before, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Who != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "who", *params.Who, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.What != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "what", *params.What, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Subject != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "subject", *params.Subject, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
@@ -3916,6 +3968,18 @@ func NewExportAuditRequest(server string, params *ExportAuditParams) (*http.Requ
 		if params.Since != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "since", *params.Since, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Until != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "until", *params.Until, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -6421,7 +6485,7 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with DELETE /v1/api-tokens/{id} (the `RevokeApiToken` operationId).
 	RevokeApiTokenWithResponse(ctx context.Context, id string, params *RevokeApiTokenParams, reqEditors ...RequestEditorFn) (*RevokeApiTokenResponse, error)
 
-	// ListAuditWithResponse The audit log, the oldest first. Who may not see all products sees the entries about theirs.
+	// ListAuditWithResponse The audit log, the oldest first unless before is given. Who may not see all products sees the entries about theirs.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -9579,7 +9643,7 @@ func (c *ClientWithResponses) RevokeApiTokenWithResponse(ctx context.Context, id
 	return ParseRevokeApiTokenResponse(rsp)
 }
 
-// ListAuditWithResponse The audit log, the oldest first. Who may not see all products sees the entries about theirs.
+// ListAuditWithResponse The audit log, the oldest first unless before is given. Who may not see all products sees the entries about theirs.
 //
 // Returns a wrapper object for the known response body format(s).
 //

@@ -30,3 +30,11 @@ func Fill(l *overload.Lane) (empty func()) {
 
 // SourcesOf is what a release page says of the images that patches start from.
 var SourcesOf = sourcesOf
+
+// Reach has one page of the audit log search no further than that for a name,
+// until the test is over.
+func Reach(t interface{ Cleanup(func()) }, entries int64) {
+	before := auditReach
+	auditReach = entries
+	t.Cleanup(func() { auditReach = before })
+}

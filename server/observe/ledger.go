@@ -2,6 +2,7 @@ package observe
 
 import (
 	"context"
+	"time"
 
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/audit"
@@ -12,7 +13,7 @@ import (
 // ledgerOperations are the methods that are measured: all but Close.
 var ledgerOperations = []string{
 	"AddProduct", "Product", "Products", "AddRelease", "Release", "Releases", "MoveRelease", "AddRollout", "Rollout", "Rollouts",
-	"UpdateRollout", "Append", "Entries", "Walk", "AuditHead", "VerifyAudit", "Acquire", "Lease", "Yield", "ReserveVersion",
+	"UpdateRollout", "Append", "Entries", "Walk", "AuditHead", "AuditBetween", "VerifyAudit", "Acquire", "Lease", "Yield", "ReserveVersion",
 	"ReservedVersions", "Head", "SetHead", "OpenHook", "Hooks", "SaveHook", "BeginChange", "FinishChange", "DropChange", "Ping",
 	"AddToken", "TokenByHash", "Token", "Tokens", "RevokeToken", "AddLogin", "TakeLogin", "AddSession", "SessionByHash", "SessionList",
 	"TouchSession", "EndSessions", "AddUpload", "Upload", "Uploads", "AdvanceUpload", "DeleteUpload", "AddBatch", "Batch",
@@ -143,6 +144,13 @@ func (m *Ledger) AuditHead(ctx context.Context) (out audit.Head, err error) {
 	ctx, op := m.operations["AuditHead"].begin(ctx)
 	defer op.end(&err)
 	return m.Ledger.AuditHead(ctx)
+}
+
+// AuditBetween is measured.
+func (m *Ledger) AuditBetween(ctx context.Context, since, until time.Time) (first, last int64, err error) {
+	ctx, op := m.operations["AuditBetween"].begin(ctx)
+	defer op.end(&err)
+	return m.Ledger.AuditBetween(ctx, since, until)
 }
 
 // VerifyAudit is measured.

@@ -66,26 +66,6 @@ func (l *Ledger) Append(ctx context.Context, e store.Entry) (store.Entry, error)
 	return e, err
 }
 
-// Entries reads a part of the log.
-func (l *Ledger) Entries(ctx context.Context, q store.EntryQuery) ([]store.Entry, error) {
-	query := `SELECT ` + entryColumns + ` FROM audit WHERE seq > $1`
-	args := []any{q.After}
-	if q.Subject != "" {
-		args = append(args, q.Subject)
-		query += fmt.Sprintf(` AND subject = $%d`, len(args))
-	}
-	query += ` ORDER BY seq`
-	if q.Limit > 0 {
-		args = append(args, q.Limit)
-		query += fmt.Sprintf(` LIMIT $%d`, len(args))
-	}
-	list, err := all(ctx, l.reader, scanEntry, query, args...)
-	if err != nil {
-		err = fmt.Errorf("audit log: %w", err)
-	}
-	return list, err
-}
-
 // Walk reads the log page by page, so that no long read holds up the writers.
 func (l *Ledger) Walk(ctx context.Context, after int64, f func(store.Entry) error) error {
 	const page = 500

@@ -27,6 +27,7 @@ func Ledger(t *testing.T, open func(t *testing.T) store.Ledger, reopen func(t *t
 		{"OneOfManyEditorsWins", oneEditorWins},
 		{"NoChangeWithoutItsEntry", noChangeWithoutEntry},
 		{"AuditLogIsAChain", auditIsAChain},
+		{"AuditLogIsSearched", auditIsSearched},
 		{"OneHolderOfALease", oneHolder},
 		{"FormerHolderIsFencedOff", formerHolderFencedOff},
 		{"HeadOnlyRises", headOnlyRises},
