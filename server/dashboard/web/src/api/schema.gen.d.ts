@@ -735,7 +735,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The audit log, the oldest first. Who may not see all products sees the entries about theirs. */
+        /** The audit log, the oldest first unless before is given. Who may not see all products sees the entries about theirs. */
         get: operations["listAudit"];
         put?: never;
         post?: never;
@@ -972,7 +972,7 @@ export interface components {
             entries: components["schemas"]["AuditEntry"][];
             /**
              * Format: int64
-             * @description The value of `after` for the next page; absent at the end.
+             * @description The value of after, or of before, for the next page; absent at the end. A page that has it may be short, even empty: so far was looked.
              */
             next?: number;
             head: components["schemas"]["AuditHead"];
@@ -3213,11 +3213,13 @@ export interface operations {
                 limit?: number;
                 /** @description The newest first, below this number; 0 begins at the end. */
                 before?: number;
-                /** @description Only what somebody did whose name has this in it. */
+                /** @description Only what somebody did whose name has this in it, in any case of letters. */
                 who?: string;
                 /** @description Only what begins so, such as rollout. or auth.sign-in. */
                 what?: string;
+                /** @description Begin with the first entry that is not older. */
                 since?: string;
+                /** @description End with the last entry that is not newer. */
                 until?: string;
                 /** @description Only what was done to this, such as a rollout. */
                 subject?: string;
@@ -3245,10 +3247,18 @@ export interface operations {
             query?: {
                 /** @description Leave out everything up to this number. */
                 after?: number;
+                /** @description Leave out this number and what follows. */
+                before?: number;
+                /** @description As in the log; verify it with --gaps. */
+                who?: string;
+                /** @description As in the log; verify it with --gaps. */
+                what?: string;
                 /** @description Only what was done to this; verify it with --gaps. */
                 subject?: string;
                 /** @description Begin with the first entry that is not older. */
                 since?: string;
+                /** @description End with the last entry that is not newer. */
+                until?: string;
             };
             header?: never;
             path?: never;
