@@ -1,6 +1,7 @@
 // The series of a rollout's health as charts draw them: one x for all curves of
 // a chart, null where nothing is known.
 import type { S } from '../../api/client';
+import { ppm } from '../../parts/format';
 
 type Values = (number | null)[];
 
@@ -13,7 +14,7 @@ export interface Curves<K extends string> {
 const seconds = (at: string) => Date.parse(at) / 1000;
 
 /** The failure rate and the band that holds it, in parts per million. */
-export function rate(h: S['Health']): Curves<'rate' | 'low' | 'high' | 'limit'> {
+export function rate(h: S['Health']): Curves<'rate' | 'low' | 'high'> {
   const p = h.points.filter((q) => q.trials > 0);
   return {
     x: p.map((q) => seconds(q.at)),
@@ -21,7 +22,6 @@ export function rate(h: S['Health']): Curves<'rate' | 'low' | 'high' | 'limit'> 
       rate: p.map((q) => (q.failed / q.trials) * 1e6),
       low: p.map((q) => q.lowPPM ?? null),
       high: p.map((q) => q.highPPM ?? null),
-      limit: p.map(() => h.rate.limitPPM),
     },
   };
 }
@@ -44,9 +44,18 @@ export function test(h: S['Health']): Curves<'halts' | 'passes' | 'path'> {
     y: {
       halts: between(x, h.lines, (l) => l.haltsAt),
       passes: between(x, h.lines, (l) => l.passesAt),
-      path: x.map((n) => path.get(n) ?? null),
+      path: held(x, path, h.counts.trials),
     },
   };
+}
+
+// What was last known at each x, up to the last one.
+function held(x: number[], known: Map<number, number>, last: number): Values {
+  let value: number | null = null;
+  return x.map((n) => {
+    value = known.get(n) ?? value;
+    return n <= last ? value : null;
+  });
 }
 
 // The lines are given at some numbers of outcomes; between two they are straight enough.
@@ -85,4 +94,15 @@ export function pace(h: S['Health'], now: number): Curves<'signed' | 'open' | 'a
       return past.at(-1)?.sharePPM ?? null;
     });
   return { x, y: { signed: step(h.pace, 0, Infinity), open: step(h.opened, 0, now), ahead: step(ahead, now, Infinity) } };
+}
+
+/** When each share was opened, as words on a chart over time. */
+export function stageMarks(h: S['Health']): { x: number; label: string }[] {
+  return h.opened.map((o) => ({ x: seconds(o.at), label: o.sharePPM === 0 ? 'stopped' : ppm(o.sharePPM) }));
+}
+
+/** The greatest number of failures that is drawn of the test. */
+export function testTop(h: S['Health']): number {
+  const near = h.lines.findLast((l) => l.of <= Math.max(h.counts.trials, 1) * 1.15)?.haltsAt ?? 5;
+  return Math.ceil(Math.max(near, h.counts.rolledBack, 5) * 1.15);
 }
