@@ -351,7 +351,25 @@ func TestReplicasFollowAndTakeOver(t *testing.T) {
 	died := time.Now()
 	_, err = one.Change(ctx, r.ID, "pause", "the publisher died")
 	must(err)
-	t.Logf("followed after %s (median), %s (most of %d); taken over after %s", lags[len(lags)/2], lags[len(lags)-1], len(lags), time.Since(died))
+	t.Logf("followed after %s (median), %s (most of %d)", lags[len(lags)/2], lags[len(lags)-1], len(lags))
+	storetest.Recovered(t, "the publisher died with its lease", died)
+	must(c.engine.Kill())
+	if _, err := one.Change(ctx, r.ID, "resume", ""); err == nil || !strings.Contains(err.Error(), "503") {
+		t.Errorf("without a ledger: %v", err)
+	}
+	stamp(one) // handsets go on
+	must(c.engine.Start(ctx))
+	ended := time.Now()
+	for err = errors.New("not yet"); err != nil && time.Since(ended) < 2*storetest.RecoveryBound; {
+		_, err = one.Change(ctx, r.ID, "resume", "the ledger is back")
+	}
+	must(err)
+	for _, other := range c.replicas.All[1:] {
+		for want := stamp(one); !bytes.Equal(stamp(other), want) && t.Context().Err() == nil; {
+			want = stamp(one)
+		}
+	}
+	storetest.Recovered(t, "PostgreSQL crashed under two servers: a change is made, published and followed", ended)
 }
 
 // TestReplicaWithOtherSecretsOrRulesIsNoticed changes what one of three servers

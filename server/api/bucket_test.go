@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/server/release/releasetest"
@@ -117,7 +118,9 @@ func TestBucketThatFailsIsSaidToFail(t *testing.T) {
 		t.Errorf("the log does not say why: %s", log)
 	}
 	proxy.Set(nil)
+	ended := time.Now()
 	if status, _, body := w.call("", "GET", blobPath, nil); status != http.StatusOK || string(body) != string(releasetest.Blob) {
 		t.Errorf("after it ended: %d", status)
 	}
+	storetest.Recovered(t, "downloads, after the bucket forbade them", ended)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -16,6 +17,7 @@ import (
 	"github.com/candor-ota/candor/manifests/rollout"
 	"github.com/candor-ota/candor/server/publish"
 	"github.com/candor-ota/candor/server/store"
+	"github.com/candor-ota/candor/server/store/storetest"
 )
 
 // stamped is the version of a timestamp.
@@ -228,6 +230,7 @@ func TestReplicaThatWasCutOffCatchesUp(t *testing.T) {
 			}
 		}
 		link.gone = false
+		ended := time.Now()
 		if moved, err := b.Follow(ctx); err != nil || !moved || timestampOf(t, b) != timestampOf(t, a) {
 			t.Errorf("moved %t, %v", moved, err)
 		}
@@ -236,5 +239,6 @@ func TestReplicaThatWasCutOffCatchesUp(t *testing.T) {
 		if doc := w.read(); doc.Rollouts[0].State != rollout.Halted {
 			t.Errorf("%+v", doc.Rollouts)
 		}
+		storetest.Recovered(t, fmt.Sprintf("a replica had no ledger for %s", absent), ended)
 	}
 }

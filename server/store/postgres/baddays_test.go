@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -45,6 +46,9 @@ func counted(t testing.TB, l *postgres.Ledger) (n int64) {
 	return n
 }
 
+// voting is how many votes are on their way at once.
+const voting = 32
+
 // voters cast votes as handsets do: each again and again until it is taken.
 // They tell of each vote that was.
 func voters(t *testing.T, l *postgres.Ledger, first, n int) (taken *atomic.Int64, wait func()) {
@@ -52,7 +56,7 @@ func voters(t *testing.T, l *postgres.Ledger, first, n int) (taken *atomic.Int64
 	next := atomic.Int64{}
 	next.Store(int64(first))
 	var all sync.WaitGroup
-	for range 32 {
+	for range voting {
 		all.Go(func() {
 			for i := int(next.Add(1)) - 1; i < first+n; i = int(next.Add(1)) - 1 {
 				for {
@@ -91,11 +95,18 @@ func TestRestartUnderLoadLosesNothing(t *testing.T) {
 	const n = 3000
 	taken, wait := voters(t, l, 0, n)
 	reach(t, taken, n/4)
+	goesOn := func(cause string) {
+		t.Helper()
+		must(t, p.Start(t.Context()))
+		ended := time.Now()
+		reach(t, taken, min(taken.Load()+voting+1, n)) // one of them was sent after the start
+		storetest.Recovered(t, cause, ended)
+	}
 	must(t, p.Kill())
-	must(t, p.Start(t.Context()))
+	goesOn("PostgreSQL crashed under load")
 	reach(t, taken, n/2)
 	must(t, p.Stop())
-	must(t, p.Start(t.Context()))
+	goesOn("PostgreSQL was restarted under load")
 	wait()
 	if got := counted(t, l); got != n || taken.Load() != n {
 		t.Errorf("%d votes are counted, %d were acknowledged, of %d", got, taken.Load(), n)
@@ -131,7 +142,9 @@ func TestFullDiskIsNamedAndCountsNothing(t *testing.T) {
 	must(t, p.Stop())
 	must(t, os.Rename(file+".aside", file))
 	must(t, p.Start(t.Context()))
+	ended := time.Now()
 	must(t, l.CastVote(t.Context(), ballot(1)))
+	storetest.Recovered(t, "PostgreSQL's disk was full", ended)
 	if got := counted(t, l); got != 1 {
 		t.Errorf("%d votes are counted", got)
 	}
@@ -183,6 +196,7 @@ func TestExhaustedEngineIsNamedAndRecovers(t *testing.T) {
 	for _, c := range hogs {
 		must(t, c.Close(t.Context()))
 	}
+	ended := time.Now()
 	// Whoever hung up is gone a moment later.
 	for errors.Is(l.CastVote(t.Context(), ballot(1)), store.ErrUnavailable) {
 	}
@@ -192,6 +206,7 @@ func TestExhaustedEngineIsNamedAndRecovers(t *testing.T) {
 	for range cap(errs) {
 		must(t, <-errs)
 	}
+	storetest.Recovered(t, "others held all connections of PostgreSQL", ended)
 	if n := counted(t, l); n != 2 {
 		t.Errorf("%d votes are counted", n)
 	}

@@ -200,9 +200,11 @@ func TestHangingServiceIsGivenUpAndNotWaitedForAfterwards(t *testing.T) {
 		t.Errorf("asked %d times after the caller went away", n)
 	}
 	d.Set(nil)
+	ended := time.Now()
 	if err := store.PutBytes(t.Context(), d.blobs, "x", []byte("x")); err != nil {
 		t.Errorf("the cause is over: %v", err)
 	}
+	storetest.Recovered(t, "the bucket did not answer", ended)
 }
 
 func TestHalfABodyIsResumedWhereItEnded(t *testing.T) {
