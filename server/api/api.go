@@ -189,6 +189,7 @@ func (a *API) routes(e *gin.Engine, v *validator) {
 	e.GET("/v1/products/:product/watch", a.watch)
 	a.peopleRoutes(e, v)
 	a.liveRoutes(e, v)
+	a.plainRoutes(e)
 	operator := func(need auth.Permission, limit int64, lane *overload.Lane) gin.IRoutes {
 		return e.Group("/v1", a.operated, a.through(lane), a.identified, a.may(need), limited(limit), a.whole, a.ours, a.noted, a.idempotent, a.validated(v))
 	}
@@ -242,7 +243,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Connection", "close")
 	}
 	switch p := r.URL.Path; {
-	case strings.HasPrefix(p, "/v1/"):
+	case strings.HasPrefix(p, "/v1/"), isPlain(p):
 		a.gin.ServeHTTP(w, r)
 	case strings.HasPrefix(p, "/blobs/"):
 		a.download(w, r)

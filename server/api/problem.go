@@ -156,6 +156,13 @@ func (a *API) fail(c *gin.Context, err error) {
 	if !ok {
 		status = http.StatusUnprocessableEntity
 	}
+	if wantsPlain(c) {
+		if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
+			c.Header("Retry-After", retryAfter(err))
+		}
+		a.failPlain(c, status, r)
+		return
+	}
 	p := contract.Problem{Type: "about:blank", Title: title(status), Status: status, Code: r.code}
 	if r.detail != "" {
 		p.Detail = &r.detail

@@ -11,6 +11,9 @@ import (
 	"github.com/candor-ota/candor/server/auth"
 )
 
+// tokenRoute is where one signs in with a token.
+const tokenRoute = "/v1/auth/token"
+
 // maxTokenForm bounds what signs in with a token, in bytes.
 const maxTokenForm = 4 << 10
 

@@ -203,6 +203,9 @@ func (w *world) exchange(client *http.Client, method, path string, body any, hea
 	for i := 0; i+1 < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}
+	if host := r.Header.Get("Host"); host != "" {
+		r.Host = host
+	}
 	resp, err := client.Do(r)
 	w.must(err)
 	out, err := io.ReadAll(resp.Body)

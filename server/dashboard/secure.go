@@ -13,8 +13,8 @@ const Policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 
 // confined are the header values of all answers; they are not to be changed.
 var confined = map[string][]string{
-	"Content-Security-Policy":      {Policy},
-	"X-Content-Type-Options":       {"nosniff"},
+	"Content-Security-Policy": {Policy},
+	"X-Content-Type-Options":  {"nosniff"},
 	// No other site learns an address; this one must, or browsers would send
 	// its own plain forms without an Origin, and they would be refused.
 	"Referrer-Policy":              {"same-origin"},
