@@ -41,6 +41,10 @@ at the latest. A draft is given up. Only two people together can resume it.`},
 	{name: "advance", short: "Open the next stage, or complete the last", glass: true, long: `
 With --reason you may go ahead of a verdict that is still open, never against
 one, and never past soak, votes, people or pace.`},
+	{name: "note", short: "Write something beside the decisions about it", reason: true, long: `
+Whoever may halt may explain. The rollout stays as it is, and so does its
+version; the note stands in its timeline and in the audit log, and webhooks
+tell it.`},
 	{name: "abandon", short: "Give up a rollout before it began", reason: true, long: `
 For drafts and what was proposed or approved; handsets never hear of it.`},
 }

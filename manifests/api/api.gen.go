@@ -1472,20 +1472,26 @@ type UploadRequest struct {
 type Versions struct {
 	At time.Time `json:"at"`
 
-	// Builds The newest first.
-	Builds []struct {
-		Build   int64  `json:"build"`
-		Version string `json:"version"`
-	} `json:"builds"`
+	// Builds The newest first; those of which anything was ever shown, among the newest 20.
+	Builds []VersionsBuild `json:"builds"`
 
 	// Points The oldest first, at most 400.
-	Points []struct {
-		At time.Time `json:"at"`
+	Points  []VersionsPoint `json:"points"`
+	Product string          `json:"product"`
+}
 
-		// Healthy Handsets that reported this build healthy, in the order of builds; null is not known.
-		Healthy []*int64 `json:"healthy"`
-	} `json:"points"`
-	Product string `json:"product"`
+// VersionsBuild defines model for VersionsBuild.
+type VersionsBuild struct {
+	Build   int64  `json:"build"`
+	Version string `json:"version"`
+}
+
+// VersionsPoint defines model for VersionsPoint.
+type VersionsPoint struct {
+	At time.Time `json:"at"`
+
+	// Healthy Reports up to then that this build runs well, in the order of builds; null is not known. They add up: a handset that has gone on to the next build has reported both.
+	Healthy []*int64 `json:"healthy"`
 }
 
 // VoteKeySet defines model for VoteKeySet.

@@ -37,6 +37,7 @@ type Ledger interface {
 	store.Tokens
 	store.Products
 	store.Releases
+	store.RolloutPages
 	store.Audit
 	store.Idempotency
 	hooks.Rollouts
@@ -220,6 +221,8 @@ func (a *API) routes(e *gin.Engine, v *validator) {
 
 	read.GET("/rollouts/:id/timeline", a.timeline)
 	read.GET("/rollouts/:id/health", a.rolloutHealth)
+	read.GET("/overview", a.overview)
+	read.GET("/products/:product/versions", a.versions)
 	read.GET("/rollouts/:id/evidence", a.evidence)
 	read.GET("/rollouts/:id/template", a.template)
 	read.GET("/rollouts/:id/rescue", a.rescue)

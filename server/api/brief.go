@@ -33,10 +33,17 @@ func (a *API) briefsOf(ctx context.Context, ref vote.Ref) ([]contract.RolloutBri
 // brief is a rollout on a list that people look at, judged by the votes that
 // may be shown.
 func (a *API) brief(ctx context.Context, r *rollout.Rollout) (contract.RolloutBrief, error) {
-	known, d, err := a.Rollouts.See(ctx, r)
-	if err != nil {
+	l := looked{Rollout: r}
+	var err error
+	if l.known, l.d, err = a.Rollouts.See(ctx, r); err != nil {
 		return contract.RolloutBrief{}, err
 	}
+	return a.briefOf(ctx, &l)
+}
+
+// briefOf is brief for a rollout that was looked at just now.
+func (a *API) briefOf(ctx context.Context, l *looked) (contract.RolloutBrief, error) {
+	r, known, d := l.Rollout, l.known, l.d
 	out, err := a.plainBrief(ctx, r, known.Release)
 	out.Sentence = d.Sentence
 	look := outlookOf(d)

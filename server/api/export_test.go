@@ -38,3 +38,9 @@ func Reach(t interface{ Cleanup(func()) }, entries int64) {
 	auditReach = entries
 	t.Cleanup(func() { auditReach = before })
 }
+
+// ParseMark and MarkText read and write the place of a rollout on a list.
+var (
+	ParseMark = parseMark
+	MarkText  = markText
+)

@@ -14,30 +14,6 @@ import (
 	"github.com/candor-ota/candor/server/rollout"
 )
 
-func (a *API) listRollouts(c *gin.Context) {
-	var product manifests.Product
-	if text := c.Query("product"); text != "" {
-		var err error
-		if product, err = manifests.ParseProduct(text); err != nil {
-			a.fail(c, &refusal{code: contract.CodeBadRequest, detail: err.Error(), field: "product"})
-			return
-		}
-	}
-	list, err := a.Rollouts.List(c.Request.Context(), product)
-	out := contract.RolloutList{Rollouts: []contract.Rollout{}}
-	channel, state := c.Query("channel"), c.Query("state")
-	for i := range list {
-		r := &list[i]
-		if channel != "" && channel != string(r.Plan.Channel) || state != "" && state != string(r.State) {
-			continue
-		}
-		if identity(c).Check(auth.Read, r.Plan.Product) == nil {
-			out.Rollouts = append(out.Rollouts, rolloutOf(r))
-		}
-	}
-	a.reply(c, out, err)
-}
-
 // rollout reads the rollout of a path for somebody who has the permission.
 func (a *API) rollout(c *gin.Context, need auth.Permission) (rollout.Rollout, error) {
 	id, err := manifests.ParseName(c.Param("id"))
@@ -124,7 +100,7 @@ func person(c *gin.Context) rollout.Person {
 // permissionOf is what an action takes.
 func permissionOf(a rollout.Action) auth.Permission {
 	switch a {
-	case rollout.Halt, rollout.Pause:
+	case rollout.Halt, rollout.Pause, rollout.Note: // whoever may stop it may explain it
 		return auth.Halt
 	case rollout.Approve, rollout.Reject:
 		return auth.Approve

@@ -39,14 +39,14 @@ var access = map[string]auth.Permission{
 	"listEvents": auth.Read, "getEvent": auth.Read, "getProposal": auth.Read,
 
 	"listProducts": auth.Read, "listReleases": auth.Read, "getVoteKeys": auth.Read, "getCounts": auth.Read, "listLabReports": auth.Read,
-	"listRollouts": auth.Read, "getRollout": auth.Read, "getTimeline": auth.Read, "getHealth": auth.Read, "getTemplate": auth.Read, "getRescue": auth.Read,
+	"listRollouts": auth.Read, "getRollout": auth.Read, "getTimeline": auth.Read, "getHealth": auth.Read, "getOverview": auth.Read, "getVersions": auth.Read, "getTemplate": auth.Read, "getRescue": auth.Read,
 	"getEvidence": auth.Read, "previewRollout": auth.Read, "planStages": auth.Read,
 
 	"createRollout": auth.Operate, "editRollout": auth.Operate, "muteLabHandset mute": auth.Operate, "muteLabHandset unmute": auth.Operate,
 	"changeRollout propose": auth.Operate, "changeRollout start": auth.Operate, "changeRollout resume": auth.Operate,
 	"changeRollout advance": auth.Operate, "changeRollout abandon": auth.Operate,
 	"changeRollout approve": auth.Approve, "changeRollout reject": auth.Approve,
-	"changeRollout halt": auth.Halt, "changeRollout pause": auth.Halt,
+	"changeRollout halt": auth.Halt, "changeRollout pause": auth.Halt, "changeRollout note": auth.Halt,
 
 	"getKeys": auth.Read, "getRelease": auth.Read, "listAudit": auth.Read, "exportAudit": auth.Administer,
 }

@@ -27,6 +27,8 @@ type Ledger interface {
 	store.RolloutPages
 	store.Leases
 	Products(ctx context.Context) ([]store.Product, error)
+	Append(ctx context.Context, e store.Entry) (store.Entry, error)
+	Entries(ctx context.Context, q store.EntryQuery) ([]store.Entry, error)
 }
 
 // Votes reads what was counted about a release; store.ErrNotFound if nothing
@@ -194,6 +196,9 @@ func (e *Engine) Change(ctx context.Context, c Change) (Rollout, error) {
 	}
 	if c.IfMatch != 0 && c.IfMatch != r.Version {
 		return Rollout{}, stale(&r, c.IfMatch)
+	}
+	if c.Action == Note {
+		return r, e.note(ctx, &r, c)
 	}
 	f, err := e.facts(ctx, &r, c)
 	if err != nil {

@@ -1803,19 +1803,21 @@ export interface components {
             product: string;
             /** Format: date-time */
             at: string;
-            /** @description The newest first. */
-            builds: {
-                /** Format: int64 */
-                build: number;
-                version: string;
-            }[];
+            /** @description The newest first; those of which anything was ever shown, among the newest 20. */
+            builds: components["schemas"]["VersionsBuild"][];
             /** @description The oldest first, at most 400. */
-            points: {
-                /** Format: date-time */
-                at: string;
-                /** @description Handsets that reported this build healthy, in the order of builds; null is not known. */
-                healthy: (number | null)[];
-            }[];
+            points: components["schemas"]["VersionsPoint"][];
+        };
+        VersionsBuild: {
+            /** Format: int64 */
+            build: number;
+            version: string;
+        };
+        VersionsPoint: {
+            /** Format: date-time */
+            at: string;
+            /** @description Reports up to then that this build runs well, in the order of builds; null is not known. They add up: a handset that has gone on to the next build has reported both. */
+            healthy: (number | null)[];
         };
         SignedBy: {
             role: string;
