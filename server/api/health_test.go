@@ -195,6 +195,9 @@ func TestWhatWasCountedBeforeAResumptionIsNotJudgedAgain(t *testing.T) {
 	if h.JudgedFrom == nil || h.JudgedFrom.Failed != 5 || h.JudgedFrom.Trials != 11 || h.Rate.Failed != 0 || h.Rate.Of != 10 || h.Counts.Trials != 21 {
 		t.Errorf("%+v, %+v, %+v", h.JudgedFrom, h.Rate, h.Counts)
 	}
+	if last := h.Points[len(h.Points)-1]; last.Trials != 21 || *last.LowPPM != 0 || *last.HighPPM != *h.Rate.HighPPM {
+		t.Errorf("the band holds what is not judged: %+v, %+v", last, h.Rate)
+	}
 }
 
 func TestHealthOutlivesTheVotes(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 const maxPoints = 500
 
 // points are the rows of the history from when the rollout was opened on, and
-// the newest reading.
+// the newest reading. After a resumption the band is that of what is judged.
 func (x *checkup) points() []contract.HealthPoint {
 	out := []contract.HealthPoint{}
 	steps := x.opened()
@@ -38,8 +38,12 @@ func (x *checkup) points() []contract.HealthPoint {
 		p := contract.HealthPoint{
 			At: at, Attempts: row.Attempts, Trials: row.Trials(), Failed: row.RolledBack, Silent: row.Silent, SharePPM: shareAt(steps, at),
 		}
-		if p.Trials > 0 {
-			p.LowPPM, p.HighPPM = bandOf(p.Failed, p.Trials)
+		failed, of := p.Failed, p.Trials
+		if x.Acquitted != nil && !at.Before(x.Resumed.Time) {
+			failed, of = failed-x.Acquitted.RolledBack, of-x.Acquitted.Trials
+		}
+		if failed >= 0 && of > 0 {
+			p.LowPPM, p.HighPPM = bandOf(failed, of)
 		}
 		out = append(out, p)
 	}

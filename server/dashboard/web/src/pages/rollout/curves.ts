@@ -13,30 +13,45 @@ export interface Curves<K extends string> {
 
 const seconds = (at: string) => Date.parse(at) / 1000;
 
+/** Failures and outcomes that are judged at a point: those since it was last resumed after a halt. */
+function judged(h: S['Health'], p: S['HealthPoint']): [failed: number, of: number] {
+  const from = h.judgedFrom;
+  if (!from || Date.parse(p.at) < Date.parse(from.at)) return [p.failed, p.trials];
+  return [Math.max(0, p.failed - from.failed), Math.max(0, p.trials - from.trials)];
+}
+
 /** The failure rate and the band that holds it, in parts per million. */
 export function rate(h: S['Health']): Curves<'rate' | 'low' | 'high'> {
   const p = h.points.filter((q) => q.trials > 0);
   return {
     x: p.map((q) => seconds(q.at)),
     y: {
-      rate: p.map((q) => (q.failed / q.trials) * 1e6),
+      rate: p.map((q) => part(...judged(h, q))),
       low: p.map((q) => q.lowPPM ?? null),
       high: p.map((q) => q.highPPM ?? null),
     },
   };
 }
 
+function part(failed: number, of: number): number | null {
+  return of > 0 ? (failed / of) * 1e6 : null;
+}
+
 /** What of the rate is drawn: the first outcomes have a band as wide as all. */
 export function rateTop(h: S['Health']): number {
-  const rates = h.points.filter((q) => q.trials >= 30).map((q) => (q.failed / q.trials) * 1e6);
+  const rates = h.points.map((q) => judged(h, q)).filter(([, of]) => of >= 30).map(([failed, of]) => (failed / of) * 1e6);
   return Math.min(1e6, Math.max(h.rate.limitPPM * 1.75, ...rates.map((r) => r * 1.3)));
 }
 
 /** Failures against outcomes: the lines of the sequential test, and the path so far. */
 export function test(h: S['Health']): Curves<'halts' | 'passes' | 'path'> {
   const path = new Map<number, number>([[0, 0]]);
-  for (const p of h.points) path.set(p.trials, p.failed);
-  path.set(h.counts.trials, h.counts.rolledBack);
+  const from = h.judgedFrom ? Date.parse(h.judgedFrom.at) : 0;
+  for (const p of h.points.filter((q) => Date.parse(q.at) >= from)) {
+    const [failed, of] = judged(h, p);
+    path.set(of, failed);
+  }
+  path.set(h.rate.of, h.rate.failed);
   const lines = new Map(h.lines.map((l) => [l.of, l]));
   const x = [...new Set([...path.keys(), ...lines.keys()])].sort((a, b) => a - b);
   return {
@@ -44,7 +59,7 @@ export function test(h: S['Health']): Curves<'halts' | 'passes' | 'path'> {
     y: {
       halts: between(x, h.lines, (l) => l.haltsAt),
       passes: between(x, h.lines, (l) => l.passesAt),
-      path: held(x, path, h.counts.trials),
+      path: held(x, path, h.rate.of),
     },
   };
 }
@@ -83,26 +98,34 @@ export function gap(h: S['Health']): Curves<'attempts' | 'trials' | 'silent'> {
 /** The signed pace, what was open, and the earliest to come, in parts per million. */
 export function pace(h: S['Health'], now: number): Curves<'signed' | 'open' | 'ahead'> {
   const plan = h.plan ?? [];
-  const open = h.opened.at(-1)?.sharePPM ?? 0;
-  const ahead = plan.length > 0 ? [{ at: new Date(now * 1000).toISOString(), sharePPM: open }, ...plan] : [];
+  const open = h.opened.map((o) => (stops.has(step(o)) ? { ...o, sharePPM: 0 } : o));
+  const ahead = plan.length > 0 ? [{ at: new Date(now * 1000).toISOString(), sharePPM: open.at(-1)?.sharePPM ?? 0 }, ...plan] : [];
   const ends = [...h.pace, ...h.opened, ...plan].map((s) => seconds(s.at));
   const x = [...new Set([...ends, now, Math.max(now, ...ends) + 43_200])].sort((a, b) => a - b);
-  const step = (steps: S['ShareStep'][], from: number, to: number): Values =>
+  const level = (steps: S['ShareStep'][], from: number, to: number): Values =>
     x.map((t) => {
       if (t < from || t > to) return null;
       const past = steps.filter((s) => seconds(s.at) <= t);
       return past.at(-1)?.sharePPM ?? null;
     });
-  return { x, y: { signed: step(h.pace, 0, Infinity), open: step(h.opened, 0, now), ahead: step(ahead, now, Infinity) } };
+  return { x, y: { signed: level(h.pace, 0, Infinity), open: level(open, 0, now), ahead: level(ahead, now, Infinity) } };
 }
 
-/** When each share was opened, as words on a chart over time. */
+/** When each share was opened, and what else was done about it, as words on a chart over time. */
 export function stageMarks(h: S['Health']): { x: number; label: string }[] {
-  return h.opened.map((o) => ({ x: seconds(o.at), label: o.sharePPM === 0 ? 'stopped' : ppm(o.sharePPM) }));
+  const marks = h.opened.map((o, i) => ({ x: seconds(o.at), label: o.sharePPM === h.opened[i - 1]?.sharePPM ? step(o) : ppm(o.sharePPM) }));
+  if (h.judgedFrom) marks.push({ x: seconds(h.judgedFrom.at), label: 'judged anew' });
+  return marks;
 }
+
+// The server writes the step before its reason: "pause: lunch".
+const step = (o: S['ShareStep']) => o.why?.split(':')[0] ?? '';
+
+/** Nobody new installs from these steps on, though the share stays what it was. */
+const stops = new Set(['pause', 'halt']);
 
 /** The greatest number of failures that is drawn of the test. */
 export function testTop(h: S['Health']): number {
-  const near = h.lines.findLast((l) => l.of <= Math.max(h.counts.trials, 1) * 1.15)?.haltsAt ?? 5;
-  return Math.ceil(Math.max(near, h.counts.rolledBack, 5) * 1.15);
+  const near = h.lines.findLast((l) => l.of <= Math.max(h.rate.of, 1) * 1.15)?.haltsAt ?? 5;
+  return Math.ceil(Math.max(near, h.rate.failed, 5) * 1.15);
 }

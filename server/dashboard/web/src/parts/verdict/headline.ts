@@ -142,8 +142,8 @@ export function next(r: Known): Next {
       return idle('Nothing moves until somebody resumes it');
     case 'halted':
       return {
-        what: r.resume ? `${r.resume.by.name} wants to resume it; somebody else has to agree` : 'until no handset can still install it',
-        at: r.haltBound?.at, earliest: false, needs: [], idle: !r.haltBound,
+        what: r.haltBound ? 'until no handset can still install it' : 'Nothing', at: r.haltBound?.at, earliest: false, idle: !r.haltBound,
+        needs: r.resume ? [`${r.resume.by.name} wants to resume it; somebody else has to agree`] : [],
       };
     case 'scheduled':
     case 'active': {

@@ -11,17 +11,16 @@ export interface Made {
   timeline: S['TimelineEntry'][];
 }
 
-const first: S['ShareStep'] = { at: at('2d 21h'), sharePPM: 10_000, stage: 0, why: 'started by Lin Wei' };
-const second: S['ShareStep'] = { at: at('44h 50m'), sharePPM: 100_000, stage: 1, why: '1 failure in 437 outcomes' };
-const third: S['ShareStep'] = { at: at('11h 20m'), sharePPM: 500_000, stage: 2, why: '14 failures in 3902 outcomes' };
+const first: S['ShareStep'] = { at: at('2d 21h'), sharePPM: 10_000, stage: 0, why: 'start' };
+const second: S['ShareStep'] = { at: at('44h 50m'), sharePPM: 100_000, stage: 1, why: 'advance: 1 failure in 437 outcomes' };
+const third: S['ShareStep'] = { at: at('11h 20m'), sharePPM: 500_000, stage: 2, why: 'advance: 14 failures in 3902 outcomes' };
 
 export const good: Story['counts'] = {
   attempts: 4390, trials: 4112, healthy: 4096, rolledBack: 16, regressions: 2, declined: 211, notTried: 64, due: 3894, silent: 12,
 };
 
 const reasons: S['ReasonCount'][] = [
-  { class: 'refusal', reason: 'space', sentence: 'too little space on the handset', votes: 41 },
-  { class: 'trial', reason: 'health_check', sentence: 'the new system did not pass its health check', votes: 23 },
+  { class: 'refusal', reason: 'space', sentence: 'There was not enough space.', votes: 41 },
 ];
 
 const beforeGood: S['BeforeHealth'] = {
@@ -101,14 +100,13 @@ export const halted: Made = {
     outlook: { sentence: 'halted: 31 failures in 612 outcomes: more than the 2 % that is accepted', waits: [], findings: [] },
   }),
   health: health({
-    counts: bad, opened: [{ ...first, at: at('29h') }, { ...second, at: at('5h') }, { at: at('2h 13m'), sharePPM: 0, why: 'halted' }], bend: 3,
+    counts: bad, opened: [{ ...first, at: at('29h') }, { ...second, at: at('5h') }, { at: at('2h 13m'), sharePPM: 100_000, stage: 1, why: 'halt: 31 failures in 612 outcomes: more than the 2 % that is accepted' }], bend: 3,
     change: {
       reasons: [
-        { class: 'trial', reason: 'boot_loop', sentence: 'it restarted again and again', votes: 24 },
+        { class: 'trial', reason: 'boot_loop', sentence: 'The new build did not start.', votes: 24 },
       ],
       before: beforeGood,
       blast: { sharePPM: 100_000, fleet: 1_240_000, reached: 124_000, harmed: 6120, maxHarmed: 15_000 },
-      offered: 0,
     },
   }),
   timeline: [...timelines.second, haltedByEngine, step(165, '2h 4m', people.chen.name, 'note', 'Woken by the page. Boot loops on mi-3 only, as far as support can tell. Asked the engineers to withdraw 42.')],
@@ -125,7 +123,7 @@ const held: Made = {
     state: 'held', version: 10, changed: at('34m'), reason: 'Support reports a battery drain; looking.',
     outlook: { ...passing, waits: [], sentence: '16 failures in 4112 outcomes; 95 % sure that the failure rate is below 0.67 %; paused until somebody resumes it' },
   }),
-  health: { ...active.health, plan: [] },
+  health: { ...active.health, plan: [], opened: [...active.health.opened, { at: at('34m'), sharePPM: 100_000, stage: 1, why: 'pause: Support reports a battery drain; looking.' }] },
   timeline: [...timelines.second, step(160, '34m', people.chen.name, 'pause', 'Support reports a battery drain; looking.', { state: 'held', stage: 1, sharePPM: 100_000 })],
 };
 
@@ -155,7 +153,7 @@ export const made: Record<string, Made> = {
     rollout: rollout({ state: 'complete', stage: 3, sharePPM: 1_000_000, stageSince: at('26h'), changed: at('2h'), missingApprovals: undefined, version: 14,
       outlook: { outcome: 'pass', sentence: '61 failures in 22340 outcomes; 95 % sure that the failure rate is below 0.4 %; complete', waits: [], findings: [] } }),
     health: health({ counts: { attempts: 23_109, trials: 22_340, healthy: 22_279, rolledBack: 61, regressions: 9, declined: 1204, notTried: 210, due: 22_801, silent: 70 },
-      opened: [first, second, third, { at: at('26h'), sharePPM: 1_000_000, stage: 3 }], change: { reasons: [...reasons, { class: 'trial', reason: 'boot_loop', sentence: 'it restarted again and again', votes: 21 }], before: { ...beforeGood, sharePPM: 1_000_000, sameShare: false } } }),
+      opened: [first, second, third, { at: at('26h'), sharePPM: 1_000_000, stage: 3 }], change: { reasons: [{ class: 'refusal', reason: 'space', sentence: 'There was not enough space.', votes: 131 }, { class: 'refusal', reason: 'power', sentence: 'The power failed in the middle.', votes: 44 }, { class: 'trial', reason: 'health_check', sentence: 'The new build started, and its own checks failed.', votes: 33 }, { class: 'trial', reason: 'boot_loop', sentence: 'The new build did not start.', votes: 21 }], before: { ...beforeGood, sharePPM: 1_000_000, sameShare: false } } }),
     timeline: [...timelines.third, step(190, '2h', 'engine', 'advance', '61 failures in 22340 outcomes', { state: 'complete', stage: 3, sharePPM: 1_000_000 })],
   },
   superseded: {
