@@ -54,7 +54,7 @@ function options(p: ChartProps, colour: Paint, now: () => ChartProps, width: num
   return {
     width,
     height: p.height ?? 220,
-    padding: [12, 12, 0, 0],
+    padding: [12, 24, 0, 0],
     legend: { show: false },
     cursor: { drag: { x: false, y: false }, y: false, points: { size: 7 } },
     scales: {
@@ -135,7 +135,7 @@ function axisY(p: ChartProps, colour: Paint): uPlot.Axis {
   const as: NumberKind = p.as ?? 'count';
   return {
     stroke: colour('muted'),
-    grid: { stroke: colour('grid'), width: 1 },
+    grid: { stroke: colour('grid'), width: 1, filter: p.logY ? (_, splits) => splits.map((v) => (Number.isInteger(Math.log10(v)) ? v : null)) : undefined },
     ticks: { show: false },
     font: face(12),
     gap: 6,

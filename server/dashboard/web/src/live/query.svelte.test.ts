@@ -1,0 +1,160 @@
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, test, type TestContext } from 'node:test';
+import { flushSync } from 'svelte';
+import { ProblemError } from '../api/client';
+import { changed, pause, query, type Query } from './query.svelte';
+
+let asked: string[] = [];
+let answer: (path: string) => Response | Promise<Response> = () => new Response('{}');
+let leave: () => void = () => undefined;
+
+beforeEach(() => {
+  asked = [];
+  globalThis.fetch = (async (path: string, init: RequestInit) => {
+    asked.push(path);
+    const stopped = new Promise<never>((_, reject) => init.signal?.addEventListener('abort', () => reject(init.signal!.reason as Error)));
+    return Promise.race([answer(path), stopped]);
+  }) as typeof fetch;
+});
+afterEach(() => leave());
+
+// watch is what a component does with a query; each test has a path of its own,
+// for answers are kept.
+function watch<T>(path: string | (() => string | null), topics: string[]): Query<T> {
+  let q!: Query<T>;
+  leave = $effect.root(() => {
+    q = query<T>(typeof path === 'string' ? () => path : path, () => topics);
+  });
+  flushSync();
+  return q;
+}
+
+const turns = async () => {
+  for (let i = 0; i < 20; i++) await new Promise((done) => setImmediate(done));
+};
+
+const json = (body: unknown) => new Response(JSON.stringify(body));
+
+test('the answer is shown with the time that it came', async () => {
+  answer = () => json({ n: 1 });
+  const q = watch<{ n: number }>('/v1/one', []);
+  assert.deepEqual([q.loading, q.data], [true, undefined]);
+  await turns();
+  assert.equal(q.data?.n, 1);
+  assert.equal(q.loading, false);
+  assert.ok(q.at instanceof Date);
+});
+
+// pass lets time go by, and what is painted then be painted.
+function pass(t: TestContext, ms: number) {
+  t.mock.timers.tick(ms);
+  flushSync();
+}
+
+// rest lets what is still under way end before the next test has other timers.
+async function rest(t: TestContext) {
+  leave();
+  await turns();
+  pass(t, 500);
+}
+
+test('a topic asks again, and the old data stays meanwhile', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  let n = 0;
+  answer = () => json({ n: ++n });
+  const q = watch<{ n: number }>('/v1/two', ['rollout/7-a', 'counts/phone/*']);
+  await turns();
+  changed('rollout/8-b', 'counts/tablet/1');
+  assert.equal(asked.length, 1);
+  changed('rollout/7-a');
+  await turns();
+  assert.equal(asked.length, 2);
+  assert.equal(q.data?.n, 1, 'shown before its beat');
+  pass(t, 500);
+  assert.equal(q.data?.n, 2);
+  changed('counts/phone/43');
+  await turns();
+  pass(t, 500);
+  assert.equal(q.data?.n, 3);
+  await rest(t);
+});
+
+test('many changes are painted at most twice a second', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  let n = 0;
+  answer = () => json({ n: ++n });
+  const q = watch<{ n: number }>('/v1/three', ['rollouts']);
+  await turns();
+  const painted = new Set<number | undefined>();
+  for (let i = 0; i < 100; i++) { // a second
+    changed('rollouts');
+    await turns();
+    pass(t, 10);
+    painted.add(q.data?.n);
+  }
+  assert.ok(painted.size <= 4, `${painted.size} paints`);
+  assert.ok((q.data?.n ?? 0) > 1);
+  await rest(t);
+});
+
+test('a failure keeps the data, and says so', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  answer = () => json({ n: 1 });
+  const q = watch<{ n: number }>('/v1/four', ['x']);
+  await turns();
+  answer = () => new Response('{"title":"away","code":"busy"}', { status: 503 });
+  changed('x');
+  await turns();
+  pass(t, 500);
+  assert.equal(q.data?.n, 1);
+  assert.equal(q.error?.status, 503);
+  answer = () => json({ n: 2 });
+  await turns();
+  pass(t, 1000);
+  await turns();
+  pass(t, 500);
+  assert.equal(q.data?.n, 2);
+  assert.equal(q.error, undefined);
+  await rest(t);
+});
+
+test('what one may not see any more is taken off the page', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  answer = () => json({ n: 1 });
+  const q = watch<{ n: number }>('/v1/five', ['x']);
+  await turns();
+  answer = () => new Response('{"title":"no","code":"forbidden"}', { status: 403 });
+  changed('x');
+  await turns();
+  pass(t, 500);
+  assert.equal(q.data, undefined);
+  assert.equal(q.error?.status, 403);
+  await rest(t);
+});
+
+test('a page that is left aborts what it asked for', async () => {
+  let aborted = false;
+  globalThis.fetch = ((_: string, init: RequestInit) =>
+    new Promise((_, reject) => init.signal!.addEventListener('abort', () => { aborted = true; reject(init.signal!.reason as Error); }))) as typeof fetch;
+  watch('/v1/six', []);
+  leave();
+  await turns();
+  assert.equal(aborted, true);
+});
+
+test('no path asks for nothing', async () => {
+  const q = watch(() => null, []);
+  await turns();
+  assert.equal(asked.length, 0);
+  assert.equal(q.data, undefined);
+  assert.equal(q.loading, false);
+});
+
+test('refusals are not asked again by themselves; failures are, ever more slowly', () => {
+  const at = (status: number, retryAfter?: number) => new ProblemError({ type: 'about:blank', title: '', status, code: 'x' }, retryAfter);
+  assert.equal(pause(at(404), 1), undefined);
+  assert.equal(pause(at(0), 1), 1000);
+  assert.equal(pause(at(503), 3), 4000);
+  assert.equal(pause(at(503), 40), 30_000);
+  assert.equal(pause(at(429, 60), 1), 60_000);
+});
