@@ -204,7 +204,7 @@ func (a *API) routes(e *gin.Engine, v *validator) {
 	operator(auth.Submit, maxOperatorBody, a.lanes.submissions).POST("/events/:id/publish", a.publishEvent)
 	submit.POST("/events/:id/remarks", a.remarkOnEvent)
 
-	read := operator(auth.Read, maxOperatorBody, a.lanes.operators)
+	read := operator(auth.Read, maxOperatorBody, a.lanes.operators).Use(packable)
 	read.GET("/events", a.listEvents)
 	read.GET("/events/:id", a.getEvent)
 	read.GET("/events/:id/proposal", a.getProposal)

@@ -33,7 +33,7 @@ func (a *API) reply(c *gin.Context, v any, err error) {
 		return
 	}
 	c.Header("Cache-Control", "no-store")
-	c.JSON(http.StatusOK, v)
+	a.sendJSON(c, v)
 }
 
 func (a *API) startUpload(c *gin.Context) {

@@ -2,7 +2,6 @@ package api
 
 import (
 	"encoding/json"
-	"net/http"
 
 	"github.com/gin-gonic/gin"
 
@@ -32,7 +31,7 @@ func (a *API) timeline(c *gin.Context) {
 		}
 		out.Entries = append(out.Entries, row)
 	}
-	c.JSON(http.StatusOK, out)
+	a.reply(c, out, nil)
 }
 
 func timelineEntry(e *store.Entry) (contract.TimelineEntry, error) {

@@ -5,6 +5,13 @@ import "strings"
 // likings are the weights of codings in thousandths; 0 is "not acceptable".
 type likings struct{ gzip, zstd, identity int }
 
+// AcceptsGzip tells whether the values of Accept-Encoding like gzip at least as
+// much as nothing at all.
+func AcceptsGzip(values []string) bool {
+	like := liking(values)
+	return like.gzip > 0 && like.gzip >= like.identity
+}
+
 // liking reads the values of Accept-Encoding. What is malformed counts as not
 // said. A reader that names codings without identity takes that as well, after
 // all of them.

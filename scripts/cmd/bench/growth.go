@@ -187,16 +187,11 @@ func (g *grown) times(n int, do func() error) (float64, error) {
 
 // publish is a change of a rollout that handsets see: signed, stored, served.
 func (g *grown) publish(ctx context.Context) (float64, error) {
-	var list struct {
-		Rollouts []world.Rollout `json:"rollouts"`
-	}
-	if err := g.client.Call(ctx, http.MethodGet, "/v1/rollouts", nil, &list); err != nil {
+	id, err := g.rollout(ctx)
+	if err != nil {
 		return 0, err
 	}
-	if len(list.Rollouts) == 0 {
-		return 0, errors.New("there is no rollout")
-	}
-	id, both := list.Rollouts[0].ID, []string{"pause", "resume"}
+	both := []string{"pause", "resume"}
 	v, err := g.times(2, func() error {
 		for _, action := range both {
 			if _, err := g.client.Change(ctx, id, action, "measured"); err != nil {
@@ -208,10 +203,33 @@ func (g *grown) publish(ctx context.Context) (float64, error) {
 	return v / float64(len(both)), err
 }
 
-// dashboard is what a page of a rollout asks for.
+// rollout is the newest one.
+func (g *grown) rollout(ctx context.Context) (string, error) {
+	var list struct {
+		Rollouts []world.Rollout `json:"rollouts"`
+	}
+	if err := g.client.Call(ctx, http.MethodGet, "/v1/rollouts?limit=1", nil, &list); err != nil {
+		return "", err
+	}
+	if len(list.Rollouts) == 0 {
+		return "", errors.New("there is no rollout")
+	}
+	return list.Rollouts[0].ID, nil
+}
+
+// dashboard is what the overview, the list of rollouts and the page of one ask
+// for.
 func (g *grown) dashboard(ctx context.Context) (float64, error) {
+	id, err := g.rollout(ctx)
+	if err != nil {
+		return 0, err
+	}
+	paths := []string{
+		"/v1/overview", "/v1/rollouts?open=true&limit=50", "/v1/rollouts/" + id, "/v1/rollouts/" + id + "/health", "/v1/rollouts/" + id + "/timeline",
+		"/v1/products", "/v1/products/" + phoneProduct + "/versions", "/v1/products/" + phoneProduct + "/releases/42/counts",
+	}
 	return g.times(5, func() error {
-		for _, path := range []string{"/v1/products", "/v1/rollouts", "/v1/products/" + phoneProduct + "/releases/42/counts"} {
+		for _, path := range paths {
 			if err := g.client.Call(ctx, http.MethodGet, path, nil, nil); err != nil {
 				return err
 			}
