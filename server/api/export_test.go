@@ -2,6 +2,8 @@ package api
 
 import (
 	"context"
+	"testing"
+	"time"
 
 	"github.com/candor-ota/candor/server/overload"
 )
@@ -44,3 +46,10 @@ var (
 	ParseMark = parseMark
 	MarkText  = markText
 )
+
+// SetLiveHeartbeat is for services that are assembled from then on.
+func SetLiveHeartbeat(t testing.TB, d time.Duration) {
+	was := liveHeartbeat
+	liveHeartbeat = d
+	t.Cleanup(func() { liveHeartbeat = was })
+}

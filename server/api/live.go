@@ -22,10 +22,13 @@ func (a *API) liveRoutes(e *gin.Engine, v *validator) {
 	e.Group("/v1", a.operated, a.through(a.lanes.operators), a.identified, a.everywhere(auth.Read), limited(0), a.validated(v)).GET("/system", a.getSystem)
 }
 
+// liveHeartbeat is replaced by tests.
+var liveHeartbeat = live.Heartbeat
+
 // newLive makes the hub of the dashboards' streams.
 func (a *API) newLive() *live.Hub {
 	return live.New(live.Options{
-		Ledger: a.Ledger, Now: a.Now, Log: a.Log, ShowEvery: a.ShowEvery,
+		Ledger: a.Ledger, Now: a.Now, Log: a.Log, ShowEvery: a.ShowEvery, Heartbeat: liveHeartbeat,
 		Product: func(ctx context.Context, e store.Entry) (manifests.Product, error) {
 			return hooks.Product(ctx, a.Ledger, e)
 		},
