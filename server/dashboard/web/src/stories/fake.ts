@@ -45,7 +45,7 @@ async function answered(story: Story, r: Request): Promise<Response> {
 }
 
 async function found(story: Story, r: Request, url: URL): Promise<Reply> {
-  if (url.pathname === '/v1/auth/session') return session(story);
+  if (url.pathname === '/v1/auth/session' && !('GET /v1/auth/session' in story.answers)) return session(story);
   const named = pick(story.answers, `${r.method} ${url.pathname}`, url.search);
   if (named === undefined) {
     return new Reply(404, { type: 'about:blank', title: 'Not found', status: 404, code: 'not-found', detail: `The story has no answer to ${r.method} ${url.pathname}.` });
