@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -110,9 +111,21 @@ func (p *Page) Text() (string, error) {
 	return Eval[string](p, "document.body ? document.body.innerText : ''")
 }
 
-// Until asks every tenth of a second until it is so. A page that is on its way
-// elsewhere is asked again.
+// Until waits until it is so; if it does not come to be, the error holds what
+// the page says instead.
 func (p *Page) Until(what string, is func() (bool, error)) error {
+	err := Until(p.ctx, what, is)
+	if err == nil {
+		return nil
+	}
+	text, terr := p.Text()
+	where, werr := p.Where()
+	return errors.Join(fmt.Errorf("%w; the page %s says:\n%s", err, where, strings.TrimSpace(text)), terr, werr)
+}
+
+// Until asks every tenth of a second until it is so, for Patience at most. What
+// errs is asked again: pages are often on their way elsewhere.
+func Until(ctx context.Context, what string, is func() (bool, error)) error {
 	tick, end := time.NewTicker(100*time.Millisecond), time.NewTimer(Patience)
 	defer tick.Stop()
 	defer end.Stop()
@@ -122,13 +135,11 @@ func (p *Page) Until(what string, is func() (bool, error)) error {
 			return nil
 		}
 		select {
-		case <-p.ctx.Done():
-			return p.ctx.Err()
+		case <-ctx.Done():
+			return errors.Join(fmt.Errorf("%s: %w", what, ctx.Err()), err)
 		case <-tick.C:
 		case <-end.C:
-			text, terr := p.Text()
-			where, werr := p.Where()
-			return errors.Join(fmt.Errorf("%s: not there after %s; the page %s says:\n%s", what, Patience, where, strings.TrimSpace(text)), err, terr, werr)
+			return errors.Join(fmt.Errorf("%s: not there after %s", what, Patience), err)
 		}
 	}
 }

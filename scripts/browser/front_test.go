@@ -22,13 +22,14 @@ type front struct {
 	target *url.URL
 	cut    func(*http.Request) bool // these requests break off
 	hang   func(*http.Request) bool // these get no answer
+	hung   map[*http.Request]bool
 	lines  map[*http.Request]context.CancelFunc
 	seen   []string
 }
 
 func newFront(t *testing.T) *front {
 	t.Helper()
-	f := &front{lines: map[*http.Request]context.CancelFunc{}}
+	f := &front{hung: map[*http.Request]bool{}, lines: map[*http.Request]context.CancelFunc{}}
 	f.relay = &httputil.ReverseProxy{
 		FlushInterval: -1, // events are not held back
 		ErrorLog:      log.New(quiet{}, "", 0),
@@ -71,12 +72,13 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer end()
 	f.mu.Lock()
 	cut, hang := f.cut != nil && f.cut(r), f.hang != nil && f.hang(r)
-	f.lines[r] = end
+	f.lines[r], f.hung[r] = end, hang
 	f.seen = append(f.seen, r.Method+" "+r.URL.Path)
 	f.mu.Unlock()
 	defer func() {
 		f.mu.Lock()
 		delete(f.lines, r)
+		delete(f.hung, r)
 		f.mu.Unlock()
 	}()
 	switch {
@@ -104,11 +106,17 @@ func (f *front) breaks(which func(*http.Request) bool) {
 	}
 }
 
-// hangs leaves the requests that match without an answer; nil mends.
+// hangs leaves the requests that match without an answer; nil mends, and gives
+// up those that hung.
 func (f *front) hangs(which func(*http.Request) bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.hang = which
+	for r, hung := range f.hung {
+		if hung && which == nil {
+			f.lines[r]()
+		}
+	}
 }
 
 // count is how many requests came so far that begin so.

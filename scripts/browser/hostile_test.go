@@ -43,7 +43,7 @@ const hostileAnswers = `^request: GET \S+: (400|404|422)$`
 func (s *site) harmless(p *browser.Page, where string) string {
 	s.t.Helper()
 	must(s.t, p.Until(where+" to be shown", func() (bool, error) {
-		return browser.Eval[bool](p, `!!document.querySelector('h1') && !document.querySelector('[aria-busy=true]')`)
+		return browser.Eval[bool](p, settled)
 	}))
 	found, err := browser.Eval[[]string](p, `(() => {
 		const found = [...(window.hits || ['no hooks'])];
@@ -124,7 +124,7 @@ func TestHostileTextIsTextEverywhere(t *testing.T) {
 func (s *site) furnishHostile() (said []string) {
 	s.t.Helper()
 	for i, text := range hostileReleases(s.t) {
-		s.releaseOf(manifests.Build(42+i), text)
+		s.releaseOf(product, manifests.Build(42+i), text)
 	}
 	for i := range hostileReleases(s.t) {
 		_, err := s.Open(s.t.Context(), plan(manifests.Build(42+i), rollout.Stage{Share: manifests.WholeFleet}))

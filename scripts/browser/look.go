@@ -23,6 +23,13 @@ func (p *Page) Size(width, height int64, mobile bool) error {
 	return err
 }
 
+// Scale gives the page a size in pixels of its own, each of which is so many of
+// a picture wide and tall.
+func (p *Page) Scale(width, height int64, scale float64) error {
+	_, err := call(p, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: height, DeviceScaleFactor: scale})
+	return err
+}
+
 // Prefer makes the person prefer something, by media feature and value, such as
 // prefers-color-scheme and dark; what is not named is as it comes.
 func (p *Page) Prefer(features ...string) error {
@@ -73,6 +80,12 @@ func (p *Page) Restless() ([]string, error) {
 // Shot is a picture of the window as PNG.
 func (p *Page) Shot() ([]byte, error) {
 	shot, err := call(p, page.CaptureScreenshot, page.CaptureScreenshotParams{Format: page.CaptureScreenshotFormatPng})
+	return shot.Data, err
+}
+
+// WebP is a picture of the window as WebP of a quality from 0 to 100.
+func (p *Page) WebP(quality int64) ([]byte, error) {
+	shot, err := call(p, page.CaptureScreenshot, page.CaptureScreenshotParams{Format: page.CaptureScreenshotFormatWebp, Quality: &quality})
 	return shot.Data, err
 }
 

@@ -24,12 +24,18 @@ func (s *site) signIn(p *browser.Page, login, next string) {
 	}))
 }
 
-// click waits for an element and clicks it.
+// click waits for an element that can be clicked, and clicks it. What is painted
+// anew in between is looked for again.
 func (s *site) click(p *browser.Page, role, name string) {
 	s.t.Helper()
-	e, err := p.Find(role, name)
-	must(s.t, err)
-	must(s.t, e.Click())
+	must(s.t, p.Until("a click on the "+role+" "+name, func() (bool, error) {
+		found, err := p.All(role, name)
+		if err != nil || len(found) == 0 {
+			return false, err
+		}
+		err = found[0].Click()
+		return err == nil, err
+	}))
 }
 
 // as opens a fresh browser in which somebody is signed in.

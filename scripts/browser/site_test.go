@@ -62,10 +62,11 @@ func TestMain(m *testing.M) {
 // between it and their browsers.
 type site struct {
 	*world.World
-	t     *testing.T
-	front *front
-	idp   *idp
-	fleet *fleet
+	t      *testing.T
+	front  *front
+	idp    *idp
+	fleet  *fleet
+	builds int
 }
 
 // quick lets tests watch what takes days elsewhere: the engine looks each
@@ -110,16 +111,21 @@ func must(t *testing.T, err error) {
 // release publishes a build.
 func (s *site) release(build manifests.Build, pace string) {
 	s.t.Helper()
-	manifest, err := world.Example(product, build, pace)
-	must(s.t, err)
-	s.releaseOf(build, manifest)
+	s.releaseFor(product, build, pace)
 }
 
-func (s *site) releaseOf(build manifests.Build, manifest []byte) {
+func (s *site) releaseFor(of manifests.Product, build manifests.Build, pace string) {
+	s.t.Helper()
+	manifest, err := world.Example(of, build, pace)
+	must(s.t, err)
+	s.releaseOf(of, build, manifest)
+}
+
+func (s *site) releaseOf(of manifests.Product, build manifests.Build, manifest []byte) {
 	s.t.Helper()
 	image := s.Path("system.img")
 	must(s.t, os.WriteFile(image, []byte(strings.Repeat(fmt.Sprintf("build %d of the system\n", build), 4096)), 0o600))
-	must(s.t, s.Release(s.t.Context(), product, build, manifest, image))
+	must(s.t, s.Release(s.t.Context(), of, build, manifest, image))
 }
 
 // plan is one that tests can see through: little is enough to prove harm or
@@ -133,7 +139,7 @@ func plan(build manifests.Build, stages ...rollout.Stage) *rollout.Plan {
 }
 
 // lenient rests verdicts on few votes.
-var lenient = rollout.Guard{Failures: 200_000, Silence: 500_000, Regressions: 500_000, Refusals: 500_000, Unheard: 500_000, NewReason: 400_000}
+var lenient = rollout.Guard{Failures: 200_000, Silence: 500_000, Regressions: 500_000, Refusals: 500_000, Unheard: 500_000, NewReason: 400_000, Grace: manifests.Duration{Duration: time.Second}}
 
 // person opens a browser of somebody who was never here. What goes wrong in it
 // unseen fails the test, unless it matches one of the words.

@@ -27,6 +27,9 @@ const usage = `Usage: scripts/dashboard COMMAND
   stories   show every page in every state, without a server
               --listen ADDRESS   where, on loopback; 127.0.0.1:0 finds a free port
               --list             print the stories as JSON, and end
+  shots DIR look at every story in Chromium as the tests do, and leave pictures in DIR
+  screenshots
+            take the pictures of README.md anew, from the demo while it runs (Chromium)
 
 Run it in any folder. Node 20.19 or newer is needed; the server itself needs none.
 `
@@ -45,6 +48,12 @@ func main() {
 }
 
 func run(ctx context.Context, command string, args []string) error {
+	switch command {
+	case "shots":
+		return shots(ctx, args)
+	case "screenshots":
+		return screenshots(ctx)
+	}
 	d, err := storybook.Open(ctx, ".")
 	if err != nil {
 		return err
