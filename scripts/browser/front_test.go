@@ -7,7 +7,6 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
-	"strings"
 	"sync"
 	"testing"
 )
@@ -24,7 +23,6 @@ type front struct {
 	hang   func(*http.Request) bool // these get no answer
 	hung   map[*http.Request]bool
 	lines  map[*http.Request]context.CancelFunc
-	seen   []string
 }
 
 func newFront(t *testing.T) *front {
@@ -73,7 +71,6 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	cut, hang := f.cut != nil && f.cut(r), f.hang != nil && f.hang(r)
 	f.lines[r], f.hung[r] = end, hang
-	f.seen = append(f.seen, r.Method+" "+r.URL.Path)
 	f.mu.Unlock()
 	defer func() {
 		f.mu.Lock()
@@ -117,19 +114,6 @@ func (f *front) hangs(which func(*http.Request) bool) {
 			f.lines[r]()
 		}
 	}
-}
-
-// count is how many requests came so far that begin so.
-func (f *front) count(prefix string) int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	n := 0
-	for _, line := range f.seen {
-		if strings.HasPrefix(line, prefix) {
-			n++
-		}
-	}
-	return n
 }
 
 // open is how many requests of a path are under way.

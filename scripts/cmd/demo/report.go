@@ -99,7 +99,7 @@ func (d *demo) judge(s *summary) error {
 	if s.NumbersLeakedBefore == 0 {
 		say("nothing leaked before the fix, so the demo shows nothing")
 	}
-	if !d.bad && s.OnNewBuild != s.Handsets && !(d.keep && s.Halted) { // whoever looks on may halt it
+	if !d.bad && s.OnNewBuild != s.Handsets && (!d.keep || !s.Halted) { // whoever looks on may halt it
 		say("%d of %d handsets are on the new build", s.OnNewBuild, s.Handsets)
 	}
 	if s.VotesCounted != s.VotesExpected {
