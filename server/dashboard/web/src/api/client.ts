@@ -33,10 +33,31 @@ const away: S['Problem'] = {
   detail: 'The server could not be reached. Check the network; this page tries again by itself.',
 };
 
+/** Reads that are under way, and since when. */
+const reading = new Set<{ since: number; stop: AbortController }>();
+/** A read that has been under way for longer hangs, in ms. */
+const hangs = 1_000;
+
+/**
+ * Gives up reads that hang, so that a HALT finds a connection: over HTTP/1.1
+ * browsers have six to a server. They fail as if the network had.
+ */
+export function makeWay(): void {
+  for (const r of reading) if (performance.now() - r.since > hangs) r.stop.abort();
+}
+
 /** Reads a path. Rejects with a ProblemError, or an AbortError by the signal. */
 export async function get<T>(path: string, signal?: AbortSignal): Promise<{ data: T; etag?: string }> {
-  const r = await ask(path, { headers: { Accept: 'application/json' }, signal, cache: 'no-store' });
-  return { data: await body<T>(r), etag: r.headers.get('ETag') ?? undefined };
+  const mine = { since: performance.now(), stop: new AbortController() };
+  reading.add(mine);
+  try {
+    const r = await ask(path, { headers: { Accept: 'application/json' }, signal: signal ? AbortSignal.any([signal, mine.stop.signal]) : mine.stop.signal, cache: 'no-store' });
+    return { data: await body<T>(r), etag: r.headers.get('ETag') ?? undefined };
+  } catch (e) {
+    throw mine.stop.signal.aborted && !signal?.aborted ? new ProblemError(away) : e;
+  } finally {
+    reading.delete(mine);
+  }
 }
 
 /** How a change is sent: ifMatch is the version that was looked at. */

@@ -2,7 +2,7 @@
 // up on nothing but a refusal: a request of its own, under one Idempotency-Key,
 // sent again until it is answered. It looks at no version, so it works on a
 // page that is hours old.
-import { caller, newKey, type S } from '../../api/client';
+import { caller, makeWay, newKey, type S } from '../../api/client';
 import { changed } from '../../live/query.svelte';
 import { session } from '../../api/session.svelte';
 
@@ -55,6 +55,7 @@ export class Halt {
   async #once(): Promise<number> {
     const wait = pauses[Math.min(this.tries, pauses.length - 1)]!;
     this.tries++;
+    makeWay();
     const stop = new AbortController();
     const late = setTimeout(() => stop.abort(), patience);
     try {
