@@ -65,6 +65,9 @@ export function brief(r: S['RolloutBrief']): Known {
   return { ...r, waits: r.waits ?? [] };
 }
 
+/** A name that people chose within a sentence: it does not turn the words around it. */
+const apart = (name: string) => `\u2068${name}\u2069`;
+
 function where(r: Known): string {
   const of = `stage ${r.stage + 1} of ${r.stages.length}`;
   if (r.state === 'active' || r.state === 'held' || r.state === 'halted') return `${states[r.state]} · ${of}`;
@@ -143,7 +146,7 @@ export function next(r: Known): Next {
     case 'halted':
       return {
         what: r.haltBound ? 'until no handset can still install it' : 'Nothing', at: r.haltBound?.at, earliest: false, idle: !r.haltBound,
-        needs: r.resume ? [`${r.resume.by.name} wants to resume it; somebody else has to agree`] : [],
+        needs: r.resume ? [`${apart(r.resume.by.name)} wants to resume it; somebody else has to agree`] : [],
       };
     case 'scheduled':
     case 'active': {
