@@ -124,11 +124,11 @@ func TestARevokedTokenEndsItsSession(t *testing.T) {
 	must(t, s.Call(t.Context(), http.MethodPost, "/v1/api-tokens", map[string]string{"name": "night shift", "role": "operator"}, &made))
 	p := s.person(`: 401$`)
 	must(t, p.Open(s.front.url+"/rollouts/"+id))
-	field, err := p.Find("textbox", "^Token")
+	field, err := p.Find("textbox", "^API token")
 	must(t, err)
 	must(t, field.Fill("candor_wrong"))
 	s.click(p, "button", "^Sign in")
-	s.says(p, "not|unknown|wrong|revoked")
+	s.says(p, "is no token|not known|unknown|wrong|revoked|not valid")
 	must(t, field.Fill(made.Token))
 	s.click(p, "button", "^Sign in")
 	s.says(p, "Rolling out ·") // where one wanted to go

@@ -172,7 +172,7 @@ func TestHaltWorksWithoutScript(t *testing.T) {
 	must(t, err)
 	must(t, p.Size(360, 740, true))
 	must(t, p.Open(s.front.url+"/plain"))
-	field, err := p.Find("textbox", "token")
+	field, err := p.Find("textbox", "^API token")
 	must(t, err)
 	must(t, field.Fill(s.Second))
 	s.click(p, "button", "^Sign in")

@@ -125,7 +125,14 @@ func (w *World) init(ctx context.Context, config []string) error {
 	}
 	// Nobody here can wait two days until a new device key may vote, or an
 	// hour until it is seen.
-	for _, text := range append([]string{"votes: {minKeyAge: 0s, showEvery: 0s}\n"}, config...) {
+	texts := append([]string{"votes: {minKeyAge: 0s, showEvery: 0s}\n"}, config...)
+	if err := w.reserve(); err != nil {
+		return err
+	}
+	if all := strings.Join(texts, ""); !strings.Contains(all, "oidc:") && !strings.Contains(all, "origin:") {
+		texts = append(texts, "origin: "+w.Server+"\n") // a token signs in to the dashboard
+	}
+	for _, text := range texts {
 		if err := w.Configure(text); err != nil {
 			return err
 		}
@@ -182,6 +189,23 @@ func freeAddress() (string, error) {
 	return "", fmt.Errorf("no free port: %w", last)
 }
 
+// reserve finds addresses for a server that has none.
+func (w *World) reserve() error {
+	if w.Server != "" {
+		return nil
+	}
+	listen, err := freeAddress()
+	if err != nil {
+		return err
+	}
+	admin, err := freeAddress()
+	if err != nil {
+		return err
+	}
+	w.Server, w.Admin = "http://"+listen, "http://"+admin
+	return nil
+}
+
 // StartServer starts the server, again on the same address if it ran before,
 // and waits until it is live.
 func (w *World) StartServer(ctx context.Context) error {
@@ -193,16 +217,8 @@ func (w *World) StartServer(ctx context.Context) error {
 
 // SpawnServer is StartServer without the wait.
 func (w *World) SpawnServer() error {
-	if w.Server == "" {
-		listen, err := freeAddress()
-		if err != nil {
-			return err
-		}
-		admin, err := freeAddress()
-		if err != nil {
-			return err
-		}
-		w.Server, w.Admin = "http://"+listen, "http://"+admin
+	if err := w.reserve(); err != nil {
+		return err
 	}
 	log, err := os.OpenFile(w.Path("server.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {

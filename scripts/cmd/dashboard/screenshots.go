@@ -131,7 +131,7 @@ func signIn(p *browser.Page, address, token string) error {
 	if err := p.Open(address + "/"); err != nil {
 		return err
 	}
-	field, err := p.Find("textbox", "^Token")
+	field, err := p.Find("textbox", "^API token")
 	if err != nil {
 		return err
 	}
