@@ -135,7 +135,7 @@ function axisY(p: ChartProps, colour: Paint): uPlot.Axis {
   const as: NumberKind = p.as ?? 'count';
   return {
     stroke: colour('muted'),
-    grid: { stroke: colour('grid'), width: 1, filter: p.logY ? (_, splits) => splits.map((v) => (Number.isInteger(Math.log10(v)) ? v : null)) : undefined },
+    grid: { stroke: colour('grid'), width: 1, ...(p.logY ? { filter: (_: uPlot, splits: number[]) => splits.map((v) => (Number.isInteger(Math.log10(v)) ? v : null)) } : {}) },
     ticks: { show: false },
     font: face(12),
     gap: 6,
