@@ -36,14 +36,14 @@ function storybook(): Plugin {
   };
 }
 
-export default defineConfig(({ mode }) => ({
+export default defineConfig(({ mode, isSsrBuild }) => ({
   plugins: [svelte(), routes(), storybook()],
   build: {
     rolldownOptions: {
       input: mode === 'stories' ? 'stories.html' : 'index.html',
       // What nearly every page uses is one file, not twenty small ones. Stories
       // pretend to be a server before any of it is loaded.
-      output: mode === 'stories' ? {} : { codeSplitting: { groups: [{ name: 'parts', test: /\/src\/(?:api|design|live|parts|route)\/(?!chart\/)/ }] } },
+      output: mode === 'stories' || isSsrBuild ? {} : { codeSplitting: { groups: [{ name: 'parts', test: /\/src\/(?:api|design|live|parts|route)\/(?!chart\/)/ }] } },
     },
     outDir: '../dist',
     emptyOutDir: true,
