@@ -40,6 +40,5 @@ async function settled() {
   for (let i = 0; i < 3; i++) {
     await tick();
     await new Promise((done) => setTimeout(done, 60));
-    await new Promise((done) => requestAnimationFrame(done));
   }
 }
