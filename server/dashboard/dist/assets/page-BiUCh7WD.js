@@ -1,1 +1,0 @@
-import{J as e,K as t,lt as n,st as r}from"./query.svelte-CvqcSEKZ.js";import{t as i}from"./guide-iH00DSSj.js";var a=e(`<h1 class="svelte-agqhpo">From nothing to a first handset</h1> <!>`,1);function o(e){var o=a(),s=n(r(o),2);i(s,{}),t(e,o)}export{o as default};

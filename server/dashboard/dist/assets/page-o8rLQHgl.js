@@ -1,1 +1,0 @@
-import{Dt as e,Ht as t,Wt as n,kt as r}from"./parts-D0YKhfki.js";import{t as i}from"./guide-DgCv8VWg.js";var a=r(`<h1 class="svelte-agqhpo">From nothing to a first handset</h1> <!>`,1);function o(r){var o=a(),s=n(t(o),2);i(s,{}),e(r,o)}export{o as default};
