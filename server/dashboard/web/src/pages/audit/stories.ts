@@ -1,5 +1,6 @@
 import type { S } from '../../api/client';
-import { never, refuse, type Asked, type Story } from '../../stories/story';
+import { admin } from '../../stories/fake';
+import type { Asked, Story } from '../../stories/story';
 import { hash } from '../release/made';
 
 const now = '2026-11-21T12:00:00Z';
@@ -48,9 +49,7 @@ export const stories: Story[] = [
   story('a rare name', page(entries(2, 900_000), 1_204_833, 704_833), { path: '/audit?who=Lind' }),
   story('nothing fits', page([], 1_204_833), { path: '/audit?subject=99-none' }),
   story('further back', page(entries(20, 20), 1_204_833), { path: '/audit?before=21' }),
-  story('a viewer', page(entries(7, 7), 7), { caller: null, live: 'reconnecting' }),
+  story('a viewer', page(entries(7, 7), 7), { caller: { ...admin, grants: [{ role: 'viewer', products: [] }], permissions: ['read'] }, live: 'reconnecting' }),
   story('hostile texts', page(hostile, 40), { act: open }),
   story('empty', page([], 0)),
-  story('loading', never),
-  story('error', refuse(503, 'busy', 'The server has too much to do. Try again in 5 s.', { 'Retry-After': '5' })),
 ];

@@ -6,7 +6,7 @@ type Role = S['SigningRole'];
 export const now = '2026-11-21T12:00:00Z';
 
 const day = 86_400_000;
-const at = (days: number) => new Date(Date.parse(now) + days * day).toISOString();
+const at = (days: number) => new Date(Date.parse(now) + days * day).toISOString().replace(/\.\d+Z$/, 'Z');
 
 /** A key by its number and holder. */
 export function key(n: number, holder?: string, roles?: string[]): S['SigningKey'] {

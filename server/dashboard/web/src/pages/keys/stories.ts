@@ -1,5 +1,5 @@
 import type { S } from '../../api/client';
-import { never, refuse, type Story } from '../../stories/story';
+import type { Story } from '../../stories/story';
 import { hostile, keysOf, manyKeys, now } from './made';
 
 const story = (name: string, keys: unknown, more: Partial<Story> = {}): Story => ({ name, path: '/keys', now, answers: { 'GET /v1/keys': keys as object }, ...more });
@@ -17,6 +17,4 @@ export const stories: Story[] = [
   story('1,000 products', manyKeys(1000)),
   story('hostile texts', hostile, { act: open }),
   story('empty', { at: now, roles: [] } satisfies S['KeyOverview']),
-  story('loading', never),
-  story('error', refuse(503, 'busy', 'The server has too much to do. Try again in 5 s.', { 'Retry-After': '5' })),
 ];

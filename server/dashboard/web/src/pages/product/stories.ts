@@ -1,5 +1,5 @@
 import type { S } from '../../api/client';
-import { never, refuse, type Story } from '../../stories/story';
+import { refuse, type Story } from '../../stories/story';
 import { keysOf, now } from '../keys/made';
 import { at, brief, release } from '../release/made';
 
@@ -53,6 +53,5 @@ export const stories: Story[] = [
     rollouts: [brief('phone', 43, 'halted', 10_000, { reason: 'R'.repeat(500) })],
   }, {}, long),
   story('not there', { releases: refuse(404, 'not-found', 'there is no such thing') }),
-  story('loading', { releases: never, versions: never, keys: never }),
-  story('error', { versions: refuse(503, 'busy', 'The server has too much to do.'), keys: refuse(500, 'internal', 'the server failed; its log has the reason') }),
+  story('parts fail', { versions: refuse(503, 'busy', 'The server has too much to do.'), keys: refuse(500, 'internal', 'the server failed; its log has the reason') }),
 ];

@@ -1,5 +1,5 @@
 import type { S } from '../../api/client';
-import { never, refuse, type Story } from '../../stories/story';
+import type { Story } from '../../stories/story';
 import { byPeople, now } from '../keys/made';
 import { brief, release } from '../release/made';
 
@@ -31,6 +31,4 @@ export const stories: Story[] = [
     product('w-'.repeat(31), { newest: release('x', 9_007_199_254_740_991, { version: 'W'.repeat(64) }) }),
   ])),
   story('empty', overview([])),
-  story('loading', never),
-  story('error', refuse(503, 'busy', 'The server has too much to do. Try again in 5 s.', { 'Retry-After': '5' })),
 ];

@@ -1,4 +1,4 @@
-import { never, refuse, type Story } from '../../stories/story';
+import { refuse, type Story } from '../../stories/story';
 import { now } from '../keys/made';
 import { at, brief, detail, document, hash, listedSince, release } from './made';
 
@@ -42,6 +42,4 @@ export const stories: Story[] = [
     rollouts: [brief('phone', 43, 'halted', 10_000, { reason: 'R'.repeat(500), channel: 'c'.repeat(64) })],
   }), { act: open }),
   story('not there', refuse(404, 'not-found', 'there is no such thing')),
-  story('loading', never),
-  story('error', refuse(500, 'internal', 'the server failed; its log has the reason')),
 ];
