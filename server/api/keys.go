@@ -9,7 +9,6 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/candor-ota/candor/manifests"
 	contract "github.com/candor-ota/candor/manifests/api"
 	"github.com/candor-ota/candor/manifests/layout"
 	"github.com/candor-ota/candor/manifests/lint"
@@ -124,7 +123,7 @@ func whoActs(f *lint.File, row lint.Row, now time.Time) string {
 	by, promise := f.By()
 	run, over := "`"+lint.Renewing(f.Role)+"`", !now.Before(f.Expires)
 	if lint.SignedOnline(f.Role) {
-		at := manifests.At(f.Expires)
+		at := f.Expires.UTC().Format("2006-01-02 15:04 UTC")
 		switch {
 		case over:
 			return fmt.Sprintf("It expired at %s: handsets take nothing new. The server signs it; on its machine, %s says why it did not.", at, run)

@@ -43,8 +43,8 @@ export function byPeople(role: string, people: string[], days: number, expires =
 
 function byServer(role: string, days: number, n: number): Role {
   const sentence = days < 0
-    ? `It expired at ${at(days)}: handsets take nothing new. The server signs it; on its machine, \`candor-server doctor\` says why it did not.`
-    : `The server signs it by itself, long before ${at(days)}; nobody has to act.`;
+    ? `It expired at ${at(days).replace('T', ' ').slice(0, 16)} UTC: handsets take nothing new. The server signs it; on its machine, \`candor-server doctor\` says why it did not.`
+    : `The server signs it by itself, long before ${at(days).replace('T', ' ').slice(0, 16)} UTC; nobody has to act.`;
   return {
     role, version: 412, expires: at(days), by: at(days), threshold: 1, online: true, keys: [key(n)], sentence, command: 'candor-server doctor', state: state(days, true),
   };
