@@ -80,7 +80,7 @@ anew.health.points = anew.health.points.map((p, i, all) => {
   const k = all.filter((q) => Date.parse(q.at) < Date.parse(at('9h'))).length;
   const part = late ? (i + 1 - k) / (all.length - k) : (i + 1) / k;
   const trials = late ? 612 + Math.round(188 * part) : Math.round(612 * part);
-  return { ...p, trials, failed: late ? (part > 0.6 ? 32 : 31) : Math.round(31 * part ** 2), lowPPM: p.lowPPM, highPPM: late ? Math.round(33_600 / Math.max(0.08, part)) : p.highPPM };
+  return { ...p, trials, attempts: Math.round(trials * 1.26), failed: late ? (part > 0.6 ? 32 : 31) : Math.round(31 * part ** 2), lowPPM: p.lowPPM, highPPM: late ? Math.round(33_600 / Math.max(0.08, part)) : p.highPPM };
 });
 
 const steps = 24;
