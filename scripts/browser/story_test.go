@@ -120,7 +120,7 @@ func TestHaltTakesOneClickOrTwoKeysFromAnywhere(t *testing.T) {
 			s.click(p, "button", "^HALT")
 		},
 		"a click elsewhere": func(p *browser.Page, _ string) {
-			must(t, p.Open(s.front.url+"/keys"))
+			must(t, p.Open(s.front.url+"/system"))
 			s.click(p, "button", "^HALT phone")
 		},
 		"two keys": func(p *browser.Page, _ string) {
