@@ -164,7 +164,7 @@ func goodBuild(p *browser.Page, address string) error {
 	if err := slowly(p, `stage 3 of 4`); err != nil {
 		return err
 	}
-	if err := slowly(p, `\b1\d\b.{0,40}outcomes`); err != nil {
+	if err := slowly(p, `failures? in [1-4]\d outcomes`); err != nil {
 		return err
 	}
 	for _, one := range []struct{ name, path string }{{"rollout", ""}, {"overview", "/"}, {"release", "/products/xiaomi-optin/releases/42"}, {"keys", "/keys"}} {

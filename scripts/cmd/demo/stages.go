@@ -68,6 +68,7 @@ func (d *demo) plan() (*rollout.Plan, error) {
 	// A demo cannot wait for days, or for the night.
 	p.Window, p.Spread.Duration = nil, 0
 	p.Guard = rollout.Guard{Failures: acceptedFailures}
+	p.Budget = &rollout.Budget{MaxHarmed: uint32(d.handsets), Fleet: uint64(d.handsets)} // so that shares can be told in handsets
 	for i := range p.Stages {
 		p.Stages[i].Soak.Duration, p.Stages[i].MinVotes = d.soak, 0
 	}

@@ -30,6 +30,7 @@ type demo struct {
 	fleet  []*phone
 	stages []stageResult
 
+	admin   string // the token of an admin, if people are to look
 	rollout string // its id
 	halt    *haltResult
 }

@@ -9,18 +9,23 @@ import (
 )
 
 // invite tells whoever keeps the server where to look, and makes two people to
-// sign in as: whoever proposes a rollout does not approve it.
+// sign in as: whoever proposes a rollout does not approve it. The demo acts as
+// they from there on.
 func (d *demo) invite(ctx context.Context) error {
 	if !d.keep {
 		return nil
 	}
 	d.say.line("\n          Watch it at %s", d.Server)
-	for _, p := range []struct{ name, does string }{{"olga", "who operates rollouts"}, {"ben", "who approves them"}} {
-		token, err := d.NewToken(ctx, p.name, "operator")
-		if err != nil {
+	d.admin = d.Token
+	for _, p := range []struct {
+		name, does string
+		token      *string
+	}{{"olga", "who operates rollouts", &d.Token}, {"ben", "who approves them", &d.Second}} {
+		var err error
+		if *p.token, err = d.NewToken(ctx, p.name, "operator"); err != nil {
 			return err
 		}
-		d.say.line("          token of %-5s %s   (%s)", p.name+":", token, p.does)
+		d.say.line("          token of %-5s %s   (%s)", p.name+":", *p.token, p.does)
 	}
 	d.say.line("")
 	return nil
@@ -61,6 +66,6 @@ func (d *demo) signedIn(ctx context.Context) (bool, error) {
 	var list struct {
 		Sessions []struct{} `json:"sessions"`
 	}
-	err := d.Call(ctx, http.MethodGet, "/v1/auth/sessions?all=true", nil, &list)
+	err := d.CallAs(ctx, d.admin, http.MethodGet, "/v1/auth/sessions?all=true", nil, &list)
 	return len(list.Sessions) > 0, err
 }
