@@ -69,7 +69,7 @@ func (a *API) serverRows() []contract.ServerRow {
 	for _, o := range a.Peers.Others() {
 		trouble := ""
 		if len(o.Differs) > 0 {
-			trouble = "it has another " + strings.Join(o.Differs, ", another ") + " than the one that answers"
+			trouble = "its settings differ from those of the one that answers: " + strings.Join(o.Differs, ", ")
 		}
 		rows = append(rows, serverRow(o.Server, false, trouble))
 	}

@@ -27,7 +27,7 @@ const system: S['System'] = {
 
 const trouble: S['System'] = {
   ...system,
-  servers: [system.servers[0]!, { ...system.servers[1]!, trouble: 'it has another votes, another webhooks than the one that answers' }],
+  servers: [system.servers[0]!, { ...system.servers[1]!, trouble: 'its settings differ from those of the one that answers: votes, webhooks' }],
   published: { ...system.published!, expires: '2026-11-21T11:00:00Z', behind: 2, failingSince: '2026-11-19T12:00:00Z' },
   queues: [q('actions', 0, 16), q('operators', 64, 64, 256, 1312), q('reports', 220, 256, 80, 12)],
   parts: [
