@@ -129,6 +129,7 @@ func facts(f config.File, keys publish.Keys, master vote.Master) ([]peers.Fact, 
 		{"rollouts.approvalSharePPM", false, f.Rollouts.OnePerson()},
 		{"rollouts.lookEvery", false, f.Rollouts.Look()},
 		{"oidc", false, oidc},
+		{"origin", false, f.Origin},
 		{"sessions", false, f.Sessions},
 		{"webhooks", false, hooks},
 	} {
