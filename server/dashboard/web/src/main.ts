@@ -6,7 +6,6 @@ import './design/theme.svelte';
 import App from './frame/app.svelte';
 import { start } from './route/router.svelte';
 
-await session.load();
-await start();
+await Promise.all([session.load(), start()]);
 mount(App, { target: document.getElementById('app')! });
 document.getElementById('plain')!.hidden = true;
