@@ -1,1 +1,0 @@
-import{At as e,Gt as t,Mt as n,qt as r}from"./parts-wSSkbwam.js";import{t as i}from"./guide-BS3MpSoh.js";var a=n(`<h1 class="svelte-agqhpo">From nothing to a first handset</h1> <!>`,1);function o(n){var o=a(),s=r(t(o),2);i(s,{}),e(n,o)}export{o as default};
