@@ -22,11 +22,11 @@ function plural(n: number, one: string, many = `${one}s`): string {
 }
 
 function trouble(o: Overview): Pick<Glance, 'word' | 'says' | 'mark' | 'tone'> {
-  const halted = o.products.reduce((sum, p) => sum + p.halted, 0);
   const now = o.attention.filter((a) => a.severity === 'now');
   const soon = o.attention.filter((a) => a.severity === 'soon');
   const first = o.attention[0]?.sentence ?? '';
-  if (now.some((a) => a.kind === 'halted')) return { word: plural(Math.max(1, halted), 'halted', 'halted'), says: first, mark: 'halt', tone: 'bad' };
+  const halted = now.filter((a) => a.kind === 'halted').length;
+  if (halted > 0) return { word: plural(halted, 'halted', 'halted'), says: first, mark: 'halt', tone: 'bad' };
   if (now.length > 0) return { word: plural(now.length, 'thing is urgent', 'things are urgent'), says: first, mark: 'halt', tone: 'bad' };
   if (soon.length > 0) return { word: plural(soon.length, 'thing waits for people', 'things wait for people'), says: first, mark: 'open', tone: 'warn' };
   return { word: 'Nothing is wrong', says: o.attention.length > 0 ? `${plural(o.attention.length, 'notice')} below; none of them is urgent.` : 'Nothing needs a person.', mark: 'pass', tone: 'good' };
