@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
@@ -70,18 +69,8 @@ func TestHookIsToldAndListed(t *testing.T) {
 	if e := <-told; e.Event != "hook.test" || e.Subject != "chat" {
 		t.Errorf("%+v", e)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	_, cancel, done := serve(t, dir)
 	defer cancel()
-	read, write := io.Pipe()
-	a := &app{out: write, err: io.Discard, now: time.Now}
-	c := a.command()
-	c.SetArgs([]string{"run", "--data", dir, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--json"})
-	done := make(chan error, 1)
-	go func() { done <- c.ExecuteContext(ctx) }()
-	var address struct{ Listen, Admin string }
-	if err := json.NewDecoder(read).Decode(&address); err != nil {
-		t.Fatal(err)
-	}
 	for seen := false; !seen; { // it begins at the end of the log as it then is
 		out, err := command(t, "hook", "list", "--data", dir, "--json")
 		if err != nil {

@@ -48,18 +48,8 @@ func TestRunServesUntilItIsTold(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	address, cancel, done := serve(t, dir)
 	defer cancel()
-	read, write := io.Pipe()
-	a := &app{out: write, err: io.Discard, now: time.Now}
-	c := a.command()
-	c.SetArgs([]string{"run", "--data", dir, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--json"})
-	done := make(chan error, 1)
-	go func() { done <- c.ExecuteContext(ctx) }()
-	var address struct{ Listen, Admin string }
-	if err := json.NewDecoder(read).Decode(&address); err != nil {
-		t.Fatal(err)
-	}
 	request, err := http.NewRequest("GET", address.Listen+"/v1/products", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -79,6 +69,27 @@ func TestRunServesUntilItIsTold(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
+}
+
+// addresses are what a server prints when it serves.
+type addresses struct{ Listen, Admin string }
+
+// serve runs a server on a data directory until it is cancelled, and tells how
+// it ended.
+func serve(t *testing.T, dir string) (at addresses, cancel func(), done <-chan error) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	read, write := io.Pipe()
+	a := &app{out: write, err: io.Discard, now: time.Now}
+	c := a.command()
+	c.SetArgs([]string{"run", "--data", dir, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--json"})
+	ended := make(chan error, 1)
+	go func() { ended <- c.ExecuteContext(ctx) }()
+	if err := json.NewDecoder(read).Decode(&at); err != nil {
+		cancel()
+		t.Fatal(err)
+	}
+	return at, cancel, ended
 }
 
 func TestBatchesAndVoteKeys(t *testing.T) {

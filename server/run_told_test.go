@@ -1,10 +1,7 @@
 package main
 
 import (
-	"context"
-	"encoding/json"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -45,18 +42,8 @@ func TestServiceManagerAndPrometheusAreAnswered(t *testing.T) {
 	}
 	t.Setenv("NOTIFY_SOCKET", name)
 	t.Setenv("WATCHDOG_USEC", fmt.Sprint(time.Minute.Microseconds()))
-	ctx, cancel := context.WithCancel(context.Background())
+	address, cancel, done := serve(t, dir)
 	defer cancel()
-	read, write := io.Pipe()
-	a := &app{out: write, err: io.Discard, now: time.Now}
-	c := a.command()
-	c.SetArgs([]string{"run", "--data", dir, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--json"})
-	done := make(chan error, 1)
-	go func() { done <- c.ExecuteContext(ctx) }()
-	var address struct{ Listen, Admin string }
-	if err := json.NewDecoder(read).Decode(&address); err != nil {
-		t.Fatal(err)
-	}
 	if got := heard(); !strings.HasPrefix(got, "READY=1") {
 		t.Errorf("heard %q", got)
 	}
@@ -65,7 +52,7 @@ func TestServiceManagerAndPrometheusAreAnswered(t *testing.T) {
 	}
 	admin := strings.TrimPrefix(address.Admin, "http://")
 	for _, path := range []string{"/metrics", "/livez"} {
-		if err := answers(ctx, metrics, path); err != nil {
+		if err := answers(t.Context(), metrics, path); err != nil {
 			t.Error(err)
 		}
 	}

@@ -131,15 +131,8 @@ not have. With --blobs, what "release build" wrote is uploaded too; it can as
 well be when the event is published. After an interruption run it again.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			client, err := at.open()
+			client, p, err := a.bring(at, args[0])
 			if err != nil {
-				return err
-			}
-			p, err := ceremony.Read(args[0])
-			if err != nil {
-				return err
-			}
-			if _, err := a.accept(p); err != nil {
 				return err
 			}
 			if blobs != "" {
@@ -156,6 +149,20 @@ well be when the event is published. After an interruption run it again.`,
 	}
 	cmd.Flags().StringVar(&blobs, "blobs", "", "directory that release build wrote")
 	return cmd
+}
+
+// bring opens the server and a proposal in a file, which is verified first.
+func (a *app) bring(at *connection, file string) (*operate.Client, *ceremony.Proposal, error) {
+	client, err := at.open()
+	if err != nil {
+		return nil, nil, err
+	}
+	p, err := ceremony.Read(file)
+	if err != nil {
+		return nil, nil, err
+	}
+	_, err = a.accept(p)
+	return client, p, err
 }
 
 func openEvent(ctx context.Context, client *operate.Client, p *ceremony.Proposal) (api.Event, error) {
@@ -175,15 +182,8 @@ server, which may have got others meanwhile. The server verifies each. What it h
 already changes nothing, so after an interruption run it again.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			client, err := at.open()
+			client, p, err := a.bring(at, args[0])
 			if err != nil {
-				return err
-			}
-			p, err := ceremony.Read(args[0])
-			if err != nil {
-				return err
-			}
-			if _, err := a.accept(p); err != nil {
 				return err
 			}
 			said := p.Said()

@@ -13,11 +13,8 @@
 package archive
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
-	"regexp"
 
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/layout"
@@ -53,40 +50,34 @@ func Parse(data []byte) (*Archive, error) {
 		return nil, fmt.Errorf("archive: %w", strict.Refuse("", "more than %d bytes", MaxBytes))
 	}
 	var a Archive
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&a); err != nil {
-		return nil, fmt.Errorf("archive: not an archived release: %w", err)
-	}
-	if _, err := d.Token(); err != io.EOF { // a Decoder gives it bare
-		return nil, fmt.Errorf("archive: %w", strict.Refuse("", "data after the end of the document"))
-	}
-	form, err := a.Encode()
-	if err != nil {
-		return nil, err
-	}
-	if !bytes.Equal(form, data) {
-		return nil, fmt.Errorf("archive: %w", strict.Refuse("", "is not in the one form that an archive has (order, white space, a field twice)"))
+	if err := strict.Written(data, &a, a.encode); err != nil {
+		return nil, fmt.Errorf("archive: %w", err)
 	}
 	return &a, nil
 }
 
 // Encode gives the file's bytes, or refuses what is not well formed.
 func (a *Archive) Encode() ([]byte, error) {
-	if err := a.validate(); err != nil {
-		return nil, fmt.Errorf("archive: %w", err)
-	}
-	data, err := json.Marshal(a)
+	data, err := a.encode()
 	if err != nil {
 		return nil, fmt.Errorf("archive: %w", err)
 	}
+	return data, nil
+}
+
+func (a *Archive) encode() ([]byte, error) {
+	if err := a.validate(); err != nil {
+		return nil, err
+	}
+	data, err := json.Marshal(a)
+	if err != nil {
+		return nil, err
+	}
 	if len(data) >= MaxBytes {
-		return nil, fmt.Errorf("archive: %w", strict.Refuse("", "%d bytes; at most %d", len(data), MaxBytes))
+		return nil, strict.Refuse("", "%d bytes; at most %d", len(data), MaxBytes)
 	}
 	return append(data, '\n'), nil
 }
-
-var pathForm = regexp.MustCompile(`^(` + layout.MetadataDir + `|` + layout.TargetsDir + `)(/[a-z0-9][a-z0-9._-]{0,127}){1,3}$`)
 
 func (a *Archive) validate() error {
 	switch {
@@ -101,7 +92,7 @@ func (a *Archive) validate() error {
 	}
 	for _, files := range []map[string][]byte{a.Live, a.Gone} {
 		for path, body := range files {
-			if !pathForm.MatchString(path) {
+			if !layout.IsTreePath(path) {
 				return strict.Refuse("live", "%.80q is no path of metadata or of a document", path)
 			}
 			if len(body) == 0 || len(body) > manifests.MaxReleaseBytes && len(body) > layout.MaxMetadataBytes {

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
-	"regexp"
 
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/api"
@@ -79,37 +77,33 @@ func Parse(data []byte) (*Bundle, error) {
 		return nil, fmt.Errorf("evidence: %w", strict.Refuse("", "more than %d bytes", MaxBytes))
 	}
 	var b Bundle
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&b); err != nil {
-		return nil, fmt.Errorf("evidence: not a bundle: %w", err)
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return nil, fmt.Errorf("evidence: %w", strict.Refuse("", "data after the end of the document"))
-	}
-	form, err := b.Encode()
-	if err != nil {
-		return nil, err
-	}
-	if !bytes.Equal(form, data) {
-		return nil, fmt.Errorf("evidence: %w", strict.Refuse("", "is not in the one form that a bundle has (order, white space, a field twice)"))
+	if err := strict.Written(data, &b, b.encode); err != nil {
+		return nil, fmt.Errorf("evidence: %w", err)
 	}
 	return &b, nil
 }
 
 // Encode gives the bundle's bytes, or refuses one that is not well formed.
 func (b *Bundle) Encode() ([]byte, error) {
-	if err := b.validate(); err != nil {
+	data, err := b.encode()
+	if err != nil {
 		return nil, fmt.Errorf("evidence: %w", err)
+	}
+	return data, nil
+}
+
+func (b *Bundle) encode() ([]byte, error) {
+	if err := b.validate(); err != nil {
+		return nil, err
 	}
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(b); err != nil {
-		return nil, fmt.Errorf("evidence: %w", err)
+		return nil, err
 	}
 	if out.Len() > MaxBytes {
-		return nil, fmt.Errorf("evidence: %w", strict.Refuse("", "%d bytes; a bundle has at most %d", out.Len(), MaxBytes))
+		return nil, strict.Refuse("", "%d bytes; a bundle has at most %d", out.Len(), MaxBytes)
 	}
 	return out.Bytes(), nil
 }
@@ -122,8 +116,6 @@ func (b *Bundle) Plan() (*rollout.Plan, error) {
 	}
 	return rollout.ParsePlan(data)
 }
-
-var pathForm = regexp.MustCompile(`^(` + layout.MetadataDir + `|` + layout.TargetsDir + `)(/[a-z0-9][a-z0-9._-]{0,127}){1,3}$`)
 
 func (b *Bundle) validate() error {
 	r := &b.Rollout
@@ -142,7 +134,7 @@ func (b *Bundle) validate() error {
 		return strict.Refuse("files", "has %d entries; at most %d", len(b.Files), maxFiles)
 	}
 	for path, body := range b.Files {
-		if !pathForm.MatchString(path) {
+		if !layout.IsTreePath(path) {
 			return strict.Refuse("files", "%.80q is no path of metadata or of a document", path)
 		}
 		if len(body) == 0 || len(body) > layout.MaxMetadataBytes {

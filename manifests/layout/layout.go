@@ -15,6 +15,7 @@ package layout
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/candor-ota/candor/manifests"
@@ -122,6 +123,12 @@ func IsRootFile(path string) bool {
 	}
 	return strings.Trim(version, "0123456789") == ""
 }
+
+var treePath = regexp.MustCompile(`^(` + MetadataDir + `|` + TargetsDir + `)(/[a-z0-9][a-z0-9._-]{0,127}){1,3}$`)
+
+// IsTreePath tells whether a path has the form of one of metadata or of a
+// document, wherever it is kept.
+func IsTreePath(path string) bool { return treePath.MatchString(path) }
 
 // ETag is the entity tag of a file of the tree: half its hash. A handset sends
 // back no other, since a tag that a server may choose is a cookie.

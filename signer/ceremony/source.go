@@ -40,14 +40,29 @@ func (d dirSource) Open(_ context.Context, path string) (io.ReadCloser, error) {
 
 // Server is a Source: the address of a Candor server or of its CDN.
 func Server(address string) (Source, error) {
-	u, err := url.Parse(address)
-	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
-		return nil, fmt.Errorf("server address %q: expected https://host[:port]", address)
+	base, err := Address(address)
+	if err != nil {
+		return nil, err
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.ResponseHeaderTimeout = 30 * time.Second
 	transport.MaxIdleConnsPerHost = together // LintTree keeps so many busy
-	return httpSource{strings.TrimSuffix(u.String(), "/"), &http.Client{Transport: transport}, pause}, nil
+	return httpSource{base, &http.Client{Transport: transport}, pause}, nil
+}
+
+// Address reads the address of a server, below which its tree is.
+func Address(text string) (string, error) {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
+		return "", fmt.Errorf("server address %q: expected https://host[:port]", text)
+	}
+	return strings.TrimSuffix(u.String(), "/"), nil
+}
+
+// IsAbsent tells whether a status says that a file is not there. Object stores
+// say 403 for that.
+func IsAbsent(status int) bool {
+	return status == http.StatusNotFound || status == http.StatusForbidden
 }
 
 type httpSource struct {
@@ -76,7 +91,7 @@ func (h httpSource) get(ctx context.Context, path string) (io.ReadCloser, error)
 	switch {
 	case resp.StatusCode == http.StatusOK:
 		return resp.Body, nil
-	case resp.StatusCode == http.StatusNotFound, resp.StatusCode == http.StatusForbidden: // object stores say 403 for what is not there
+	case IsAbsent(resp.StatusCode):
 		err = fs.ErrNotExist
 	case resp.StatusCode == http.StatusTooManyRequests, resp.StatusCode >= http.StatusInternalServerError:
 		err = fmt.Errorf("%w: it answered %s", errPassing, resp.Status)

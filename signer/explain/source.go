@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
-	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -59,13 +58,13 @@ func dirTree(dir string) (*tree, error) {
 // webTree is a server's tree. Of each answer its Date is kept: the clock of
 // this machine may be what is wrong.
 func webTree(address string) (*tree, error) {
-	u, err := url.Parse(address)
-	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
-		return nil, fmt.Errorf("server address %q: expected https://host[:port]", address)
+	base, err := ceremony.Address(address)
+	if err != nil {
+		return nil, err
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.ResponseHeaderTimeout = patience / 2
-	clock := &serverClock{client: &http.Client{Transport: transport}, base: strings.TrimSuffix(u.String(), "/")}
+	clock := &serverClock{client: &http.Client{Transport: transport}, base: base}
 	return &tree{files: clock, server: clock.base, clock: clock}, nil
 }
 
@@ -89,10 +88,10 @@ func (s *serverClock) Open(ctx context.Context, path string) (io.ReadCloser, err
 	if at, err := http.ParseTime(resp.Header.Get("Date")); err == nil && resp.Header.Get("Age") == "" {
 		s.said = at // a cache gives the Date of what it keeps
 	}
-	switch resp.StatusCode {
-	case http.StatusOK:
+	switch {
+	case resp.StatusCode == http.StatusOK:
 		return resp.Body, nil
-	case http.StatusNotFound, http.StatusForbidden: // object stores say 403 for what is not there
+	case ceremony.IsAbsent(resp.StatusCode):
 		err = fs.ErrNotExist
 	default:
 		err = fmt.Errorf("the server answered %s", resp.Status)
