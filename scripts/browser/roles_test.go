@@ -88,8 +88,8 @@ func TestRolesHideWhatTheServerRefuses(t *testing.T) {
 // runningOther opens a release of another product.
 func (s *site) runningOther(name manifests.Product) string {
 	s.t.Helper()
-	s.releaseFor(name, 7, atOnce)
-	other := plan(7, rollout.Stage{Share: manifests.WholeFleet})
+	s.releaseFor(name, 107, atOnce)
+	other := plan(107, rollout.Stage{Share: manifests.WholeFleet})
 	other.Product = name
 	r, err := s.Open(s.t.Context(), other)
 	must(s.t, err)

@@ -1,6 +1,7 @@
 package browser_test
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/candor-ota/candor/scripts/browser"
@@ -10,17 +11,26 @@ import (
 func (s *site) signIn(p *browser.Page, login, next string) {
 	s.t.Helper()
 	must(s.t, p.Open(s.front.url+"/v1/auth/login?next="+next))
-	field, err := p.Find("textbox", "^Enter any login")
-	must(s.t, err)
-	must(s.t, field.Fill(login))
-	field, err = p.Find("textbox", "password")
-	must(s.t, err)
-	must(s.t, field.Fill("any"))
-	s.click(p, "button", "^Sign-in$")
-	s.click(p, "button", "^Continue$")
+	s.submit(p, "Sign-in", fmt.Sprintf("form.elements.login.value = %q; form.elements.password.value = 'any'", login))
+	s.submit(p, "Authorize", "")
 	must(s.t, p.Until("the way back from the provider", func() (bool, error) {
 		where, err := p.Where()
 		return strings.HasPrefix(where, s.front.url+"/"), err
+	}))
+}
+
+// submit sends the form of one of the provider's pages, which are not what is
+// tested here.
+func (s *site) submit(p *browser.Page, title, fill string) {
+	s.t.Helper()
+	must(s.t, p.Until("the provider's page "+title, func() (bool, error) {
+		return browser.Eval[bool](p, fmt.Sprintf(`(() => {
+			const form = document.querySelector('form');
+			if (!form || !document.body.innerText.includes(%q)) return false;
+			%s;
+			setTimeout(() => form.submit());
+			return true;
+		})()`, title, fill))
 	}))
 }
 
