@@ -111,14 +111,9 @@ export function glassOf(r: S['Rollout'], who: Who): Step | undefined {
   return undefined;
 }
 
-/** States in which a halt stops something: handsets hear of it, or will. */
+/** Whether a halt stops something: handsets hear of it, or will. */
 export function canHalt(state: S['RolloutState']): boolean {
   return state === 'scheduled' || state === 'active' || state === 'held' || state === 'complete';
-}
-
-/** The states of a rollout that is over for good. */
-export function isOver(state: S['RolloutState']): boolean {
-  return state === 'superseded' || state === 'abandoned';
 }
 
 function propose(r: S['Rollout']): Step {
