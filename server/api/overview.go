@@ -20,7 +20,7 @@ import (
 const (
 	maxWatched  = 200
 	maxPerBrief = 20
-	maxDrafts   = 200
+	maxDrafts   = 100
 )
 
 // looked is a rollout and what the engine makes of it now, by the votes that
@@ -60,9 +60,14 @@ func (a *API) look(ctx context.Context, v *view) error {
 	if err != nil {
 		return err
 	}
+	told := map[manifests.Product]int{}
 	for i := range list {
 		l := looked{Rollout: &list[i]}
-		if l.known, l.d, err = a.Rollouts.See(ctx, l.Rollout); err != nil {
+		see := a.Rollouts.See
+		if told[l.Plan.Product]++; l.State == policy.Halted && told[l.Plan.Product] > maxPerBrief {
+			see = a.Rollouts.Glance // old ones, of which only their need for a person is told
+		}
+		if l.known, l.d, err = see(ctx, l.Rollout); err != nil {
 			return err
 		}
 		v.rollouts = append(v.rollouts, l)

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"context"
 	"net/url"
 	"slices"
 	"strings"
@@ -142,9 +143,16 @@ func TestOverviewHasTheProductsThatTheCallerMaySee(t *testing.T) {
 	w := ready(t, 42)
 	w.change(w.rollout(42).Id, "start", "")
 	other := w.bearer("other", w.make(auth.Admin, map[string]any{"name": "other", "role": "admin", "products": []string{"tablet"}}).Token)
-	_, _, body := w.call(other, "GET", "/v1/overview", nil)
-	if strings.Contains(string(body), "phone") {
-		t.Errorf("%s", body)
+	if status, _, body := w.call(auth.Engineer, "POST", "/v1/events", w.file(w.proposal(43))); status != 201 {
+		t.Fatalf("%d %s", status, body)
+	}
+	if waiting := needs(w.overview(auth.Engineer), contract.NeedsEvent); len(waiting) != 1 || !*waiting[0].Mine || *waiting[0].Product != "phone" || *waiting[0].Event == "" {
+		t.Errorf("%+v", waiting)
+	}
+	for _, path := range []string{"/v1/overview", "/v1/rollouts", "/v1/rollouts?limit=9", "/v1/rollouts?open=true"} {
+		if _, _, body := w.call(other, "GET", path, nil); strings.Contains(string(body), "phone") {
+			t.Errorf("%s: %s", path, body)
+		}
 	}
 }
 
@@ -267,4 +275,42 @@ func FuzzPlaceOfARollout(f *testing.F) {
 			t.Errorf("%q is read as %v", text, m)
 		}
 	})
+}
+
+// scanned is a ledger that tells when all rollouts or releases of a product are
+// read.
+type scanned struct {
+	store.Ledger
+	scans []string
+}
+
+func (l *scanned) Rollouts(ctx context.Context, product manifests.Product) ([]store.Rollout, error) {
+	l.scans = append(l.scans, "rollouts")
+	return l.Ledger.Rollouts(ctx, product)
+}
+
+func (l *scanned) Releases(ctx context.Context, product manifests.Product) ([]store.Release, error) {
+	l.scans = append(l.scans, "releases")
+	return l.Ledger.Releases(ctx, product)
+}
+
+func TestPagesOfPeopleReadNoListThatGrows(t *testing.T) {
+	var l *scanned
+	w := newWorld(t, func(w *world) {
+		w.around = func(inner store.Ledger) store.Ledger {
+			l = &scanned{Ledger: inner}
+			return l
+		}
+	})
+	w.prepare(42, 43)
+	id := w.change(w.rollout(43).Id, "start", "").Id
+	for _, path := range []string{
+		"/v1/overview", "/v1/rollouts?limit=50", "/v1/rollouts?open=true&limit=50", "/v1/rollouts/" + id, "/v1/rollouts/" + id + "/health",
+		"/v1/rollouts/" + id + "/timeline", "/v1/products/phone/versions",
+	} {
+		l.scans = nil
+		if status, _, body := w.call(auth.Viewer, "GET", path, nil); status != 200 || len(l.scans) > 0 {
+			t.Errorf("%s: %d, reads all %v; %s", path, status, l.scans, body[:min(len(body), 200)])
+		}
+	}
 }

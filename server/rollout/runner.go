@@ -175,15 +175,16 @@ func (e *Engine) reading(ctx context.Context, r *Rollout, count counter) (Eviden
 	return e.gather(ctx, r, below, count)
 }
 
-// belowPage is how many rollouts of lower builds are looked through for the
-// release before, until all are.
-const belowPage = 32
+// belowPages are how many rollouts of lower builds are looked through for the
+// release before: it is nearly always the first; 0 is all.
+var belowPages = []int{2, 64, 0}
 
 // below gives rollouts of lower builds, the newest build first: as many as it
 // takes to find the release before.
 func (e *Engine) below(ctx context.Context, r *Rollout) ([]Rollout, error) {
 	states := []string{string(policy.Complete), string(policy.Superseded)}
-	for limit := belowPage; ; limit = 0 {
+	for i := 0; ; i++ {
+		limit := belowPages[i]
 		rows, err := e.Ledger.RolloutsBelow(ctx, vote.Ref{Product: r.Plan.Product, Build: r.Plan.Build}, states, limit)
 		if err != nil {
 			return nil, err
@@ -266,6 +267,20 @@ func (e *Engine) Look(ctx context.Context, id manifests.Name) (Rollout, Evidence
 	}
 	known, d, err := e.See(ctx, &r)
 	return r, known, d, err
+}
+
+// Glance is See without the votes, for a state that rests on none, such as
+// halted.
+func (e *Engine) Glance(ctx context.Context, r *Rollout) (Evidence, Decision, error) {
+	known := Evidence{ApprovalShare: e.ApprovalShare}
+	release, reference, err := e.Live(ctx, vote.Ref{Product: r.Plan.Product, Build: r.Plan.Build})
+	if err == nil && reference == r.Release {
+		known.Release = release
+	}
+	if errors.Is(err, store.ErrNotFound) {
+		err = nil
+	}
+	return known, Next(r, known, e.Now()), err
 }
 
 // See is Look for a rollout that was read just now.

@@ -105,14 +105,20 @@ func historyIsBounded(t *testing.T, l store.Ledger) {
 	}
 	check(begin.AddDate(0, 0, 39))
 	ok(t, l.CloseVotes(t.Context(), phone, entry("votes.close")))
+	daily(t, history(t, l, time.Time{}))
 	show(begin.AddDate(0, 0, 39).Add(4 * time.Hour)) // what came in before they closed
 	list := history(t, l, time.Time{})
+	daily(t, list)
+	if end := list[len(list)-1]; len(list) != 40 || end.Attempts != n || end.Silent != last.Silent {
+		t.Errorf("closed votes keep %d rows, the last %+v", len(list), end)
+	}
+}
+
+func daily(t *testing.T, list []store.ShownAt) {
+	t.Helper()
 	for i := range list[1:] {
 		if list[i].Period.Truncate(24 * time.Hour).Equal(list[i+1].Period.Truncate(24 * time.Hour)) {
 			t.Errorf("the votes have closed, and of %s more than a day's last row is kept", list[i].Period)
 		}
-	}
-	if end := list[len(list)-1]; len(list) != 40 || end.Attempts != n || end.Silent != last.Silent {
-		t.Errorf("closed votes keep %d rows, the last %+v", len(list), end)
 	}
 }
