@@ -59,7 +59,7 @@ func screenshots(ctx context.Context) (err error) {
 	if err := during(ctx, c, []string{program, "--keep", "--wait", "--soak=15s"}, goodBuild); err != nil {
 		return fmt.Errorf("the demo: %w", err)
 	}
-	if err := during(ctx, c, []string{program, "--keep", "--wait", "--bad-build", "--soak=5s"}, badBuild); err != nil {
+	if err := during(ctx, c, []string{program, "--keep", "--wait", "--bad-build", "--soak=2s"}, badBuild); err != nil {
 		return fmt.Errorf("the demo with a bad build: %w", err)
 	}
 	return weigh()
@@ -70,6 +70,7 @@ func screenshots(ctx context.Context) (err error) {
 func during(ctx context.Context, c *browser.Chromium, command []string, take func(*browser.Page, string) error) (err error) {
 	demo := exec.CommandContext(ctx, command[0], command[1:]...)
 	demo.Stderr = os.Stderr
+	demo.Cancel = func() error { return demo.Process.Signal(os.Interrupt) } // it ends its server itself
 	said, err := demo.StdoutPipe()
 	if err != nil {
 		return err
