@@ -10,7 +10,7 @@ import (
 // every other path, is answered as if there were no dashboard.
 func TestDashboardIsWhereNothingIsPublished(t *testing.T) {
 	w := ready(t, 42)
-	for _, path := range []string{"/", "/rollouts", "/rollouts/7-a"} {
+	for _, path := range []string{"/", "/rollouts/7-a", "/products/phone/releases/42"} {
 		status, h, body := w.call("", http.MethodGet, path, nil, "Accept", "text/html,*/*;q=0.8")
 		if status != 200 || !strings.Contains(string(body), `<div id="app">`) || !strings.Contains(h.Get("Content-Security-Policy"), "default-src 'none'") {
 			t.Errorf("%s: %d %v", path, status, h)
