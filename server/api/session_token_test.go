@@ -87,7 +87,7 @@ func TestATokenBeginsASessionOfItsOwner(t *testing.T) {
 	var l contract.SessionList
 	_, _, data = h.exchange(b.http, "GET", "/v1/auth/sessions", nil)
 	h.must(json.Unmarshal(data, &l))
-	if len(l.Sessions) != 1 || l.Sessions[0].Token == nil || *l.Sessions[0].Token != id || !l.Sessions[0].Current {
+	if len(l.Sessions) != 1 || l.Sessions[0].Token == nil || *l.Sessions[0].Token != id || !l.Sessions[0].Current || !l.Sessions[0].Expires.Equal(h.now().Add(2*time.Hour)) {
 		t.Errorf("%s", data)
 	}
 	entries, err := h.ledger.Entries(ctx, store.EntryQuery{Subject: c.Id})
