@@ -39,7 +39,14 @@ func (p *Problems) Dialogs() []string {
 	return slices.Clone(p.dialogs)
 }
 
-// Sent are the requests so far, as METHOD URL.
+// Forget forgets the requests so far.
+func (p *Problems) Forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.sent = nil
+}
+
+// Sent are the requests since the last Forget, as METHOD URL.
 func (p *Problems) Sent() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()

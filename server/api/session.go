@@ -85,7 +85,21 @@ func (a *API) setCookie(c *gin.Context, name, value string, life time.Duration) 
 	})
 }
 
+// wholeWindow tells whether a browser goes somewhere as a whole window; one that
+// does not say is believed. A frame of another page would sign in anew behind
+// its back, which ends the session that is there.
+func wholeWindow(c *gin.Context) bool {
+	dest := c.GetHeader("Sec-Fetch-Dest")
+	return dest == "" || dest == "document"
+}
+
+var errFramed = &refusal{code: contract.CodeForeignRequest, detail: "signing in takes a window of its own"}
+
 func (a *API) login(c *gin.Context) {
+	if !wholeWindow(c) {
+		a.failPage(c, errFramed)
+		return
+	}
 	if err := a.logins.Spend(address(c), a.Now()); err != nil {
 		a.failPage(c, err)
 		return
@@ -105,6 +119,10 @@ func (a *API) login(c *gin.Context) {
 // callback ends at a session or a page that says why not. A browser that comes
 // back wrongly has spent one of its tries.
 func (a *API) callback(c *gin.Context) {
+	if !wholeWindow(c) {
+		a.failPage(c, errFramed)
+		return
+	}
 	in, err := a.People.FinishSignIn(c.Request.Context(), auth.Callback{
 		Cookie: a.cookie(c, loginCookie), State: c.Query("state"), Code: c.Query("code"),
 		Error: c.Query("error"), Issuer: c.Query("iss"), Old: a.cookie(c, sessionCookie),

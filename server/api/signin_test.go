@@ -60,6 +60,27 @@ func TestCallbackOfAnotherSignInIsRefused(t *testing.T) {
 	}
 }
 
+func TestSigningInInAFrameIsRefused(t *testing.T) {
+	h := newHouse(t)
+	b := h.browser()
+	back := h.begin(b, "li")
+	for _, to := range []string{h.http.URL + "/v1/auth/login", back.String()} {
+		for _, dest := range []string{"iframe", "image", "empty"} {
+			r, err := http.NewRequest(http.MethodGet, to, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("Sec-Fetch-Dest", dest)
+			if p := b.send(r); p.status != http.StatusForbidden || !strings.Contains(p.body, contract.CodeForeignRequest) || p.header["Set-Cookie"] != nil {
+				t.Errorf("%s as %s: %d %v\n%s", to, dest, p.status, p.header, p.body)
+			}
+		}
+	}
+	if p := b.get(back.String()); p.status != http.StatusSeeOther {
+		t.Errorf("the attempt is spent: %d\n%s", p.status, p.body)
+	}
+}
+
 func TestCallbackCountsOnce(t *testing.T) {
 	h := newHouse(t)
 	b := h.browser()

@@ -100,7 +100,7 @@ func (s *Site) Has(r *http.Request) bool {
 	if strings.HasPrefix(r.URL.Path, "/assets/") {
 		return s.assets[r.URL.Path] != nil
 	}
-	return acceptsHTML(r.Header["Accept"]) && s.routed(r.URL.Path)
+	return acceptsHTML(r.Header["Accept"]) && s.routed(r.URL.EscapedPath())
 }
 
 func acceptsHTML(accept []string) bool {
@@ -112,7 +112,8 @@ func acceptsHTML(accept []string) bool {
 	return false
 }
 
-// routed says whether a path is that of a page, as web/src/route/route.ts has it.
+// routed says whether a path, escaped as it came, is that of a page, as
+// web/src/route/route.ts has it: a name in it may hold an escaped slash.
 func (s *Site) routed(p string) bool {
 	have := strings.Split(p, "/")
 	for _, want := range s.routes {

@@ -24,7 +24,7 @@ func TestFailureIsKnownUntilItIsOver(t *testing.T) {
 		return nil
 	}
 	p, err := publish.Open(t.Context(), publish.Options{
-		Ledger: w.ledger, Blobs: w.blobs, Keys: w.keys, Rollouts: w.rollouts, Now: func() time.Time { return w.now }, After: after,
+		Ledger: w.ledger, Blobs: w.blobs, Keys: w.keys, Rollouts: w.rollouts, Now: w.clock, After: after,
 	})
 	w.must(err)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -18,7 +18,7 @@ func TestEachTryToPublishIsToldWithItsOutcome(t *testing.T) {
 	var told []publish.Outcome
 	type mark struct{}
 	p, err := publish.Open(ctx, publish.Options{
-		Ledger: faultyLedger{w.ledger, f}, Blobs: w.blobs, Keys: w.keys, Rollouts: w.rollouts, Now: func() time.Time { return w.now },
+		Ledger: faultyLedger{w.ledger, f}, Blobs: w.blobs, Keys: w.keys, Rollouts: w.rollouts, Now: w.clock,
 		Observe: func(ctx context.Context) (context.Context, func(publish.Outcome, error)) {
 			return context.WithValue(ctx, mark{}, true), func(o publish.Outcome, err error) {
 				if (o == publish.Failed) != (err != nil) {
@@ -46,11 +46,11 @@ func TestEachTryToPublishIsToldWithItsOutcome(t *testing.T) {
 	_, err = submit(p, releasetest.Join(w.makers.Init(), w.makers.Product(phone)))
 	next(publish.Moved, err, false)
 	next(publish.Unchanged, p.Publish(ctx), false)
-	w.now = w.now.Add(7 * time.Hour)
+	w.advance(7 * time.Hour)
 	f.at, f.count = 1, 0
 	next(publish.Failed, p.Publish(ctx), true)
 	next(publish.Moved, p.Publish(ctx), false)
-	_, err = w.ledger.Acquire(ctx, store.LeaseRequest{Name: publish.LeaseName, Holder: "another", Now: w.now, For: time.Minute})
+	_, err = w.ledger.Acquire(ctx, store.LeaseRequest{Name: publish.LeaseName, Holder: "another", Now: w.clock(), For: time.Minute})
 	w.must(err)
 	next(publish.Elsewhere, p.Publish(ctx), true)
 }

@@ -60,7 +60,7 @@ func TestReadersNeverSeeAMixture(t *testing.T) {
 			if doc := w.read(); len(doc.Rollouts) != 1 && len(doc.Rollouts) != 2 {
 				t.Fatalf("operation %d: %d rollouts", at, len(doc.Rollouts))
 			}
-			w.now = w.now.Add(time.Minute) // the dead process's lease runs out
+			w.advance(time.Minute) // the dead process's lease runs out
 			next := w.start()
 			w.must(next.Renew(ctx))
 			w.read()
@@ -111,7 +111,7 @@ func TestTreeNeverExpiresWhileTheServerRuns(t *testing.T) {
 	w, p := ready(t)
 	stamps := map[string]bool{}
 	for range 30 * 24 / 3 {
-		w.now = w.now.Add(3 * time.Hour)
+		w.advance(3 * time.Hour)
 		w.must(p.Renew(ctx))
 		w.read()
 		stamps[timestampOf(t, p)] = true
@@ -130,7 +130,7 @@ func TestOldFilesStayForThoseInMidRefreshAndThenGo(t *testing.T) {
 		t.Error("the snapshot that the last timestamp named is gone at once")
 	}
 	for range 4 {
-		w.now = w.now.Add(24 * time.Hour)
+		w.advance(24 * time.Hour)
 		w.must(p.Renew(ctx))
 	}
 	if _, _, err := w.blobs.Open(ctx, old); !errors.Is(err, store.ErrNotFound) || p.Tree().File(old) != nil {

@@ -63,13 +63,13 @@ func TestWhatWouldLockHandsetsOutIsNotPublished(t *testing.T) {
 			return w.makers.Root(func(r *metadata.RootType) { r.Roles[metadata.TARGETS].Threshold = 3 })
 		}, "up to date", "targets"},
 		"expired releases": {func(w *world) publish.Submission {
-			return w.makers.NextReleases(phone, func(s *metadata.TargetsType) { s.Expires = w.now })
+			return w.makers.NextReleases(phone, func(s *metadata.TargetsType) { s.Expires = w.clock() })
 		}, "every handset", "releases-phone"},
 		"expired targets": {func(w *world) publish.Submission {
-			return w.makers.NextTargets(func(s *metadata.TargetsType) { s.Expires = w.now.Add(-time.Hour) })
+			return w.makers.NextTargets(func(s *metadata.TargetsType) { s.Expires = w.clock().Add(-time.Hour) })
 		}, "every handset", "targets"},
 		"expired root": {func(w *world) publish.Submission {
-			return w.makers.Root(func(r *metadata.RootType) { r.Expires = w.now.Add(-time.Hour) })
+			return w.makers.Root(func(r *metadata.RootType) { r.Expires = w.clock().Add(-time.Hour) })
 		}, "every handset", "root"},
 		"delegation removed": {func(w *world) publish.Submission {
 			return w.makers.NextTargets(func(s *metadata.TargetsType) { s.Delegations.Roles = s.Delegations.Roles[:1] })
@@ -120,8 +120,8 @@ func TestLateRoleDoesNotKeepOthersFromPublishing(t *testing.T) {
 	const watch = manifests.Product("watch")
 	_, err := submit(p, w.makers.Product(watch))
 	w.must(err)
-	w.now = w.now.Add(121 * 24 * time.Hour)
-	w.makers.Now = w.now
+	w.advance(121 * 24 * time.Hour)
+	w.makers.Now = w.clock()
 	for _, product := range []manifests.Product{watch, phone} {
 		if _, err := submit(p, w.makers.NextReleases(product)); err != nil {
 			t.Errorf("%s: %v", product, err)

@@ -50,7 +50,7 @@ func TestPausedPublisherHarmsNothing(t *testing.T) {
 			f.at, f.count = at, 0
 			var between []byte
 			f.meanwhile = func() {
-				w.now = w.now.Add(time.Minute)
+				w.advance(time.Minute)
 				w.rollouts.state = rollout.Halted
 				w.must(other.Publish(ctx))
 				between = w.inStore()
@@ -122,7 +122,7 @@ func TestReplicaStartsWhileOthersNeverRest(t *testing.T) {
 	w, _ := ready(t)
 	busy := w.replica(w.ledger, w.blobs)
 	restless := &restless{Ledger: w.ledger, publish: func() {
-		w.now = w.now.Add(8 * time.Hour)
+		w.advance(8 * time.Hour)
 		w.must(busy.Publish(ctx))
 	}}
 	p := w.replica(restless, w.blobs)
@@ -216,7 +216,7 @@ func TestReplicaThatWasCutOffCatchesUp(t *testing.T) {
 		link.gone = true
 		before := timestampOf(t, b)
 		for i := range 6 {
-			w.now = w.now.Add(absent / 6)
+			w.advance(absent / 6)
 			w.rollouts.state = []rollout.State{rollout.Halted, rollout.Active}[i%2]
 			w.must(a.Publish(ctx))
 			if _, err := b.Follow(ctx); !errors.Is(err, store.ErrUnavailable) {

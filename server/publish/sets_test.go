@@ -22,7 +22,7 @@ func TestKeysSignFromTheRootThatNamesThemOn(t *testing.T) {
 	w, p := ready(t)
 	set, err := publish.CreateSet(w.dir)
 	w.must(err)
-	w.now = w.now.Add(7 * time.Hour)
+	w.advance(7 * time.Hour)
 	w.must(p.Renew(ctx)) // they wait
 	w.read()
 	before := p.Tree().Snapshot
@@ -32,11 +32,11 @@ func TestKeysSignFromTheRootThatNamesThemOn(t *testing.T) {
 	if p.Tree().Snapshot <= before {
 		t.Errorf("snapshot %d after %d", p.Tree().Snapshot, before)
 	}
-	w.now = w.now.Add(7 * time.Hour)
+	w.advance(7 * time.Hour)
 	w.must(p.Renew(ctx))
 	w.read()
 	next := w.start() // a restart finds them again
-	w.now = w.now.Add(7 * time.Hour)
+	w.advance(7 * time.Hour)
 	w.must(next.Renew(ctx))
 	w.read()
 }
@@ -74,7 +74,7 @@ func TestServerWithoutTheKeysThatTheRootNamesSaysSo(t *testing.T) {
 	w.must(err)
 	w.must(set.Remove())
 	next := w.start()
-	w.now = w.now.Add(7 * time.Hour)
+	w.advance(7 * time.Hour)
 	if err := next.Renew(ctx); !errors.Is(err, publish.ErrOtherKeys) {
 		t.Errorf("got %v", err)
 	}

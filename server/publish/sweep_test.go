@@ -47,8 +47,8 @@ func (w *world) withImage(build manifests.Build) []byte {
 
 func sweeping(t *testing.T, blobs store.Blobs, w *world) *swept {
 	t.Helper()
-	w.now = time.Now().UTC().Truncate(time.Second)
-	w.makers.Now, w.reader.Blobs, w.rollouts.builds = w.now, blobs, []manifests.Build{43, 42}
+	w.set(time.Now().UTC().Truncate(time.Second))
+	w.makers.Now, w.reader.Blobs, w.rollouts.builds = w.clock(), blobs, []manifests.Build{43, 42}
 	p, err := w.open(w.ledger, blobs)
 	w.must(err)
 	s := &swept{world: w, p: p, store: blobs}
@@ -69,15 +69,15 @@ func sweeping(t *testing.T, blobs store.Blobs, w *world) *swept {
 // pass lets time go by, with a server that renews what is due.
 func (s *swept) pass(d time.Duration) {
 	s.t.Helper()
-	for end := s.now.Add(d); s.now.Before(end); {
-		s.now = s.now.Add(min(12*time.Hour, end.Sub(s.now)))
+	for end := s.clock().Add(d); s.clock().Before(end); {
+		s.advance(min(12*time.Hour, end.Sub(s.clock())))
 		s.must(s.p.Renew(ctx))
 	}
 }
 
 func (s *swept) sweep() publish.Swept {
 	s.t.Helper()
-	out, err := s.p.Sweep(ctx, publish.Sweeping{Blobs: s.store, Uploads: s.uploads, Now: s.now})
+	out, err := s.p.Sweep(ctx, publish.Sweeping{Blobs: s.store, Uploads: s.uploads, Now: s.clock()})
 	s.must(err)
 	return out
 }
@@ -140,7 +140,7 @@ func TestWhatACrashLeftIsSweptAndUploadsAreNot(t *testing.T) {
 			t.Errorf("young objects were swept: %+v", n)
 		}
 		s.pass(publish.OrphanLife + time.Hour)
-		orphans, err := publish.Orphans(ctx, s.ledger, publish.Sweeping{Blobs: s.store, Uploads: s.uploads, Now: s.now})
+		orphans, err := publish.Orphans(ctx, s.ledger, publish.Sweeping{Blobs: s.store, Uploads: s.uploads, Now: s.clock()})
 		s.must(err)
 		if len(orphans) != len(lost) {
 			t.Errorf("orphans: %+v", orphans)

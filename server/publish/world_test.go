@@ -62,13 +62,14 @@ type world struct {
 	makers   *releasetest.Makers
 	rollouts *rollouts
 	reader   *releasetest.Reader
-	now      time.Time
+	mu       sync.Mutex
+	at       time.Time // leases are renewed beside the test
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	dir := t.TempDir()
-	w := &world{t: t, dir: dir, rollouts: &rollouts{state: rollout.Active}, now: releasetest.Start}
+	w := &world{t: t, dir: dir, rollouts: &rollouts{state: rollout.Active}, at: releasetest.Start}
 	var err error
 	w.keys, err = publish.CreateKeys(dir)
 	w.must(err)
@@ -83,8 +84,26 @@ func newWorld(t *testing.T) *world {
 		}
 	})
 	w.makers = releasetest.New(t, w.keys)
-	w.reader = &releasetest.Reader{Blobs: w.blobs, Now: func() time.Time { return w.now }}
+	w.reader = &releasetest.Reader{Blobs: w.blobs, Now: w.clock}
 	return w
+}
+
+func (w *world) clock() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.at
+}
+
+func (w *world) set(to time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.at = to
+}
+
+func (w *world) advance(d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.at = w.at.Add(d)
 }
 
 func (w *world) must(err error) {
@@ -100,7 +119,7 @@ func (w *world) open(l publish.Ledger, b publish.Blobs) (*publish.Publisher, err
 
 func (w *world) options(l publish.Ledger, b publish.Blobs) publish.Options {
 	return publish.Options{
-		Ledger: l, Blobs: b, Keys: w.keys, Rollouts: w.rollouts, Now: func() time.Time { return w.now },
+		Ledger: l, Blobs: b, Keys: w.keys, Rollouts: w.rollouts, Now: w.clock,
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
 }
