@@ -369,7 +369,7 @@ func TestReplicasFollowAndTakeOver(t *testing.T) {
 			want = stamp(one)
 		}
 	}
-	storetest.Recovered(t, "PostgreSQL crashed under two servers: a change is made, published and followed", ended)
+	storetest.Recovered(t, "PostgreSQL crashed under three servers: a change is made, published and followed", ended)
 }
 
 // TestReplicaWithOtherSecretsOrRulesIsNoticed changes what one of three servers
