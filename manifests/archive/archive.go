@@ -50,7 +50,7 @@ func Parse(data []byte) (*Archive, error) {
 		return nil, fmt.Errorf("archive: %w", strict.Refuse("", "more than %d bytes", MaxBytes))
 	}
 	var a Archive
-	if err := strict.Written(data, &a, a.encode); err != nil {
+	if err := strict.Written("an archived release", data, &a, a.encode); err != nil {
 		return nil, fmt.Errorf("archive: %w", err)
 	}
 	return &a, nil

@@ -77,7 +77,7 @@ func Parse(data []byte) (*Bundle, error) {
 		return nil, fmt.Errorf("evidence: %w", strict.Refuse("", "more than %d bytes", MaxBytes))
 	}
 	var b Bundle
-	if err := strict.Written(data, &b, b.encode); err != nil {
+	if err := strict.Written("a bundle", data, &b, b.encode); err != nil {
 		return nil, fmt.Errorf("evidence: %w", err)
 	}
 	return &b, nil

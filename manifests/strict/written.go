@@ -13,13 +13,13 @@ import (
 // that is not the same to the byte is refused: with a field that is unknown or
 // there twice, other white space, or anything after its end.
 //
-// It is for large documents that are compared as a whole; Decode says more
+// what names the kind of document, such as "a bundle". It is for large documents that are compared as a whole; Decode says more
 // about what is wrong.
-func Written(data []byte, into any, form func() ([]byte, error)) error {
+func Written(what string, data []byte, into any, form func() ([]byte, error)) error {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
 	if err := d.Decode(into); err != nil {
-		return fmt.Errorf("not such a document: %w", err)
+		return fmt.Errorf("not %s: %w", what, err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return Refuse("", "data after the end of the document")

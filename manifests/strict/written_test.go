@@ -14,7 +14,7 @@ func TestWrittenIsReadInItsOneFormOnly(t *testing.T) {
 		B string `json:"b"`
 	}
 	read := func(text string) (d document, err error) {
-		return d, strict.Written([]byte(text), &d, func() ([]byte, error) { return json.Marshal(d) })
+		return d, strict.Written("a document", []byte(text), &d, func() ([]byte, error) { return json.Marshal(d) })
 	}
 	if d, err := read(`{"a":1,"b":"x"}`); err != nil || d != (document{1, "x"}) {
 		t.Errorf("%+v, %v", d, err)
@@ -28,9 +28,9 @@ func TestWrittenIsReadInItsOneFormOnly(t *testing.T) {
 		`{"A":1,"b":"x"}`:             "one form",
 		`{"a":1}`:                     "one form",
 		`{"a":1,"b":null}`:            "one form",
-		`{"a":1.5,"b":"x"}`:           "not such a document",
-		`[]`:                          "not such a document",
-		``:                            "not such a document",
+		`{"a":1.5,"b":"x"}`:           "not a document",
+		`[]`:                          "not a document",
+		``:                            "not a document",
 		`{"a":1,"b":"\u0078"}`:        "one form",
 		`{"a":1,"b":"x"}` + "\x00":    "after the end",
 		`{"a":1,"b":"x"` + "\n" + `}`: "one form",
