@@ -78,7 +78,7 @@ func during(ctx context.Context, c *browser.Chromium, command []string, take fun
 	if err := demo.Start(); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, demo.Process.Signal(os.Interrupt), demo.Wait()) }()
+	defer func() { err = errors.Join(err, breakOff(demo)) }()
 	address, token, err := invited(said)
 	if err != nil {
 		return err
@@ -95,6 +95,19 @@ func during(ctx context.Context, c *browser.Chromium, command []string, take fun
 		return err
 	}
 	return take(p, address)
+}
+
+// breakOff ends a demo, which says that it did not come to its end.
+func breakOff(demo *exec.Cmd) error {
+	gone := demo.Process.Signal(os.Interrupt)
+	if errors.Is(gone, os.ErrProcessDone) {
+		gone = nil
+	}
+	err := demo.Wait()
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+		err = nil
+	}
+	return errors.Join(gone, err)
 }
 
 var (
