@@ -39,7 +39,7 @@ type phone struct {
 // factoryLabel is what the old build did, said honestly.
 const factoryLabel = `collects:
   - data: contact-phone-numbers
-    purpose: {en: To find out which of your contacts use cloud messaging.}
+    purpose: {en: finding out which of your contacts use cloud messaging}
     default: on
     stored: retained
 `
