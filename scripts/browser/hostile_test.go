@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -141,10 +142,6 @@ func (s *site) furnishHostile() (said []string, page string) {
 	}
 	must(s.t, s.Call(s.t.Context(), http.MethodGet, "/v1/rollouts?open=true", nil, &list))
 	id := list.Rollouts[0].ID
-	var events struct {
-		Events []struct{ ID string } `json:"events"`
-	}
-	must(s.t, s.Call(s.t.Context(), http.MethodGet, "/v1/events?all=true", nil, &events))
 	for _, h := range hostile() {
 		if s.tell("/v1/rollouts/"+id+"/note", map[string]string{"reason": h}) {
 			said = append(said, strings.TrimSpace(h))
@@ -153,6 +150,7 @@ func (s *site) furnishHostile() (said []string, page string) {
 	for _, h := range short(64) {
 		s.tell("/v1/api-tokens", map[string]string{"name": h, "role": "viewer"})
 	}
+	s.remarkHostile(said)
 	reason := ""
 	for _, text := range said { // as many of them as a reason has room for
 		if len(reason)+len(text) < 480 {
@@ -162,6 +160,33 @@ func (s *site) furnishHostile() (said []string, page string) {
 	_, err := s.Change(s.t.Context(), id, "pause", reason)
 	must(s.t, err)
 	return said, "/rollouts/" + id
+}
+
+// remarkHostile opens a signing event whose release is hostile and says all
+// texts about it, as many at once as a remark has room for.
+func (s *site) remarkHostile(texts []string) {
+	s.t.Helper()
+	const build = 90
+	example, err := world.Example(product, build, atOnce)
+	must(s.t, err)
+	must(s.t, s.SignRelease(s.t.Context(), product, build, spoil(s.t, example, `<b onclick=pwn(98)>`), s.Path("system.img")))
+	proposal := filepath.Join("out", fmt.Sprintf("%s-%d.proposal.json", product, build))
+	_, err = s.Exec(s.t.Context(), "signer", "event", "open", proposal, "--server", s.Server, "--token-file", "token")
+	must(s.t, err)
+	var events struct {
+		Events []struct{ ID string } `json:"events"`
+	}
+	must(s.t, s.Call(s.t.Context(), http.MethodGet, "/v1/events", nil, &events))
+	if len(events.Events) != 1 {
+		s.t.Fatalf("%d events are open", len(events.Events))
+	}
+	remark := ""
+	for i, text := range texts {
+		if remark += text + " "; len(remark) > 1_400 || i == len(texts)-1 {
+			must(s.t, s.Call(s.t.Context(), http.MethodPost, "/v1/events/"+events.Events[0].ID+"/remarks", map[string]string{"text": remark}, nil))
+			remark = ""
+		}
+	}
 }
 
 // hostileReleases are manifests whose every text is hostile.

@@ -40,7 +40,7 @@ func (d *demo) rollOut(ctx context.Context) error {
 			}
 		}
 		d.say.step(fmt.Sprintf("stage %d: open to %s", i+1, stage.Share))
-		halted, err := d.settle(ctx)
+		halted, err := d.settle(ctx, !d.bad && !d.keep && stage.Share == manifests.WholeFleet)
 		if err != nil {
 			return err
 		}
@@ -99,8 +99,9 @@ func (d *demo) isHalted(ctx context.Context) (bool, error) {
 }
 
 // settle lets every phone poll until nothing changes any more, or until the
-// engine has halted the rollout.
-func (d *demo) settle(ctx context.Context) (halted bool, err error) {
+// engine has halted the rollout. all waits for every phone: one that had to try
+// again, as on a busy machine, may look the same for a round.
+func (d *demo) settle(ctx context.Context, all bool) (halted bool, err error) {
 	for began := time.Now(); ; {
 		before := d.picture()
 		for some := range slices.Chunk(d.fleet, 10) {
@@ -117,7 +118,7 @@ func (d *demo) settle(ctx context.Context) (halted bool, err error) {
 				return halted, err
 			}
 		}
-		if time.Since(began) >= d.soak && d.picture() == before {
+		if time.Since(began) >= d.soak && d.picture() == before && (!all || d.count(onNewBuild) == len(d.fleet)) {
 			return false, nil
 		}
 		if time.Since(began) > 2*time.Minute {
