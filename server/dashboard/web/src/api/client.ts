@@ -46,9 +46,13 @@ export function makeWay(): void {
   for (const r of reading) if (performance.now() - r.since > hangs) r.stop.abort();
 }
 
+/** How long an answer to a read may take, in ms; whoever needs it asks again. */
+const longest = 20_000;
+
 /** Reads a path. Rejects with a ProblemError, or an AbortError by the signal. */
 export async function get<T>(path: string, signal?: AbortSignal): Promise<{ data: T; etag?: string }> {
   const mine = { since: performance.now(), stop: new AbortController() };
+  const late = setTimeout(() => mine.stop.abort(), longest);
   reading.add(mine);
   try {
     const r = await ask(path, { headers: { Accept: 'application/json' }, signal: signal ? AbortSignal.any([signal, mine.stop.signal]) : mine.stop.signal, cache: 'no-store' });
@@ -56,6 +60,7 @@ export async function get<T>(path: string, signal?: AbortSignal): Promise<{ data
   } catch (e) {
     throw mine.stop.signal.aborted && !signal?.aborted ? new ProblemError(away) : e;
   } finally {
+    clearTimeout(late);
     reading.delete(mine);
   }
 }
