@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,7 +20,9 @@ func (e Element) Click() error {
 	if err != nil {
 		return fmt.Errorf("click %s %q: %w", e.Role, e.Name, err)
 	}
-	_, err = run(e.page, chromedp.MouseClickXY(x, y))
+	ctx, cancel := context.WithTimeout(e.page.ctx, oneCall)
+	defer cancel()
+	_, err = chromedp.Run(ctx, chromedp.MouseClickXY(x, y))
 	return err
 }
 

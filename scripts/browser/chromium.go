@@ -97,8 +97,12 @@ func open(parent context.Context, options ...chromedp.ContextOption) (*Page, err
 // Close closes the tab, and those opened beside it.
 func (p *Page) Close() { p.cancel() }
 
+// oneCall bounds a call that a browser answers at once: while a page goes
+// elsewhere it may never answer, and whoever waits for something asks again.
+const oneCall = Patience / 4
+
 func call[P, R any](p *Page, cmd cdp.Command[P, R], params P) (R, error) {
-	ctx, cancel := context.WithTimeout(p.ctx, Patience)
+	ctx, cancel := context.WithTimeout(p.ctx, oneCall)
 	defer cancel()
 	return chromedp.Call(ctx, cmd, params)
 }

@@ -38,11 +38,13 @@ func (s *site) submit(p *browser.Page, title, fill string) {
 // anew in between is looked for again.
 func (s *site) click(p *browser.Page, role, name string) {
 	s.t.Helper()
+	clicked := false // though the browser may not have said so, as the page went elsewhere
 	must(s.t, p.Until("a click on the "+role+" "+name, func() (bool, error) {
 		found, err := p.All(role, name)
 		if err != nil || len(found) == 0 {
-			return false, err
+			return clicked, err
 		}
+		clicked = true
 		err = found[0].Click()
 		return err == nil, err
 	}))
