@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/dom"
@@ -26,11 +27,29 @@ func (e Element) Click() error {
 	return err
 }
 
-// middle scrolls an element into sight and gives its middle, in pixels.
+// middle scrolls an element into sight and gives its middle, in pixels, once it
+// stands still: pages that are being filled move what is on them.
 func (e Element) middle() (x, y float64, err error) {
 	if _, err := call(e.page, dom.ScrollIntoViewIfNeeded, dom.ScrollIntoViewIfNeededParams{BackendNodeID: e.id}); err != nil {
 		return 0, 0, err
 	}
+	for px, py := -1.0, -1.0; ; px, py = x, y {
+		if x, y, err = e.now(); err != nil || x == px && y == py {
+			return x, y, err
+		}
+		select {
+		case <-e.page.ctx.Done():
+			return 0, 0, e.page.ctx.Err()
+		case <-time.After(still):
+		}
+	}
+}
+
+// still is how long what stands still is looked at.
+const still = 100 * time.Millisecond
+
+// now is the middle of an element at this moment.
+func (e Element) now() (x, y float64, err error) {
 	box, err := call(e.page, dom.GetContentQuads, dom.GetContentQuadsParams{BackendNodeID: e.id})
 	if err != nil {
 		return 0, 0, err

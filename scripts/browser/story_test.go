@@ -101,7 +101,16 @@ func (s *site) says(p *browser.Page, words string) {
 // act takes a step by its button and the dialog that asks once.
 func (s *site) act(p *browser.Page, button, confirm, reason string) {
 	s.t.Helper()
-	s.click(p, "button", "^"+button+"$")
+	must(s.t, p.Until("the dialog of "+button, func() (bool, error) {
+		if open, err := p.All("dialog", ""); err != nil || len(open) > 0 {
+			return len(open) > 0, err
+		}
+		found, err := p.All("button", "^"+button+"$")
+		if err == nil && len(found) > 0 {
+			err = found[0].Click()
+		}
+		return false, err
+	}))
 	if reason != "" {
 		field, err := p.Find("textbox", "^Reason")
 		must(s.t, err)
