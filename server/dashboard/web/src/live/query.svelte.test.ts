@@ -97,6 +97,51 @@ test('many changes are painted at most twice a second', async (t) => {
   await rest(t);
 });
 
+test('what changes while an answer is under way is asked for after it, and shown', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  let now = 1;
+  let reply: (() => void)[] = [];
+  answer = () => {
+    const body = { n: now }; // as it was when the server was asked
+    return new Promise((done) => reply.push(() => done(json(body))));
+  };
+  const come = async () => {
+    await turns();
+    for (const f of reply.splice(0)) f();
+    await turns();
+    pass(t, 500);
+  };
+  const q = watch<{ n: number }>('/v1/after', ['x']);
+  await come();
+  for (let i = 0; i < 3; i++) {
+    changed('x');
+    await turns();
+    now++;
+    changed('x');
+    await come();
+    await come();
+    assert.equal(q.data?.n, now);
+  }
+  await rest(t);
+});
+
+test('what was asked for and not waited for is asked for when it is looked at again', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  answer = () => json({ n: 1 });
+  watch('/v1/left', ['x']);
+  await turns();
+  answer = () => new Promise<Response>(() => undefined);
+  changed('x');
+  leave();
+  await turns();
+  answer = () => json({ n: 2 });
+  const q = watch<{ n: number }>('/v1/left', ['x']);
+  await turns();
+  pass(t, 500);
+  assert.equal(q.data?.n, 2);
+  await rest(t);
+});
+
 test('a failure keeps the data, and says so', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   answer = () => json({ n: 1 });

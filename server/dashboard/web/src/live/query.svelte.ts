@@ -1,5 +1,6 @@
 // Answers of the server, kept by their paths and asked for again when the live
 // stream says that they have changed. Old data stays on the page meanwhile.
+import { untrack } from 'svelte';
 import { get, ProblemError } from '../api/client';
 import { beat } from './beat';
 import { onTopics, live } from './stream.svelte';
@@ -20,7 +21,7 @@ class Entry {
   at: Date | undefined = $state.raw();
   etag: string | undefined = $state.raw();
 
-  #watchers = new Map<symbol, () => string[]>();
+  #watchers = 0;
   #topics = new Set<string>();
   #running: AbortController | undefined;
   #again = false;
@@ -32,21 +33,25 @@ class Entry {
   }
 
   get watched() {
-    return this.#watchers.size > 0;
+    return this.#watchers > 0;
   }
 
-  watch(topics: () => string[]): () => void {
-    const me = Symbol();
-    this.#watchers.set(me, topics);
-    for (const t of topics()) this.#topics.add(t);
+  /** Adds to what this answer is about. */
+  about(topics: string[]) {
+    for (const t of topics) this.#topics.add(t);
+  }
+
+  watch(): () => void {
+    this.#watchers++;
     if (!this.at || Date.now() - this.at.getTime() > fresh) this.ask();
     else this.#later();
     return () => {
-      this.#watchers.delete(me);
-      if (this.watched) return;
+      if (--this.#watchers > 0) return;
       clearTimeout(this.#timer);
+      if (this.#running) this.at = undefined; // what was asked for anew has not come
       this.#running?.abort();
       this.#running = undefined;
+      this.#again = false;
       this.loading = false;
     };
   }
@@ -177,7 +182,13 @@ export function query<T>(path: () => string | null, topics: () => string[]): Que
     const p = path();
     return p === null ? undefined : entryOf(p);
   });
-  $effect(() => entry?.watch(topics));
+  // Two effects, and neither follows what watching reads: an answer that comes
+  // would else begin the watch anew, and abort what was asked for after it.
+  $effect(() => entry?.about(topics()));
+  $effect(() => {
+    const e = entry;
+    return untrack(() => e?.watch());
+  });
   return {
     get data() {
       return entry?.data as T | undefined;
