@@ -167,47 +167,90 @@ func readExport(r io.Reader, each func(audit.Entry) error) error {
 	return nil
 }
 
+// exported is which part of the log to print.
+type exported struct {
+	store.EntryQuery
+	since, until string
+}
+
 func (a *app) auditExport() *cobra.Command {
-	var after int64
-	var subject, since string
+	var part exported
 	cmd := &cobra.Command{
-		Use:   "export --data DIR [--after N] [--since TIME] [--subject S]",
+		Use:   "export --data DIR [--after N] [--before N] [--since TIME] [--until TIME] [--who NAME] [--what KIND] [--subject S]",
 		Short: "Print the log as JSON lines that `audit verify --file` verifies",
-		Args:  exactly(0),
+		Long: "Prints the log, the oldest entry first, as JSON lines that `audit verify --file` verifies. The filters are those of GET /v1/audit/export, in any combination.\n" +
+			"An export by --who, --what or --subject leaves entries out: verify it with --gaps.",
+		Args: exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var from manifests.Time
-			if since != "" {
-				if err := from.UnmarshalText([]byte(since)); err != nil {
-					return usageError{err}
-				}
+			since, until, err := part.times()
+			if err != nil {
+				return usageError{err}
+			}
+			if part.After < 0 || part.Before < 0 {
+				return usagef("--after and --before are numbers of entries, which begin with 1")
 			}
 			return a.withLedger(cmd.Context(), func(l store.Ledger) error {
-				return a.export(cmd.Context(), l, after, from.Time, subject)
+				return a.export(cmd.Context(), l, part.EntryQuery, since, until)
 			})
 		},
 	}
-	cmd.Flags().Int64Var(&after, "after", 0, "leave out everything up to this number")
-	cmd.Flags().StringVar(&since, "since", "", "begin with the first entry that is not older, such as 2026-03-01T00:00:00Z")
-	cmd.Flags().StringVar(&subject, "subject", "", "only what was done to this, such as a rollout's id; verify it with --gaps")
+	cmd.Flags().Int64Var(&part.After, "after", 0, "leave out everything up to this number")
+	cmd.Flags().Int64Var(&part.Before, "before", 0, "leave out this number and what follows; 0 leaves out nothing")
+	cmd.Flags().StringVar(&part.since, "since", "", "begin with the first entry that is not older, such as 2026-03-01T00:00:00Z")
+	cmd.Flags().StringVar(&part.until, "until", "", "end with the last entry that is not newer")
+	cmd.Flags().StringVar(&part.Who, "who", "", "only what somebody did whose name has this in it, in any case of letters")
+	cmd.Flags().StringVar(&part.What, "what", "", "only what begins so, such as rollout. or auth.sign-in")
+	cmd.Flags().StringVar(&part.Subject, "subject", "", "only what was done to this, such as a rollout's id")
 	return cmd
 }
 
-func (a *app) export(ctx context.Context, l store.Audit, after int64, since time.Time, subject string) error {
-	out := bufio.NewWriter(a.out)
-	begun := since.IsZero()
-	err := l.Walk(ctx, after, func(e store.Entry) error {
-		// From the first that is not older on, all: a clock that went back
-		// leaves no gap.
-		begun = begun || !e.At.Before(since)
-		if !begun || subject != "" && e.Subject != subject {
-			return nil
+// times reads since and until; zero is no bound.
+func (p exported) times() (since, until time.Time, err error) {
+	for _, bound := range []struct {
+		flag, text string
+		at         *time.Time
+	}{{"--since", p.since, &since}, {"--until", p.until, &until}} {
+		if bound.text == "" {
+			continue
 		}
-		line, err := e.Line()
+		var at manifests.Time
+		if err := at.UnmarshalText([]byte(bound.text)); err != nil {
+			return since, until, fmt.Errorf("%s: %w", bound.flag, err)
+		}
+		*bound.at = at.Time
+	}
+	return since, until, nil
+}
+
+// export prints page by page: no long read holds up the server that writes.
+func (a *app) export(ctx context.Context, l store.Audit, q store.EntryQuery, since, until time.Time) error {
+	if !since.IsZero() || !until.IsZero() {
+		// By number: a clock that went back leaves no gap.
+		first, last, err := l.AuditBetween(ctx, since, until)
 		if err != nil {
 			return err
 		}
-		_, err = out.Write(line)
-		return err
-	})
-	return errors.Join(err, out.Flush())
+		q.After = max(q.After, first-1)
+		if q.Before == 0 || q.Before > last {
+			q.Before = last + 1
+		}
+	}
+	q.Limit = 500
+	out := bufio.NewWriter(a.out)
+	for {
+		list, failed := l.Entries(ctx, q)
+		for _, e := range list { // also those before one that cannot be read
+			line, err := e.Line()
+			if err == nil {
+				_, err = out.Write(line)
+			}
+			if err != nil {
+				return errors.Join(err, out.Flush())
+			}
+			q.After = e.Seq
+		}
+		if failed != nil || len(list) < q.Limit {
+			return errors.Join(failed, out.Flush())
+		}
+	}
 }

@@ -154,14 +154,21 @@ func export(t *testing.T, dir string, args ...string) string {
 
 func TestExportVerifiesByItself(t *testing.T) {
 	dir := logged(t, 30)
+	minute := func(n int64) string { return time.Unix(1_800_000_000+n*60, 0).UTC().Format(time.RFC3339) }
 	for _, c := range []struct {
 		args, verify         []string
 		first, last, entries int64
 	}{
 		{nil, nil, 1, 30, 30},
 		{[]string{"--after", "12"}, nil, 13, 30, 18},
-		{[]string{"--since", time.Unix(1_800_000_000+20*60, 0).UTC().Format(time.RFC3339)}, nil, 21, 30, 10},
+		{[]string{"--since", minute(20)}, nil, 21, 30, 10},
+		{[]string{"--until", minute(9)}, nil, 1, 10, 10},
+		{[]string{"--since", minute(20), "--until", minute(21)}, nil, 21, 22, 2},
+		{[]string{"--after", "12", "--before", "20"}, nil, 13, 19, 7},
+		{[]string{"--after", "5", "--since", minute(2), "--before", "8", "--until", minute(25)}, nil, 6, 7, 2},
 		{[]string{"--subject", "r1"}, []string{"--gaps"}, 2, 29, 10},
+		{[]string{"--who", "ANA"}, []string{"--gaps"}, 1, 30, 30},
+		{[]string{"--what", "rollout.", "--who", "an", "--subject", "r1", "--until", minute(9)}, []string{"--gaps"}, 2, 8, 3},
 	} {
 		got, err := verify(t, append(c.verify, "--file", export(t, dir, c.args...))...)
 		if err != nil || got.First != c.first || got.Last != c.last || got.Entries != c.entries {
@@ -170,6 +177,16 @@ func TestExportVerifiesByItself(t *testing.T) {
 	}
 	if _, err := verify(t, "--file", export(t, dir, "--subject", "r1")); err == nil {
 		t.Error("gaps passed without being asked for")
+	}
+	for _, args := range [][]string{{"--who", "bo"}, {"--what", "people."}, {"--until", minute(-1)}, {"--since", minute(30)}, {"--since", minute(9), "--until", minute(8)}} {
+		if out, err := os.ReadFile(export(t, dir, args...)); err != nil || len(out) > 0 {
+			t.Errorf("%v: %q, %v", args, out, err)
+		}
+	}
+	for _, args := range [][]string{{"--since", "yesterday"}, {"--until", "2026"}, {"--before", "-1"}} {
+		if _, err := command(t, append([]string{"audit", "export", "--data", dir}, args...)...); err == nil {
+			t.Errorf("%v passed", args)
+		}
 	}
 	name := export(t, dir)
 	data, err := os.ReadFile(name)
@@ -182,5 +199,24 @@ func TestExportVerifiesByItself(t *testing.T) {
 	}
 	if _, err := verify(t, "--file", name); err == nil || !strings.Contains(err.Error(), "entry 9 ") {
 		t.Errorf("a changed export: %v", err)
+	}
+}
+
+// What is printed does not end with a page of the ledger, and names the entry
+// that cannot be read.
+func TestExportGoesOnToTheEndOrSaysWhereItBroke(t *testing.T) {
+	dir := logged(t, 1201)
+	got, err := verify(t, "--file", export(t, dir))
+	if err != nil || got.Entries != 1201 || got.Last != 1201 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	got, err = verify(t, "--gaps", "--file", export(t, dir, "--what", "rollout.halt", "--after", "100"))
+	if err != nil || got.Entries != 1101 || got.First != 101 || got.Last != 1201 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	tamper(t, dir, `UPDATE audit SET hash = x'00' WHERE seq = 700`)
+	out, err := command(t, "audit", "export", "--data", dir)
+	if err == nil || strings.Count(out, "\n") != 699 {
+		t.Errorf("%d lines, %v", strings.Count(out, "\n"), err)
 	}
 }
