@@ -146,7 +146,7 @@ func (a *app) serve(ctx context.Context, service *api.API, f config.File, log *s
 		return errors.Join(fmt.Errorf("listen for admin: %w", err), public.Close())
 	}
 	front, back := api.NewServer(service), api.NewServer(service.Admin())
-	counted, err := bounded(public, front, service, f)
+	counted, shut, err := bounded(public, front, service, f, log)
 	if err != nil {
 		return errors.Join(err, public.Close(), admin.Close())
 	}
@@ -193,7 +193,7 @@ func (a *app) serve(ctx context.Context, service *api.API, f config.File, log *s
 	last, done := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
 	defer done()
 	service.EndStreams()
-	err = errors.Join(err, front.Shutdown(last), back.Shutdown(last))
+	err = errors.Join(err, front.Shutdown(last), shut(last), back.Shutdown(last))
 	<-renewal
 	return err
 }

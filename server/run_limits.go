@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"log/slog"
 	"net"
 	"net/http"
@@ -8,6 +9,7 @@ import (
 	"github.com/candor-ota/candor/server/api"
 	"github.com/candor-ota/candor/server/config"
 	"github.com/candor-ota/candor/server/overload"
+	"github.com/candor-ota/candor/server/poll"
 )
 
 // limits raises the bound of open files and gives the limits that go with it,
@@ -30,14 +32,21 @@ func limits(f config.File, log *slog.Logger) (overload.Limits, error) {
 	return l, nil
 }
 
-// bounded has the connections of the public listener counted.
-func bounded(l net.Listener, front *http.Server, service *api.API, f config.File) (net.Listener, error) {
+// bounded has the connections of the public listener counted, and polls on them
+// answered before anything else looks at them; with TLS net/http does all, as
+// nothing that comes after a handshake costs as much. What it gives back waits
+// at the end.
+func bounded(l net.Listener, front *http.Server, service *api.API, f config.File, log *slog.Logger) (net.Listener, func(context.Context) error, error) {
 	limits := service.Limits
 	out, err := overload.NewListener(l, limits.Connections, limits.ConnectionsPerAddress, f.TrustedProxies)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	front.ConnState = out.State
 	service.Counted(out)
-	return out, nil
+	if f.TLS != nil {
+		return out, func(context.Context) error { return nil }, nil
+	}
+	polled := poll.NewListener(out, service, api.PollTimes(), log)
+	return polled, polled.Shutdown, nil
 }

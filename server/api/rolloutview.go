@@ -89,19 +89,19 @@ func approvalOf(a *rollout.Approval) contract.Approval {
 	return out
 }
 
-// poll is the longest time between two polls of a handset that is on, as the
+// pollEvery is the longest time between two polls of a handset that is on, as the
 // agent's defaults have it, jitter included.
-const poll = 7 * time.Hour
+const pollEvery = 7 * time.Hour
 
 // haltBoundOf tells after when nobody installs what was halted: the last
 // timestamp from before the halt has expired by then, the handset has polled
 // once more, and a restart that its owner had put off is over.
 func haltBoundOf(r *rollout.Rollout) *contract.HaltBound {
 	wait := r.Plan.Deferral.Duration
-	at := r.HaltedAt.Add(publish.TimestampLife + poll + wait)
+	at := r.HaltedAt.Add(publish.TimestampLife + pollEvery + wait)
 	return &contract.HaltBound{At: at, Sentence: fmt.Sprintf(
 		"A handset that sees the halt no longer installs it, nor restarts into it. One that is kept from seeing it stops by %s at the latest, if its clock runs: %s until the last word from before the halt expires, %s to the next poll, %s of restarts put off.",
-		manifests.At(at), rollout.Span(publish.TimestampLife), rollout.Span(poll), rollout.Span(wait))}
+		manifests.At(at), rollout.Span(publish.TimestampLife), rollout.Span(pollEvery), rollout.Span(wait))}
 }
 
 func outlookOf(d rollout.Decision) *contract.Outlook {

@@ -71,22 +71,16 @@ func (s *static) file(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
 		return
 	}
-	form, h := f.Accepting(r.Header["Accept-Encoding"]), w.Header()
-	h["Etag"], h["Vary"] = form.ETags, byEncoding
-	if f.Immutable {
-		h["Cache-Control"] = immutable
-	} else {
-		h["Cache-Control"] = revalidate
+	h := w.Header()
+	form, status := s.form(f, r.Header["Accept-Encoding"], r.Header["If-None-Match"])
+	for _, one := range fields(f, form, status) {
+		if one.value != nil {
+			h[one.name] = one.value
+		}
 	}
-	if asked := r.Header["If-None-Match"]; len(asked) > 0 && matches(asked, form.ETag) {
-		s.counts.unchanged.add()
-		w.WriteHeader(http.StatusNotModified)
+	if status != http.StatusOK {
+		w.WriteHeader(status)
 		return
-	}
-	s.counts.served.add()
-	h["Content-Type"], h["X-Content-Type-Options"], h["Content-Length"] = jsonType, nosniff, form.Length
-	if form.Encoding != nil {
-		h["Content-Encoding"] = form.Encoding
 	}
 	if r.Method == http.MethodHead {
 		return
@@ -99,6 +93,36 @@ func (s *static) file(w http.ResponseWriter, r *http.Request) {
 	if _, err := w.Write(form.Body); err != nil {
 		return // the reader went away
 	}
+}
+
+// form chooses how a file is answered for, and counts it.
+func (s *static) form(f *publish.File, accept, match []string) (*publish.Form, int) {
+	form := f.Accepting(accept)
+	if len(match) > 0 && matches(match, form.ETag) {
+		s.counts.unchanged.add()
+		return form, http.StatusNotModified
+	}
+	s.counts.served.add()
+	return form, http.StatusOK
+}
+
+// field is one of a header; it is left out if it has no value.
+type field struct {
+	name  string
+	value []string
+}
+
+// fields are those of an answer, whoever writes it.
+func fields(f *publish.File, form *publish.Form, status int) [7]field {
+	out := [7]field{{"Etag", form.ETags}, {"Vary", byEncoding}, {"Cache-Control", revalidate}}
+	if f.Immutable {
+		out[2].value = immutable
+	}
+	if status == http.StatusOK {
+		out[3], out[4], out[5] = field{"Content-Type", jsonType}, field{"X-Content-Type-Options", nosniff}, field{"Content-Length", form.Length}
+		out[6] = field{"Content-Encoding", form.Encoding}
+	}
+	return out
 }
 
 // atOnce is what an answer has room for before anybody reads of it: net/http's

@@ -21,7 +21,7 @@ type Listener struct {
 	evicted, refused atomic.Int64
 
 	mu   sync.Mutex
-	open []*conn
+	open []*Conn
 	from map[netip.Prefix]int
 }
 
@@ -42,24 +42,6 @@ func NewListener(l net.Listener, most, perAddress int, proxies []string) (*Liste
 	}
 	return out, nil
 }
-
-// conn is a connection that is counted. Its TCP is embedded, so that files are
-// still sent by the kernel.
-type conn struct {
-	*net.TCPConn
-	listener *Listener
-	from     netip.Prefix // not valid: not counted by address
-	at       int          // in open
-	state    atomic.Int32
-	since    atomic.Int64 // of the listener's clock
-}
-
-// What a connection does. Reading a request's head is still waiting.
-const (
-	waiting int32 = iota
-	served
-	kept // hijacked: others bound it
-)
 
 // Accept gives the next connection.
 func (l *Listener) Accept() (net.Conn, error) {
@@ -84,18 +66,18 @@ func (l *Listener) Accept() (net.Conn, error) {
 
 // admit counts a connection and ends another if there are too many; nil if
 // none can be ended.
-func (l *Listener) admit(tcp *net.TCPConn) *conn {
-	c := &conn{TCPConn: tcp, listener: l, from: l.network(tcp)}
+func (l *Listener) admit(tcp *net.TCPConn) *Conn {
+	c := &Conn{TCPConn: tcp, listener: l, from: l.network(tcp)}
 	c.since.Store(l.clock.Add(1))
 	l.mu.Lock()
-	var victim *conn
+	var victim *Conn
 	room := true
 	switch {
 	case c.from.IsValid() && l.from[c.from] >= l.perAddress:
-		victim = l.oldest(func(o *conn) bool { return o.from == c.from })
+		victim = l.oldest(func(o *Conn) bool { return o.from == c.from })
 		room = victim != nil
 	case len(l.open) >= l.most:
-		victim = l.oldest(func(*conn) bool { return true })
+		victim = l.oldest(func(*Conn) bool { return true })
 		room = victim != nil
 	}
 	if victim != nil {
@@ -148,8 +130,8 @@ const samples = 64
 // oldest finds, among some, the connection that has waited for the longest; if
 // none waits, the one that has been served for the longest; nil if all are
 // kept. A lock is held.
-func (l *Listener) oldest(may func(*conn) bool) *conn {
-	var best *conn
+func (l *Listener) oldest(may func(*Conn) bool) *Conn {
+	var best *Conn
 	bestState := kept
 	start, step := 0, 1
 	if n := len(l.open); n > samples {
@@ -170,7 +152,7 @@ func (l *Listener) oldest(may func(*conn) bool) *conn {
 }
 
 // remove forgets a connection, once. A lock is held.
-func (l *Listener) remove(c *conn) {
+func (l *Listener) remove(c *Conn) {
 	if c.at < 0 {
 		return
 	}
@@ -188,35 +170,24 @@ func (l *Listener) remove(c *conn) {
 	}
 }
 
-// Close ends the connection and gives its place back.
-func (c *conn) Close() error {
-	c.listener.mu.Lock()
-	c.listener.remove(c)
-	c.listener.mu.Unlock()
-	return c.TCPConn.Close()
-}
-
 // State is for http.Server's ConnState. The poll path calls it twice for each
 // request: it takes no lock.
 func (l *Listener) State(c net.Conn, s http.ConnState) {
 	if t, ok := c.(*tls.Conn); ok {
 		c = t.NetConn()
 	}
-	counted, ok := c.(*conn)
+	counted, ok := c.(*Conn)
 	if !ok {
 		return
 	}
 	switch s {
 	case http.StateActive: // its head has come
-		counted.state.Store(served)
+		counted.Busy()
 	case http.StateHijacked:
-		counted.state.Store(kept)
+		counted.become(kept)
 	case http.StateIdle:
-		counted.state.Store(waiting)
-	default:
-		return
+		counted.Idle()
 	}
-	counted.since.Store(l.clock.Load())
 }
 
 // ConnectionStats are counted since the start, but for Open.
