@@ -92,6 +92,7 @@ func (s *site) tell(path string, body any) bool {
 
 // Whatever people and submissions write is shown as what it is, everywhere.
 func TestHostileTextIsTextEverywhere(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	if n := len(hostile()); n < 100 {
 		t.Fatalf("only %d hostile strings", n)

@@ -18,6 +18,7 @@ var broken = []string{`^request: `, `ERR_`, `Failed to fetch`}
 // anew, the network was cut, the stream alone was cut, and the machine slept;
 // while it is not, it says so and since when.
 func TestWhatIsShownIsLiveOrSaysSinceWhenItIsNot(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	id := s.running("live")
 	p := s.as("olga", "/rollouts/"+id, broken...)
@@ -81,6 +82,7 @@ func (s *site) note(id, text string) {
 // Two tabs hear of everything by one stream, also when the tab that held it is
 // closed.
 func TestTabsShareOneStream(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	id := s.running("tabs")
 	first := s.as("olga", "/rollouts/"+id)

@@ -12,6 +12,7 @@ import (
 // The pages of the real server can be read by everybody, too: with what they
 // show while something runs, after a halt, and before there is anything.
 func TestEveryPageOfTheServerCanBeReadByEverybody(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	empty := s.as("adam", "/")
 	s.readable(empty, append(s.pages(), "/guide"))

@@ -38,20 +38,27 @@ var roleMatrix = []sees{
 
 // A role hides what one may not do, and the server refuses it all the same.
 func TestRolesHideWhatTheServerRefuses(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	id := s.running("roles")
 	must(t, s.AddProduct(t.Context(), "watch"))
 	other := s.runningOther("watch")
 	for _, login := range everybody {
 		t.Run(login, func(t *testing.T) {
+			t.Parallel()
+			s := s.in(t)
 			p := s.as(login, "/", `^request: \S+ \S+: (403|404)$`)
 			must(t, p.Size(1440, 900, false)) // wide enough for the navigation
+			shown := ""
 			for _, c := range roleMatrix {
 				path := map[string]string{"/rollouts/ID": "/rollouts/" + id, "/rollouts/OTHER": "/rollouts/" + other}[c.path]
 				if path == "" {
 					path = c.path
 				}
-				must(t, p.Open(s.front.url+path))
+				if path != shown {
+					must(t, p.Open(s.front.url+path))
+					shown = path
+				}
 				if slices.Contains(c.by, login) {
 					if _, err := p.Find(c.role, c.name); err != nil {
 						t.Errorf("%s: %v", login, err)
@@ -120,6 +127,7 @@ func (s *site) runningOther(name manifests.Product) string {
 
 // Signing out everywhere ends what another browser shows, while it shows it.
 func TestSignOutEverywhereEndsTheOtherBrowsersView(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	id := s.running("out")
 	here, there := s.as("olga", "/account", `: 401$`), s.as("olga", "/rollouts/"+id, `: 401$`)
@@ -140,6 +148,7 @@ func TestSignOutEverywhereEndsTheOtherBrowsersView(t *testing.T) {
 
 // A token signs in for as long as it is one.
 func TestARevokedTokenEndsItsSession(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	id := s.running("token")
 	var made struct{ ID, Token string }

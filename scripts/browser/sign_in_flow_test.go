@@ -6,6 +6,7 @@ import (
 
 // Each person gets in with what the provider says of them, and nobody else.
 func TestTheProvidersGroupsDecideWhoGetsIn(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	for login, role := range map[string]string{"vera": "viewer", "emil": "engineer", "olga": "operator", "adam": "admin"} {
 		p := s.as(login, "/v1/auth/session", "favicon")

@@ -2,10 +2,12 @@ package browser_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -27,8 +29,18 @@ var shared struct {
 	ends     []func()
 }
 
+// together is how many tests run at once unless -parallel says otherwise: each
+// has a server and tabs of its own, and mostly waits for them. Tests that
+// measure are not parallel: they run alone.
+const together = 3
+
 func TestMain(m *testing.M) {
+	flag.Parse()
 	os.Exit(func() int {
+		if err := bound(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
 		dir, err := os.MkdirTemp("", "candor-browser-")
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -56,6 +68,16 @@ func TestMain(m *testing.M) {
 		}
 		return code
 	}())
+}
+
+// bound sets how many tests run at once, unless the command line has.
+func bound() error {
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if given {
+		return nil
+	}
+	return flag.Set("test.parallel", strconv.Itoa(together))
 }
 
 // site is a real server, the people who may sign in to it, and the network
@@ -98,6 +120,13 @@ func start(t *testing.T, config ...string) *site {
 	s.front.leadTo(s.Server)
 	must(t, s.Ceremony(t.Context(), product))
 	return s
+}
+
+// in is the site in a test within a test.
+func (s *site) in(t *testing.T) *site {
+	other := *s
+	other.t = t
+	return &other
 }
 
 // must ends the test on an error.

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/candor-ota/candor/scripts/browser"
@@ -22,14 +21,12 @@ var (
 	only  = flag.String("only", "", "look only at stories whose PAGE/NAME begins with one of these, such as create/,event/open")
 )
 
-// lookers is how many stories are looked at at once.
-const lookers = 3
-
 // Every page in every state can be read by everybody: axe-core finds nothing,
 // light and dark; nothing is cut off or wider than the window on a phone, a
 // tablet, a desk and a wall; forced colours hide nothing; who wants no motion
 // sees none.
 func TestEveryStoryCanBeReadByEverybody(t *testing.T) {
+	t.Parallel()
 	root, err := world.Root()
 	must(t, err)
 	book, err := storybook.Open(t.Context(), root)
@@ -39,32 +36,35 @@ func TestEveryStoryCanBeReadByEverybody(t *testing.T) {
 	dir := t.TempDir()
 	must(t, book.Storybook(t.Context(), dir))
 	server := httptest.NewServer(storybook.Handler(dir))
-	defer server.Close()
+	t.Cleanup(server.Close)
 	if *shots != "" {
 		must(t, os.MkdirAll(*shots, 0o755))
 	}
 	c, err := shared.chromium()
 	must(t, err)
-	queue := make(chan storybook.Story)
-	var wg sync.WaitGroup
-	for range lookers {
-		wg.Go(func() {
-			for story := range queue {
+	for page, stories := range wanted(list) {
+		t.Run(page, func(t *testing.T) {
+			t.Parallel()
+			for _, story := range stories {
 				for _, fault := range lookAt(c, server.URL, story) {
-					t.Errorf("%s/%s: %s", story.Page, story.Name, fault)
+					t.Errorf("%s: %s", story.Name, fault)
 				}
 			}
 		})
 	}
+	t.Logf("%d stories", len(list))
+}
+
+// wanted are the stories to look at, by page.
+func wanted(list []storybook.Story) map[string][]storybook.Story {
+	byPage := map[string][]storybook.Story{}
 	for _, story := range list {
 		begins := func(with string) bool { return strings.HasPrefix(story.Page+"/"+story.Name, with) }
 		if slices.ContainsFunc(strings.Split(*only, ","), begins) {
-			queue <- story
+			byPage[story.Page] = append(byPage[story.Page], story)
 		}
 	}
-	close(queue)
-	wg.Wait()
-	t.Logf("%d stories", len(list))
+	return byPage
 }
 
 // lookAt looks at one story in all ways, and gives what is wrong.

@@ -16,6 +16,7 @@ import (
 // whom loads a page anew: one makes it, the other agrees, it widens before
 // their eyes, handsets fail, it halts by itself, and the page says why.
 func TestARolloutIsMadeAgreedToWatchedAndHaltsByItself(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	s.release(42, atOnce)
 	olga := s.as("olga", "/rollouts/new")
@@ -122,6 +123,7 @@ func (s *site) act(p *browser.Page, button, confirm, reason string) {
 
 // HALT, from wherever one is.
 func TestHaltTakesOneClickOrTwoKeysFromAnywhere(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	for name, halt := range map[string]func(p *browser.Page, id string){
 		"a click on the rollout": func(p *browser.Page, id string) {
@@ -157,6 +159,7 @@ func TestHaltTakesOneClickOrTwoKeysFromAnywhere(t *testing.T) {
 
 // What else hangs or breaks does not keep HALT from the server.
 func TestHaltWorksWhileAllElseHangs(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	id := s.running("hanging")
 	p := s.as("olga", "/rollouts/"+id, `^request: `, `ERR_`)
@@ -174,6 +177,7 @@ func TestHaltWorksWhileAllElseHangs(t *testing.T) {
 
 // Without any script the plain pages sign in, show what runs, and halt it.
 func TestHaltWorksWithoutScript(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	id := s.running("plain")
 	p := s.person(notSignedInPlain)
