@@ -67,6 +67,11 @@ func poll(ctx context.Context, dir string) (rows []figure.Row, err error) {
 		}
 		rows = append(rows, more...)
 	}
+	more, err := p.idle(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rows = append(rows, more...)
 	return append(rows, figure.AtMost("timestamp.json", float64(len(timestamp)), "bytes", 1024)), nil
 }
 
