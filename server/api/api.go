@@ -107,6 +107,7 @@ type API struct {
 	lines    told
 	outage   outage // of the ledger, as it is logged
 	signed   signedRoles
+	images   images
 	started  time.Time
 	// Live tells dashboards what has changed.
 	Live *live.Hub

@@ -18,7 +18,7 @@ const maxBriefs = 100
 
 // briefsOf gives the rollouts of a release, the newest first.
 func (a *API) briefsOf(ctx context.Context, ref vote.Ref) ([]contract.RolloutBrief, error) {
-	list, err := a.Rollouts.Page(ctx, store.RolloutQuery{Product: ref.Product, Build: ref.Build, Limit: maxBriefs})
+	list, err := a.Rollouts.Page(ctx, store.RolloutQuery{Products: []manifests.Product{ref.Product}, Build: ref.Build, Limit: maxBriefs})
 	out := []contract.RolloutBrief{}
 	for i := range list {
 		one, err := a.brief(ctx, &list[i])

@@ -53,3 +53,10 @@ func SetLiveHeartbeat(t testing.TB, d time.Duration) {
 	liveHeartbeat = d
 	t.Cleanup(func() { liveHeartbeat = was })
 }
+
+// DocumentsParsed is how many release documents were read for their images.
+func (a *API) DocumentsParsed() int {
+	a.images.mu.Lock()
+	defer a.images.mu.Unlock()
+	return a.images.parsed
+}

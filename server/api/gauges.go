@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -15,11 +16,6 @@ import (
 	"github.com/candor-ota/candor/server/rollout"
 	"github.com/candor-ota/candor/server/store"
 )
-
-// Rollouts lists the rollouts of a product, or of all, the newest first.
-type Rollouts interface {
-	List(ctx context.Context, product manifests.Product) ([]rollout.Rollout, error)
-}
 
 // states are all that a rollout can be in: each has its series from the start,
 // so that an alert sees it rise from 0.
@@ -58,12 +54,11 @@ var (
 // gauges is a prometheus.Collector over the service.
 type gauges struct {
 	*API
-	rollouts Rollouts
-	errors   prometheus.Counter
+	errors prometheus.Counter
 }
 
 func newGauges(a *API) *gauges {
-	return &gauges{API: a, rollouts: a.Rollouts, errors: prometheus.NewCounter(prometheus.CounterOpts{
+	return &gauges{API: a, errors: prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "candor_metrics_errors_total", Help: "Times that a part of these figures could not be read, and was left out.",
 	})}
 }
@@ -119,31 +114,45 @@ func (g *gauges) collectRollouts(ctx context.Context, set setter) error {
 	if err != nil {
 		return err
 	}
+	counts, err := g.Ledger.RolloutCounts(ctx)
+	if err != nil {
+		return err
+	}
+	newest, err := g.newestLive(ctx)
+	if err != nil {
+		return err
+	}
 	for _, p := range products {
-		list, err := g.rollouts.List(ctx, p.Name)
-		if err != nil {
-			return err
-		}
-		count := map[policy.State]int{}
-		var newest *rollout.Rollout
-		for i := range list {
-			count[list[i].State]++
-			if newest == nil && list[i].Live() {
-				newest = &list[i]
-			}
-		}
 		for _, s := range states {
-			set(rolloutsDesc, float64(count[s]), string(p.Name), string(s))
+			set(rolloutsDesc, float64(counts[p.Name][string(s)]), string(p.Name), string(s))
 		}
-		if newest == nil {
+		if newest[p.Name] == nil {
 			set(shareDesc, 0, string(p.Name))
 			continue
 		}
-		if err := g.collectRollout(ctx, newest, set); err != nil {
+		if err := g.collectRollout(ctx, newest[p.Name], set); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// newestLive gives the live rollout of the highest build of each product, of
+// several the one that was made last. Those that are over are not read.
+func (g *gauges) newestLive(ctx context.Context) (map[manifests.Product]*rollout.Rollout, error) {
+	list, err := g.Rollouts.Page(ctx, store.RolloutQuery{States: texts(alive...)})
+	if err != nil {
+		return nil, err
+	}
+	out := map[manifests.Product]*rollout.Rollout{}
+	for i := range list {
+		r := &list[i]
+		have := out[r.Plan.Product]
+		if have == nil || cmp.Or(cmp.Compare(r.Plan.Build, have.Plan.Build), cmp.Compare(r.Sequence, have.Sequence)) > 0 {
+			out[r.Plan.Product] = r
+		}
+	}
+	return out, nil
 }
 
 func (g *gauges) collectRollout(ctx context.Context, r *rollout.Rollout, set setter) error {

@@ -113,7 +113,7 @@ func (a *API) product(ctx context.Context, v *view, name manifests.Product, one 
 		}
 		one.Rollouts = append(one.Rollouts, brief)
 	}
-	done, err := a.Rollouts.Page(ctx, store.RolloutQuery{Product: name, States: texts(policy.Complete), Limit: 1})
+	done, err := a.Rollouts.Page(ctx, store.RolloutQuery{Products: []manifests.Product{name}, States: texts(policy.Complete), Limit: 1})
 	if err != nil {
 		return err
 	}

@@ -114,15 +114,13 @@ func (a *API) plainList(c *gin.Context) {
 		for _, s := range part.states {
 			q.States = append(q.States, string(s))
 		}
-		list, err := a.Rollouts.Page(c.Request.Context(), q)
+		list, err := a.readable(c.Request.Context(), identity(c), q)
 		if err != nil {
 			a.fail(c, err)
 			return
 		}
 		for i := range list {
-			if identity(c).Check(auth.Read, list[i].Plan.Product) == nil {
-				page.Rollouts = append(page.Rollouts, a.plainRollout(c, &list[i]))
-			}
+			page.Rollouts = append(page.Rollouts, a.plainRollout(c, &list[i]))
 		}
 	}
 	a.plainPage(c, http.StatusOK, page)

@@ -20,7 +20,6 @@ import (
 	"github.com/candor-ota/candor/manifests/layout"
 	"github.com/candor-ota/candor/manifests/vote"
 	"github.com/candor-ota/candor/server/events"
-	"github.com/candor-ota/candor/server/publish"
 	"github.com/candor-ota/candor/server/release"
 	"github.com/candor-ota/candor/server/store"
 )
@@ -138,28 +137,23 @@ func exactly(body []byte) (map[string]any, error) {
 // compared says what a release widens against the one before, and whose images
 // its patches start from.
 func (a *API) compared(ctx context.Context, doc *manifests.Release, out *contract.ReleaseDetail) error {
-	list, err := a.Ledger.Releases(ctx, doc.Product)
-	if err != nil {
-		return err
-	}
-	state, err := a.Tree.State(ctx)
+	before, err := a.before(ctx, doc)
 	if err != nil {
 		return err
 	}
 	sources := []contract.ImageSource{}
-	before, err := a.before(ctx, doc, list, state)
-	if err != nil {
-		return err
-	}
 	if before != nil {
 		build, widens := int64(before.Build), append([]string{}, before.Privacy.Widening(doc.Privacy)...)
 		out.Before, out.Widens = &build, &widens
-		sources = append(sources, sourcesOf(doc, before)...)
+		sources = append(sources, sourcesOf(doc, before)...) // also if it has left the list
 	}
-	for _, have := range list {
-		other, err := manifests.ParseRelease(state.Documents[have.Path])
-		if err == nil && other.Build != doc.Build && (before == nil || other.Build != before.Build) {
-			sources = append(sources, sourcesOf(doc, other)...)
+	listed, err := a.images.startOf(ctx, a.Tree, doc)
+	if err != nil {
+		return err
+	}
+	for _, s := range listed {
+		if before == nil || s.Build != int64(before.Build) {
+			sources = append(sources, s)
 		}
 	}
 	if len(sources) > 0 {
@@ -170,18 +164,21 @@ func (a *API) compared(ctx context.Context, doc *manifests.Release, out *contrac
 
 // before finds the release that stands next below: on its product's list, or
 // kept since it left that.
-func (a *API) before(ctx context.Context, doc *manifests.Release, list []store.Release, state publish.State) (*manifests.Release, error) {
-	i := slices.IndexFunc(list, func(r store.Release) bool { return r.Build < doc.Build && r.State != store.ReleaseStaged })
-	if i < 0 {
+func (a *API) before(ctx context.Context, doc *manifests.Release) (*manifests.Release, error) {
+	have, err := a.Ledger.ReleaseBelow(ctx, vote.Ref{Product: doc.Product, Build: doc.Build})
+	if errors.Is(err, store.ErrNotFound) {
 		return nil, nil
 	}
-	if r, err := manifests.ParseRelease(state.Documents[list[i].Path]); err == nil {
-		return r, nil
+	if err != nil {
+		return nil, err
 	}
-	tree, err := a.proofOf(ctx, list[i])
-	var r *manifests.Release
+	r, _, err := a.Intake.Live(ctx, have.Ref())
+	if !errors.Is(err, store.ErrNotFound) {
+		return r, err
+	}
+	tree, err := a.proofOf(ctx, have)
 	if err == nil {
-		r, err = documentIn(tree, list[i])
+		r, err = documentIn(tree, have)
 	}
 	if errors.Is(err, store.ErrNotFound) { // it left before releases were kept
 		return nil, nil

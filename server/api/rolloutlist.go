@@ -17,8 +17,10 @@ import (
 	"github.com/candor-ota/candor/server/store"
 )
 
-// The states of rollouts that are not over, for lists.
+// The states of rollouts that are not over, for lists, and those in which
+// handsets hear of one and it may still do something.
 var (
+	alive     = []policy.State{policy.Scheduled, policy.Active, policy.Held, policy.Complete}
 	unstarted = []policy.State{rollout.Proposed, rollout.Approved}
 	running   = []policy.State{policy.Scheduled, policy.Active, policy.Held, policy.Halted}
 	openOnes  = slices.Concat([]policy.State{rollout.Draft}, unstarted, running)
@@ -32,17 +34,13 @@ func texts(states ...policy.State) []string {
 	return out
 }
 
-// leastPage is how many rollouts are read at once: those of another channel, or
-// of products that the caller may not see, are left out afterwards.
-const leastPage = 100
-
 // listRollouts gives a page of the rollouts; all of them where no limit is
 // asked for.
 func (a *API) listRollouts(c *gin.Context) {
 	q, limit, err := pageOf(c)
 	out := contract.RolloutList{Rollouts: []contract.Rollout{}}
 	if err == nil && limit == 0 && len(q.States) == 0 && q.Search == "" && q.Before == (store.RolloutMark{}) {
-		err = a.allRollouts(c, q.Product, &out)
+		err = a.allRollouts(c, q, &out)
 	} else if err == nil {
 		err = a.pageOfRollouts(c, q, limit, &out)
 	}
@@ -57,10 +55,13 @@ func pageOf(c *gin.Context) (store.RolloutQuery, int, error) {
 	}
 	var err error
 	if text := c.Query("product"); text != "" {
-		if q.Product, err = manifests.ParseProduct(text); err != nil {
+		product, err := manifests.ParseProduct(text)
+		if err != nil {
 			return bad("product", err.Error())
 		}
+		q.Products = []manifests.Product{product}
 	}
+	q.Channel = manifests.Name(c.Query("channel"))
 	if c.Query("open") == "true" {
 		q.States = texts(openOnes...)
 	}
@@ -82,50 +83,63 @@ func pageOf(c *gin.Context) (store.RolloutQuery, int, error) {
 	return q, limit, nil
 }
 
-// readable tells whether a rollout is one that the caller asked for and may see.
-func readable(c *gin.Context, r *rollout.Rollout) bool {
-	channel := c.Query("channel")
-	return (channel == "" || channel == string(r.Plan.Channel)) && identity(c).Check(auth.Read, r.Plan.Product) == nil
-}
-
-func (a *API) allRollouts(c *gin.Context, product manifests.Product, out *contract.RolloutList) error {
+// allRollouts gives the rollouts of a product, or of all, the newest builds first.
+func (a *API) allRollouts(c *gin.Context, q store.RolloutQuery, out *contract.RolloutList) error {
+	var product manifests.Product
+	if len(q.Products) > 0 {
+		product = q.Products[0]
+	}
 	list, err := a.Rollouts.List(c.Request.Context(), product)
 	for i := range list {
-		if readable(c, &list[i]) {
-			out.Rollouts = append(out.Rollouts, rolloutOf(&list[i]))
+		r := &list[i]
+		if (q.Channel == "" || q.Channel == r.Plan.Channel) && identity(c).Check(auth.Read, r.Plan.Product) == nil {
+			out.Rollouts = append(out.Rollouts, rolloutOf(r))
 		}
 	}
 	return err
 }
 
-// pageOfRollouts reads on until a page is full.
+// pageOfRollouts reads a page, and one rollout more if there is another page.
 func (a *API) pageOfRollouts(c *gin.Context, q store.RolloutQuery, limit int, out *contract.RolloutList) error {
-	var last store.RolloutMark
 	if limit > 0 {
-		q.Limit = max(limit+1, leastPage)
+		q.Limit = limit + 1
 	}
-	for {
-		list, err := a.Rollouts.Page(c.Request.Context(), q)
+	list, err := a.readable(c.Request.Context(), identity(c), q)
+	if err != nil {
+		return err
+	}
+	if limit > 0 && len(list) > limit {
+		list = list[:limit]
+		next := markText(markOf(&list[limit-1]))
+		out.Next = &next
+	}
+	for i := range list {
+		out.Rollouts = append(out.Rollouts, rolloutOf(&list[i]))
+	}
+	return nil
+}
+
+// readable gives those of a query that are of products which somebody may see.
+// It asks the ledger for these products alone: what others have is not read, and
+// takes nobody's place on a page.
+func (a *API) readable(ctx context.Context, who auth.Identity, q store.RolloutQuery) ([]rollout.Rollout, error) {
+	hidden := func(p manifests.Product) bool { return who.Check(auth.Read, p) != nil }
+	if who.CheckEverywhere(auth.Read) == nil {
+		return a.Rollouts.Page(ctx, q)
+	}
+	if len(q.Products) == 0 {
+		all, err := a.Ledger.Products(ctx)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		for i := range list {
-			r := &list[i]
-			if !readable(c, r) {
-				continue
-			}
-			if limit > 0 && len(out.Rollouts) == limit {
-				next := markText(last)
-				out.Next = &next
-				return nil
-			}
-			out.Rollouts, last = append(out.Rollouts, rolloutOf(r)), markOf(r)
+		for _, p := range all {
+			q.Products = append(q.Products, p.Name)
 		}
-		if q.Limit == 0 || len(list) < q.Limit {
-			return nil
-		}
-		q.Before = markOf(&list[len(list)-1])
 	}
+	if q.Products = slices.DeleteFunc(q.Products, hidden); len(q.Products) == 0 {
+		return nil, nil
+	}
+	return a.Rollouts.Page(ctx, q)
 }
 
 func markOf(r *rollout.Rollout) store.RolloutMark {
@@ -154,6 +168,5 @@ func parseMark(text string) (store.RolloutMark, error) {
 // watched gives the rollouts that run or wait for people, the newest first, of
 // products that somebody may see.
 func (a *API) watched(ctx context.Context, who auth.Identity, states []policy.State, limit int) ([]rollout.Rollout, error) {
-	list, err := a.Rollouts.Page(ctx, store.RolloutQuery{States: texts(states...), Limit: limit})
-	return slices.DeleteFunc(list, func(r rollout.Rollout) bool { return who.Check(auth.Read, r.Plan.Product) != nil }), err
+	return a.readable(ctx, who, store.RolloutQuery{States: texts(states...), Limit: limit})
 }

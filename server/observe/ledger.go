@@ -19,7 +19,7 @@ var ledgerOperations = []string{
 	"TouchSession", "EndSessions", "AddUpload", "Upload", "Uploads", "AdvanceUpload", "DeleteUpload", "AddBatch", "Batch",
 	"Batches", "RevokeBatch", "Enrol", "Enrolment", "Withdraw", "OpenVotes", "VoteRelease", "VoteReleases", "SwitchVotes",
 	"CloseVotes", "RecordIssue", "CastVote", "Tally", "Shown", "Show", "ShownSince", "AddLabReport", "LabReports", "MuteLab",
-	"RolloutPage", "RolloutsBelow", "RolloutCounts", "NewestReleases",
+	"RolloutPage", "RolloutsBelow", "RolloutCounts", "NewestReleases", "ReleaseBelow",
 	"AddEvent", "Event", "Events", "AddWords", "AddRemark", "MoveEvent",
 }
 

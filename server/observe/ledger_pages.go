@@ -37,6 +37,13 @@ func (m *Ledger) NewestReleases(ctx context.Context, product manifests.Product, 
 	return m.Ledger.NewestReleases(ctx, product, limit)
 }
 
+// ReleaseBelow is measured.
+func (m *Ledger) ReleaseBelow(ctx context.Context, ref vote.Ref) (out store.Release, err error) {
+	ctx, op := m.operations["ReleaseBelow"].begin(ctx)
+	defer op.end(&err)
+	return m.Ledger.ReleaseBelow(ctx, ref)
+}
+
 // ShownSince is measured.
 func (m *Ledger) ShownSince(ctx context.Context, ref vote.Ref, since time.Time) (out []store.ShownAt, err error) {
 	ctx, op := m.operations["ShownSince"].begin(ctx)

@@ -50,6 +50,9 @@ type Releases interface {
 	// NewestReleases gives the highest builds of a product, at most limit, the
 	// newest first; staged ones are left out.
 	NewestReleases(ctx context.Context, product manifests.Product, limit int) ([]Release, error)
+	// ReleaseBelow gives the next lower build of a product that is not staged;
+	// ErrNotFound if there is none.
+	ReleaseBelow(ctx context.Context, ref vote.Ref) (Release, error)
 	// MoveRelease is ErrStale unless the release is in state from.
 	MoveRelease(ctx context.Context, ref vote.Ref, from, to ReleaseState, e Entry) error
 }

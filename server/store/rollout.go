@@ -39,9 +39,10 @@ type Rollouts interface {
 
 // RolloutQuery picks rollouts.
 type RolloutQuery struct {
-	Product manifests.Product // empty: all
-	Build   manifests.Build   // 0: all
-	States  []string          // empty: all
+	Products []manifests.Product // empty: all
+	Channel  manifests.Name      // of the plan; empty: all
+	Build    manifests.Build     // 0: all
+	States   []string            // empty: all
 	// Search leaves those whose ID, build, or version of the release begins so,
 	// whatever the case; empty: all.
 	Search string

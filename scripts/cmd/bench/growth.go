@@ -225,7 +225,7 @@ func (g *grown) dashboard(ctx context.Context) (float64, error) {
 		return 0, err
 	}
 	paths := []string{
-		"/v1/overview", "/v1/rollouts?open=true&limit=50", "/v1/rollouts/" + id, "/v1/rollouts/" + id + "/health", "/v1/rollouts/" + id + "/timeline",
+		"/v1/overview", "/v1/rollouts?open=true&limit=50", "/v1/rollouts?channel=stable&limit=50", "/v1/rollouts/" + id, "/v1/rollouts/" + id + "/health", "/v1/rollouts/" + id + "/timeline",
 		"/v1/products", "/v1/products/" + phoneProduct + "/versions", "/v1/products/" + phoneProduct + "/releases/42/counts",
 	}
 	return g.times(5, func() error {

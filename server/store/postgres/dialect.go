@@ -49,6 +49,9 @@ func (dialect) Announce(ctx context.Context, tx *sql.Tx, head string) error {
 // Clock is that of now, not of the begin of the transaction.
 func (dialect) Clock() string { return `CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)` }
 
+// Channel is what the migration made the indexes of.
+func (dialect) Channel() string { return relational.ChannelPostgres }
+
 // Erase leaves it to autovacuum; see forgetSoon.
 func (dialect) Erase(context.Context) error { return nil }
 

@@ -68,8 +68,9 @@ func Tables() []Table {
 
 // Unmoved gives the tables that a copy of the ledger has of its own: the roll
 // of the servers at work on this one, which would keep others from the copy,
-// and what migrations say of themselves.
-func Unmoved() []string { return []string{"servers", "schema_rule"} }
+// and what migrations say of themselves; and the numbers of rollouts, which a copy
+// counts as they come in.
+func Unmoved() []string { return []string{"servers", "schema_rule", "rollout_states"} }
 
 // Row holds the values of a row in the order of its columns: int64, string,
 // []byte or nil.

@@ -26,6 +26,9 @@ type Dialect interface {
 	// Clock is an expression for the engine's time of now, in milliseconds
 	// since 1970.
 	Clock() string
+	// Channel is an expression for the channel of a rollout's plan, as its
+	// indexes have it.
+	Channel() string
 	// Erase makes sure that what was deleted cannot be read from the files any
 	// more, as far as the engine can.
 	Erase(ctx context.Context) error

@@ -11,7 +11,7 @@ import (
 )
 
 // newest is the last migration that this program knows.
-const newest = 11
+const newest = 12
 
 // ErrTooNew means that a newer server has brought the tables to where this one
 // cannot work on them.
@@ -38,7 +38,7 @@ func provider(db *sql.DB, dialect goose.Dialect, options ...goose.ProviderOption
 	if err != nil {
 		return nil, err
 	}
-	return goose.NewProvider(dialect, db, dir, append(options, goose.WithGoMigrations(marksMigration()))...)
+	return goose.NewProvider(dialect, db, dir, append(options, goose.WithGoMigrations(marksMigration(), pagesMigration(dialect)))...)
 }
 
 // fits refuses tables that this server cannot work on.

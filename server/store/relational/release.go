@@ -73,6 +73,17 @@ func (l *Ledger) MoveRelease(ctx context.Context, ref vote.Ref, from, to store.R
 	})
 }
 
+// ReleaseBelow reads the release of the next lower build.
+func (l *Ledger) ReleaseBelow(ctx context.Context, ref vote.Ref) (store.Release, error) {
+	r, err := one(ctx, l.reader, scanRelease,
+		`SELECT `+releaseColumns+` FROM releases WHERE product = $1 AND build < $2 AND state <> $3 ORDER BY build DESC LIMIT 1`,
+		ref.Product, ref.Build, store.ReleaseStaged)
+	if err != nil {
+		err = fmt.Errorf("release before %s: %w", ref, err)
+	}
+	return r, err
+}
+
 // NewestReleases reads the highest builds of a product.
 func (l *Ledger) NewestReleases(ctx context.Context, product manifests.Product, limit int) ([]store.Release, error) {
 	list, err := all(ctx, l.reader, scanRelease,

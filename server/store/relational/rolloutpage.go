@@ -38,6 +38,14 @@ func (c *conditions) among(column string, values []string) {
 	c.add(column+` IN (`+strings.TrimSuffix(strings.Repeat("?, ", len(values)), ", ")+`)`, args...)
 }
 
+func texts(products []manifests.Product) []string {
+	out := make([]string, len(products))
+	for i, p := range products {
+		out[i] = string(p)
+	}
+	return out
+}
+
 // begins adds that one of some columns begins with a text, whatever the case.
 func (c *conditions) begins(text string, columns ...string) {
 	parts, args := make([]string, len(columns)), []any{}
@@ -64,11 +72,63 @@ func (c *conditions) limit(n int) string {
 	return fmt.Sprintf(` LIMIT $%d`, len(c.args))
 }
 
+// newestFirst is the order of pages.
+const newestFirst = ` ORDER BY created_at DESC, id DESC`
+
 // RolloutPage reads a part of the rollouts.
 func (l *Ledger) RolloutPage(ctx context.Context, q store.RolloutQuery) ([]store.Rollout, error) {
+	query, args := page(q, l.dialect.Channel())
+	list, err := all(ctx, l.reader, scanRollout, query, args...)
+	if err != nil {
+		err = fmt.Errorf("page of rollouts: %w", err)
+	}
+	return list, err
+}
+
+// maxParts bounds the parts of one statement; SQLite takes 500.
+const maxParts = 400
+
+// page is the statement for a query. Each product and each state is a part of
+// its own: an index then leads to the newest of it, however many the others have.
+func page(q store.RolloutQuery, channel string) (query string, args []any) {
 	var c conditions
-	if q.Product != "" {
-		c.add(`product = ?`, q.Product)
+	parts := []store.RolloutQuery{q}
+	if n := len(q.Products); n > 1 && n <= maxParts {
+		parts = parts[:0]
+		for i := range q.Products {
+			part := q
+			part.Products = q.Products[i : i+1]
+			parts = append(parts, part)
+		}
+	}
+	if n := len(q.States); n > 1 && n*len(parts) <= maxParts {
+		whole := parts
+		parts = nil
+		for _, part := range whole {
+			for i := range q.States {
+				part.States = q.States[i : i+1]
+				parts = append(parts, part)
+			}
+		}
+	}
+	if len(parts) == 1 {
+		return c.page(parts[0], channel), c.args
+	}
+	selects := make([]string, len(parts))
+	for i, part := range parts {
+		c.texts = nil
+		selects[i] = fmt.Sprintf(`SELECT * FROM (%s) AS part%d`, c.page(part, channel), i)
+	}
+	query = strings.Join(selects, ` UNION ALL `) + newestFirst
+	query += c.limit(q.Limit)
+	return query, c.args
+}
+
+// page is the statement for a part.
+func (c *conditions) page(q store.RolloutQuery, channel string) string {
+	c.among(`product`, texts(q.Products))
+	if q.Channel != "" {
+		c.add(channel+` = ?`, q.Channel)
 	}
 	if q.Build != 0 {
 		c.add(`build = ?`, q.Build)
@@ -82,13 +142,8 @@ func (l *Ledger) RolloutPage(ctx context.Context, q store.RolloutQuery) ([]store
 		at := seconds(q.Before.Created)
 		c.add(`(created_at < ? OR created_at = ? AND id < ?)`, at, at, q.Before.ID)
 	}
-	query := `SELECT ` + rolloutColumns + ` FROM rollouts` + c.where() + ` ORDER BY created_at DESC, id DESC`
-	query += c.limit(q.Limit)
-	list, err := all(ctx, l.reader, scanRollout, query, c.args...)
-	if err != nil {
-		err = fmt.Errorf("page of rollouts: %w", err)
-	}
-	return list, err
+	query := `SELECT ` + rolloutColumns + ` FROM rollouts` + c.where() + newestFirst
+	return query + c.limit(q.Limit)
 }
 
 // RolloutsBelow reads the rollouts of lower builds.
@@ -105,7 +160,7 @@ func (l *Ledger) RolloutsBelow(ctx context.Context, ref vote.Ref, states []strin
 	return list, err
 }
 
-// RolloutCounts counts the rollouts.
+// RolloutCounts reads what triggers counted.
 func (l *Ledger) RolloutCounts(ctx context.Context) (map[manifests.Product]map[string]int, error) {
 	out := map[manifests.Product]map[string]int{}
 	_, err := all(ctx, l.reader, func(r row) (none struct{}, err error) {
@@ -119,7 +174,7 @@ func (l *Ledger) RolloutCounts(ctx context.Context) (map[manifests.Product]map[s
 			out[product][state] = n
 		}
 		return none, err
-	}, `SELECT product, state, COUNT(*) FROM rollouts GROUP BY product, state`)
+	}, `SELECT product, state, rollouts FROM rollout_states WHERE rollouts > 0`)
 	if err != nil {
 		err = fmt.Errorf("number of rollouts: %w", err)
 	}

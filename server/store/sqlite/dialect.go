@@ -44,6 +44,9 @@ func (*dialect) Judge(err error) (relational.Verdict, error)     { return relati
 // Clock is this machine's.
 func (*dialect) Clock() string { return `CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)` }
 
+// Channel is what the migration made the indexes of.
+func (*dialect) Channel() string { return relational.ChannelSQLite }
+
 // Erase moves the log into the file, where secure_delete has overwritten what
 // was deleted, and cuts the log, which still holds it. Readers that are in the
 // middle of something can keep it from finishing; the next one does.

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -25,7 +26,8 @@ func rolloutsArePaged(t *testing.T, l store.Ledger) {
 			ok(t, l.MoveRelease(t.Context(), r.Ref(), store.ReleaseStaged, store.ReleasePublished, entry("release.publish")))
 		}
 		_, err := l.AddRollout(t.Context(), store.Rollout{
-			ID: id, Product: product, Build: build, State: state, Document: []byte("{}"), Created: created, Updated: created,
+			ID: id, Product: product, Build: build, State: state, Created: created, Updated: created,
+			Document: fmt.Appendf(nil, `{"plan":{"channel":"%s"}}`, []string{"stable", "beta"}[build%2]),
 		}, entry("rollout.add"))
 		ok(t, err)
 	}
@@ -66,10 +68,20 @@ func rolloutsArePaged(t *testing.T, l store.Ledger) {
 	if !slices.Equal(all, want) {
 		t.Errorf("page by page %v; want %v", all, want)
 	}
+	everything, _ := page(store.RolloutQuery{})
 	is(store.RolloutQuery{States: []string{"active"}}, "56-x", "53-x", "50-x", "7-y")
-	is(store.RolloutQuery{Product: "phone", States: []string{"active", "complete"}, Limit: 3}, "57-x", "56-x", "54-x")
-	is(store.RolloutQuery{Product: "phone", Build: 55}, "55-x")
-	is(store.RolloutQuery{Product: "tablet", Build: 55})
+	is(store.RolloutQuery{Products: []manifests.Product{"phone"}, States: []string{"active", "complete"}, Limit: 3}, "57-x", "56-x", "54-x")
+	is(store.RolloutQuery{Products: []manifests.Product{"phone"}, Build: 55}, "55-x")
+	is(store.RolloutQuery{Products: []manifests.Product{"tablet"}, Build: 55})
+	both := []manifests.Product{"tablet", "phone"}
+	is(store.RolloutQuery{Products: both}, everything...)
+	is(store.RolloutQuery{Products: both, States: []string{"active"}, Limit: 2}, "56-x", "53-x")
+	is(store.RolloutQuery{Products: both, Channel: "beta", Search: "5"}, "57-x", "55-x", "53-x", "51-x")
+	is(store.RolloutQuery{Products: both, Channel: "beta", States: []string{"active"}, Before: store.RolloutMark{Created: epoch.Add(time.Hour), ID: "0"}}, "7-y")
+	is(store.RolloutQuery{Products: []manifests.Product{"none"}})
+	is(store.RolloutQuery{Channel: "beta", Search: "5", Limit: 2}, "57-x", "55-x")
+	is(store.RolloutQuery{Products: []manifests.Product{"phone"}, Channel: "stable", States: []string{"complete"}}, "54-x")
+	is(store.RolloutQuery{Channel: "none"})
 	is(store.RolloutQuery{Search: "55"}, "55-x")
 	is(store.RolloutQuery{Search: "5.5-b"}, "55-x")
 	is(store.RolloutQuery{Search: "55-X"}, "55-x")
@@ -87,10 +99,30 @@ func rolloutsArePaged(t *testing.T, l store.Ledger) {
 	if !slices.Equal(ids, []string{"56-x", "54-x", "53-x"}) {
 		t.Errorf("below build 57 are %v", ids)
 	}
+	moved, err := l.Rollout(t.Context(), "50-x")
+	ok(t, err)
+	for _, state := range []string{"held", "active"} {
+		moved.State = state
+		moved, err = l.UpdateRollout(t.Context(), moved, entry("rollout.move"))
+		ok(t, err)
+	}
 	counts, err := l.RolloutCounts(t.Context())
 	ok(t, err)
+	if _, held := counts["phone"]["held"]; held {
+		t.Error("what is nowhere any more is counted")
+	}
 	if counts["phone"]["active"] != 3 || counts["phone"]["complete"] != 3 || counts["tablet"]["active"] != 1 || counts["tablet"]["draft"] != 0 {
 		t.Errorf("counted %v", counts)
+	}
+	before, err := l.ReleaseBelow(t.Context(), vote.Ref{Product: "phone", Build: 55})
+	if ok(t, err); before.Build != 54 {
+		t.Errorf("before build 55 is %d", before.Build)
+	}
+	// Nobody was shown build 43, which is staged.
+	for _, lowest := range []vote.Ref{{Product: "phone", Build: 50}, {Product: "tablet", Build: 7}, {Product: "none", Build: 7}} {
+		if r, err := l.ReleaseBelow(t.Context(), lowest); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("before %s is %d, %v", lowest, r.Build, err)
+		}
 	}
 	newest, err := l.NewestReleases(t.Context(), "phone", 2)
 	ok(t, err)
