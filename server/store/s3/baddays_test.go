@@ -31,8 +31,12 @@ type badDays struct {
 
 func openBadDays(t *testing.T, answer time.Duration) *badDays {
 	t.Helper()
-	server := storetest.StartS3(t)
-	c := server.Config(t, "bucket")
+	return badDaysOf(t, storetest.StartS3(t), "bucket", answer)
+}
+
+func badDaysOf(t *testing.T, server *storetest.S3, bucket string, answer time.Duration) *badDays {
+	t.Helper()
+	c := server.Config(t, bucket)
 	c.PartSize, c.Prefix, c.AnswerTime = smallPart, "candor/", answer
 	d := &badDays{Faulty: server.Faulty(t)}
 	var err error
@@ -102,7 +106,7 @@ func TestSecondCreateOfALargeObjectRefused(t *testing.T) {
 }
 
 func TestFaultsThatPassAreRepeated(t *testing.T) {
-	d := openBadDays(t, impatient)
+	server := storetest.StartS3(t)
 	for name, fault := range map[string]storetest.Fault{
 		"500":       {Status: 500, Code: "InternalError"},
 		"503":       {Status: 503, Code: "SlowDown"},
@@ -111,6 +115,12 @@ func TestFaultsThatPassAreRepeated(t *testing.T) {
 		"half-body": {Half: true},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // nearly all of it is waiting before the next try
+			answer := calm
+			if fault.Hang {
+				answer = impatient
+			}
+			d := badDaysOf(t, server, "bucket-"+name, answer)
 			for i, size := range []int{5, len(large('a'))} {
 				key, data := name+"/"+string(rune('a'+i)), bytes.Repeat([]byte(name[:1]), size)
 				for _, m := range []string{http.MethodHead, http.MethodPut, http.MethodPost} {
