@@ -49,7 +49,7 @@ func build(t *testing.T) string {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	cmd := exec.Command("go", "build", "-tags", "pkcs11", "-o", filepath.Join(dir, "candor-signer"), "./signer")
+	cmd := exec.Command("go", "run", "-tags", "pkcs11", "-exec", "cp", "./signer", filepath.Join(dir, "candor-signer"))
 	cmd.Dir, cmd.Env = module, append(os.Environ(), "CGO_ENABLED=1")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("build: %v: %s", err, out)
