@@ -54,11 +54,22 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, o); err != nil {
+	err := run(ctx, o)
+	switch {
+	case errors.Is(err, errInterrupted):
+		fmt.Fprintln(os.Stderr, "demo:", err)
+		os.Exit(interruptedCode)
+	case err != nil:
 		fmt.Fprintln(os.Stderr, "demo:", err)
 		os.Exit(1)
 	}
 }
+
+// errInterrupted stands for all that fails because somebody ended the demo.
+var errInterrupted = errors.New("interrupted; everything that it started is ended, and its files are gone")
+
+// interruptedCode is what a shell makes of a program that SIGINT ended.
+const interruptedCode = 130
 
 // complete sets what the flags did not.
 func (o *options) complete() {
@@ -88,7 +99,12 @@ func run(ctx context.Context, o options) (err error) {
 		return err
 	}
 	d := &demo{options: o, dir: dir, say: newVoice(o.json)}
-	defer func() { err = errors.Join(err, d.close()) }()
+	defer func() {
+		if err != nil && ctx.Err() != nil {
+			err = errInterrupted
+		}
+		err = errors.Join(err, d.close())
+	}()
 	for _, step := range []struct {
 		what string
 		do   func(context.Context) error
