@@ -30,9 +30,9 @@ window.addEventListener('securitypolicyviolation', e => window.hits.push('policy
 window.stranger = false;`
 
 // wary opens a browser that notices when a string becomes more than text.
-func (s *site) wary(login string) *browser.Page {
+func (s *site) wary(login string, but ...string) *browser.Page {
 	s.t.Helper()
-	p := s.as(login, "/", hostileAnswers)
+	p := s.as(login, "/", append(but, hostileAnswers)...)
 	_, err := browser.Send(p, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: hooks})
 	must(s.t, err)
 	p.Forget() // the provider's pages ask for fonts of others

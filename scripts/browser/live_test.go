@@ -50,6 +50,8 @@ func TestWhatIsShownIsLiveOrSaysSinceWhenItIsNot(t *testing.T) {
 	s.front.breaks(nil)
 	s.live(p)
 
+	s.asleep(p, id)
+
 	must(t, lifecycle(p, page.SetWebLifecycleStateStateFrozen))
 	s.note(id, "in its sleep")
 	s.front.breaks(everything)
@@ -60,6 +62,55 @@ func TestWhatIsShownIsLiveOrSaysSinceWhenItIsNot(t *testing.T) {
 	if same, err := browser.Eval[bool](p, "window.same === true"); err != nil || !same {
 		t.Errorf("the page was loaded anew: %v", err)
 	}
+}
+
+// asleep has the clock of a page jump, as after sleep: the old stream may have
+// said nothing for long, so the page says since when what it shows may be old,
+// begins anew, and has what happened meanwhile.
+func (s *site) asleep(p *browser.Page, id string) {
+	s.t.Helper()
+	s.front.hangs(isStream) // the stream that is there goes on; a new one gets no answer yet
+	_, err := browser.Eval[bool](p, `(() => {
+		const before = Date, jump = 3600_000;
+		window.Date = class extends before {
+			constructor(...at) { super(...(at.length > 0 ? at : [before.now() + jump])); }
+			static now() { return before.now() + jump; }
+		};
+		return true;
+	})()`)
+	must(s.t, err)
+	s.says(p, `(Reconnecting|Stale)\s+since`)
+	must(s.t, browser.Until(s.t.Context(), "a new stream", func() (bool, error) { return s.front.open("/v1/live") == 1, nil }))
+	s.note(id, "after a jump of the clock")
+	s.front.hangs(nil)
+	s.live(p)
+	s.says(p, "after a jump of the clock")
+}
+
+// What a page needs of itself cannot be loaded while the network is away: it
+// says so and stays, with all that it still has to send.
+func TestAPageThatCannotBeLoadedTakesNothingAway(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	id := s.running("away")
+	p := s.as("olga", "/rollouts/"+id, broken...)
+	must(t, p.Size(1440, 900, false))
+	s.says(p, "Rolling out ·")
+	must(t, mark(p))
+	s.front.breaks(everything)
+	s.click(p, "button", "^HALT")
+	s.says(p, "Halting")
+	s.click(p, "link", "^System")
+	s.says(p, "This page could not be loaded")
+	if same, err := browser.Eval[bool](p, "window.same === true"); err != nil || !same {
+		t.Errorf("the app was given up: %v", err)
+	}
+	s.front.breaks(nil)
+	s.says(p, "is halted")
+	s.halted(id)
+	s.click(p, "button", "^Try again$")
+	_, err := p.Find("heading", "^System")
+	must(t, err)
 }
 
 func lifecycle(p *browser.Page, state page.SetWebLifecycleStateState) error {

@@ -26,6 +26,13 @@ const (
 const watchTasks = `window.longest = 0;
 new PerformanceObserver(list => { for (const e of list.getEntries()) window.longest = Math.max(window.longest, e.duration); }).observe({type: 'longtask', buffered: true});`
 
+// busy keeps the main thread busy for 200 ms, and gives what was measured of it.
+const busy = `new Promise(done => setTimeout(() => {
+	for (const end = performance.now() + 200; performance.now() < end;);
+	const look = () => window.longest > 0 ? done(window.longest) : setTimeout(look, 50);
+	look();
+}))`
+
 // Ten thousand rollouts make no page stutter.
 func TestTenThousandRolloutsStaySmooth(t *testing.T) {
 	s := start(t)
@@ -34,6 +41,10 @@ func TestTenThousandRolloutsStaySmooth(t *testing.T) {
 	p := s.as("olga", "/")
 	_, err := browser.Send(p, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: watchTasks})
 	must(t, err)
+	must(t, p.Open(s.front.url+"/sign-in"))
+	if took, err := browser.Eval[float64](p, busy); err != nil || took < longest {
+		t.Fatalf("a task of 200 ms is measured as %.0f ms: %v", took, err)
+	}
 	for _, c := range []struct{ path, shows string }{
 		{"/sign-in", "."}, // as little as a page can be: what the machine adds
 		{"/", "phone"},

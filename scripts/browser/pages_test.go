@@ -26,7 +26,7 @@ func TestEveryPageOfTheServerCanBeReadByEverybody(t *testing.T) {
 	_, err := s.Open(s.t.Context(), plan(102, rollout.Stage{Share: 100_000}, rollout.Stage{Share: manifests.WholeFleet}))
 	must(t, err)
 	s.readable(s.as("adam", "/"), append(s.pages(), "/products/phone/releases/102", "/rollouts/new", "/guide"))
-	anybody := s.person(notSignedInPlain)
+	anybody := s.person(notSignedIn, notSignedInPlain)
 	s.readable(anybody, []string{"/sign-in", "/plain"})
 }
 

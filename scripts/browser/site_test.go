@@ -201,7 +201,8 @@ func (s *site) watched(p *browser.Page, but ...string) {
 	})
 }
 
-// notSignedIn is the answer by which a page learns that nobody is.
+// notSignedIn is the answer by which a page learns that nobody is: expected
+// where nobody is yet, and nowhere else.
 const notSignedIn = `^request: GET \S+/v1/auth/session: 401$`
 
 // elsewhere are requests to hosts that are not ours, such as the provider.
@@ -211,7 +212,7 @@ func (s *site) unexpected(lines []string, but ...string) (found []string) {
 	for _, line := range lines {
 		host := elsewhere.FindStringSubmatch(line)
 		known := host != nil && "http://"+host[1] != s.front.url
-		for _, pattern := range append([]string{notSignedIn}, but...) {
+		for _, pattern := range but {
 			known = known || regexp.MustCompile(pattern).MatchString(line)
 		}
 		if !known {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test, type TestContext } from 'node:test';
 import { flushSync } from 'svelte';
 import { ProblemError } from '../api/client';
-import { changed, pause, query, type Query } from './query.svelte';
+import { changed, forget, pause, query, type Query } from './query.svelte';
 
 let asked: string[] = [];
 let answer: (path: string) => Response | Promise<Response> = () => new Response('{}');
@@ -185,6 +185,42 @@ test('a page that is left aborts what it asked for', async () => {
   leave();
   await turns();
   assert.equal(aborted, true);
+});
+
+test('what was asked for as somebody else is not shown to who is here now', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const reply: ((r: Response) => void)[] = [];
+  answer = () => new Promise((done) => reply.push(done));
+  const q = watch<{ of: string }>('/v1/session-of', ['x']);
+  forget();
+  await turns();
+  reply[0]!(json({ of: 'ada' }));
+  await turns();
+  pass(t, 500);
+  assert.equal(q.data?.of, undefined);
+  reply[1]?.(json({ of: 'bob' }));
+  await turns();
+  pass(t, 500);
+  assert.equal(q.data?.of, 'bob');
+  assert.equal(asked.length, 2);
+  await rest(t);
+});
+
+test('however many answers one page looks at, each hears of its changes', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  answer = () => json({});
+  const rows = 70;
+  leave = $effect.root(() => {
+    const all = Array.from({ length: rows }, (_, i) => query(() => `/v1/row/${i}`, () => ['row']));
+    for (const q of all) void q.data; // as a page is drawn before its effects run
+  });
+  flushSync();
+  await turns();
+  assert.equal(asked.length, rows);
+  changed('row');
+  await turns();
+  assert.equal(asked.length, 2 * rows);
+  await rest(t);
 });
 
 test('no path asks for nothing', async () => {

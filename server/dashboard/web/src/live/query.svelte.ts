@@ -22,6 +22,7 @@ class Entry {
   etag: string | undefined = $state.raw();
 
   #watchers = 0;
+  #left = false;
   #topics = new Set<string>();
   #running: AbortController | undefined;
   #again = false;
@@ -36,6 +37,11 @@ class Entry {
     return this.#watchers > 0;
   }
 
+  /** It was looked at, and is not any more. */
+  get left() {
+    return this.#left;
+  }
+
   /** Adds to what this answer is about. */
   about(topics: string[]) {
     for (const t of topics) this.#topics.add(t);
@@ -43,10 +49,12 @@ class Entry {
 
   watch(): () => void {
     this.#watchers++;
+    this.#left = false;
     if (!this.at || Date.now() - this.at.getTime() > fresh) this.ask();
     else this.#later();
     return () => {
       if (--this.#watchers > 0) return;
+      this.#left = true;
       clearTimeout(this.#timer);
       if (this.#running) this.at = undefined; // what was asked for anew has not come
       this.#running?.abort();
@@ -80,6 +88,16 @@ class Entry {
       (got) => this.#settle(stop, () => this.#take(got)),
       (e: unknown) => this.#settle(stop, () => this.#fail(e)),
     );
+  }
+
+  /** Drops the answer, and the one under way, for they are somebody else's. */
+  forget() {
+    this.#running?.abort();
+    this.#running = undefined;
+    this.#again = false;
+    this.#fails = 0;
+    this.data = this.error = this.etag = this.at = undefined;
+    this.ask();
   }
 
   // The first answer is shown at once; later ones wait for the beat.
@@ -142,7 +160,7 @@ function entryOf(path: string): Entry {
   entries.set(path, e); // the newest is the last
   for (const [old, o] of entries) {
     if (entries.size <= kept) break;
-    if (!o.watched && o !== e) entries.delete(old);
+    if (o.left && o !== e) entries.delete(old); // one that is about to be looked at has to hear of its changes
   }
   return e;
 }
@@ -150,10 +168,7 @@ function entryOf(path: string): Entry {
 /** Forgets all answers, for somebody else signs in. */
 export function forget(): void {
   for (const [path, e] of entries) if (!e.watched) entries.delete(path);
-  for (const e of entries.values()) {
-    e.data = undefined;
-    e.ask();
-  }
+  for (const e of entries.values()) e.forget();
 }
 
 /** Asks again for what these topics concern, as after an action of one's own. */

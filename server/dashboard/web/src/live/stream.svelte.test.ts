@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, mock, test } from 'node:test';
 import { caller } from '../api/client';
 import { connect, disconnect, live, onTopics } from './stream.svelte';
+import type { Word } from './tabs';
 
 // A server whose connections the test holds.
 interface Connection {
@@ -151,4 +152,80 @@ test('a session that is over is said to be', async () => {
   await turns();
   caller.lost = was;
   assert.equal(lost, 1);
+});
+
+test('stale since is when what is shown began to be old, also once the server answers that it may not tell', async () => {
+  await begin();
+  const at = Date.now();
+  refuse = new Response(null, { status: 503 });
+  await pass(40_000);
+  assert.equal(live.state, 'reconnecting');
+  assert.equal(live.since.getTime(), at);
+});
+
+test('a clock that is set back hides no silence', async () => {
+  await begin();
+  const real = Date.now;
+  Date.now = () => real() - 3_600_000;
+  try {
+    await pass(38_000);
+    assert.equal(live.state, 'stale');
+    assert.equal(connections.length, 2);
+  } finally {
+    Date.now = real;
+  }
+});
+
+// Beside another tab, which the test is: it has the lock and reads.
+async function beside(f: (other: BroadcastChannel, said: Word[]) => Promise<void>) {
+  Object.defineProperty(globalThis, 'navigator', { value: { locks: { request: () => new Promise(() => undefined) } }, configurable: true });
+  const other = new BroadcastChannel('candor-live-');
+  const said: Word[] = [];
+  other.onmessage = (e) => said.push((e as MessageEvent<Word>).data);
+  try {
+    connect();
+    await turns();
+    other.postMessage({ kind: 'state', state: 'live', since: Date.now(), id: '10' } satisfies Word);
+    await turns();
+    assert.equal(live.state, 'live');
+    assert.deepEqual(told, ['all']);
+    await f(other, said);
+  } finally {
+    disconnect();
+    other.close();
+  }
+}
+
+test('what happened while no tab read is asked for: a tab that is new reads without the place of the one that is gone', () =>
+  beside(async (other) => {
+    other.postMessage({ kind: 'topics', topics: ['rollouts'], id: '11' } satisfies Word);
+    other.postMessage({ kind: 'state', state: 'live', since: Date.now(), id: '11' } satisfies Word);
+    await turns();
+    assert.deepEqual(told, ['all', ['rollouts']]);
+    other.postMessage({ kind: 'state', state: 'live', since: Date.now(), id: '14' } satisfies Word);
+    await turns();
+    assert.deepEqual(told, ['all', ['rollouts'], 'all']);
+  }));
+
+test('a tab that hears again from the one that reads asks whether it is live', () =>
+  beside(async (other, said) => {
+    Object.assign(document, { visibilityState: 'hidden' });
+    await pass(37_000);
+    assert.equal(live.state, 'stale');
+    said.length = 0;
+    other.postMessage({ kind: 'beat' } satisfies Word);
+    await turns();
+    assert.deepEqual(said, [{ kind: 'ask' }]);
+    other.postMessage({ kind: 'state', state: 'live', since: Date.now(), id: '10' } satisfies Word);
+    await turns();
+    assert.equal(live.state, 'live');
+  }));
+
+test('where locks are forbidden a tab reads for itself', async () => {
+  let asked = 0;
+  const request = () => (++asked > 50 ? new Promise(() => undefined) : Promise.reject(new DOMException('storage is off', 'SecurityError')));
+  Object.defineProperty(globalThis, 'navigator', { value: { locks: { request } }, configurable: true });
+  await begin();
+  assert.equal(asked, 1);
+  assert.equal(live.state, 'live');
 });

@@ -54,6 +54,7 @@ export function connect(): void {
   lastID = undefined;
   greeted = false;
   heard = Date.now();
+  live.since = new Date();
   tab = join({ session: session.caller?.id ?? '', hear, lead, signal: s.signal });
   watch(s.signal);
 }
@@ -68,6 +69,7 @@ export function disconnect(): void {
 
 function become(state: State, since = new Date()) {
   if (state === live.state) return;
+  if (state !== 'live' && live.state !== 'live') since = live.since; // what is shown has been old since then
   live.state = state;
   live.since = since;
   if (leading) tab?.say({ kind: 'state', state, since: since.getTime(), id: lastID });
@@ -88,14 +90,27 @@ function hear(w: Word) {
   }
   if (leading) return;
   heard = Date.now();
+  if (w.kind === 'state') {
+    if (w.state === 'live') caughtUp(w.id);
+    else become(w.state, new Date(w.since));
+    return;
+  }
   if (w.kind === 'topics') {
     lastID = w.id ?? lastID;
     tell(w.topics);
-  } else if (w.kind === 'state') {
-    lastID = w.id ?? lastID;
-    if (w.state === 'live') greet();
-    else become(w.state, new Date(w.since));
   }
+  // Whoever reads may have been live all the time that nothing was heard of it.
+  if (live.state !== 'live') tab?.say({ kind: 'ask' });
+}
+
+// The tab that reads is live at an event. Which of them were told this tab has
+// heard as well, but those that came while no tab read: one that is new begins
+// without the place of the one before.
+function caughtUp(id: string | undefined) {
+  const missed = greeted && id !== undefined && id !== lastID;
+  lastID = id ?? lastID;
+  greet();
+  if (missed) tell('all');
 }
 
 /** Reads for all tabs, connecting again until the signal ends. */
@@ -171,6 +186,7 @@ function watch(signal: AbortSignal) {
   let last = Date.now();
   const look = () => {
     const now = Date.now();
+    if (now < last) [heard, begun] = [Math.min(heard, now), Math.min(begun, now)]; // the clock was set back
     const woken = now - last > jump && now - heard > overdue;
     last = now;
     const silent = now - heard > silence;

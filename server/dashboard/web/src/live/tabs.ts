@@ -53,8 +53,11 @@ async function wait(name: string, o: Options, steal: boolean): Promise<void> {
     try {
       await navigator.locks.request(name, steal ? { steal } : { signal: o.signal }, () => o.lead(turn.signal));
       return;
-    } catch {
-      if (steal) return; // the request that was there before goes on waiting
+    } catch (e) {
+      if (steal || o.signal.aborted) return; // the request that was there before goes on waiting
+      // Stolen: it is waited for again. Anything else is that locks are forbidden,
+      // as where a browser keeps nothing: each tab for itself.
+      if (!(e instanceof DOMException && e.name === 'AbortError')) return o.lead(o.signal);
     } finally {
       o.signal.removeEventListener('abort', end);
       end();

@@ -55,9 +55,10 @@ async function show(url: URL, after: () => void): Promise<void> {
   place.loading = true;
   try {
     view = await found?.page.load();
+    if (found && !view) throw new Error('it could not be loaded'); // see main.ts
   } catch {
-    if (mine !== turn) return;
-    renewed(url);
+    const there = await answers(url);
+    if (mine === turn) renewed(url, there);
     return;
   }
   if (mine !== turn) return;
@@ -72,11 +73,20 @@ async function show(url: URL, after: () => void): Promise<void> {
   after();
 }
 
+/** How long a server may take to say that it is there, in ms. */
+const patience = 5_000;
+
+async function answers(url: URL): Promise<boolean> {
+  const asked = { method: 'HEAD', headers: { Accept: 'text/html' }, cache: 'no-store', signal: AbortSignal.timeout(patience) } as const;
+  return fetch(url, asked).then((r) => r.ok, () => false);
+}
+
 // The server was renewed meanwhile and has the page under another name: the
-// whole app is loaded anew, but not over and over.
-function renewed(url: URL) {
+// whole app is loaded anew, but not over and over. Where it is the network that
+// is away, what is here stays, with the halts that are still being sent.
+function renewed(url: URL, there: boolean) {
   const key = 'candor-renewed';
-  if (sessionStorage.getItem(key) !== url.pathname) {
+  if (there && sessionStorage.getItem(key) !== url.pathname) {
     sessionStorage.setItem(key, url.pathname);
     location.assign(url);
     return;

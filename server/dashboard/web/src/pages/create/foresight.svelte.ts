@@ -29,6 +29,7 @@ export class Foresight {
   about(asked: Asked | undefined) {
     clearTimeout(this.#timer);
     this.#running?.abort();
+    this.#running = undefined;
     this.asking = asked !== undefined;
     if (asked) this.#timer = setTimeout(() => void this.#ask(asked), rest);
   }
@@ -39,7 +40,9 @@ export class Foresight {
       const body: S['PreviewRequest'] = { plan: asked.plan as unknown as S['Plan'], fleet: asked.fleet ?? exampleFleet };
       if (asked.optIn) body.optInPPM = asked.optIn;
       if (asked.handset) body.handset = asked.handset;
-      this.data = await question<S['Preview']>('/v1/rollouts/preview', body, stop.signal);
+      const data = await question<S['Preview']>('/v1/rollouts/preview', body, stop.signal);
+      if (stop.signal.aborted) return;
+      this.data = data;
       this.of = asked;
       this.error = undefined;
     } catch (e) {

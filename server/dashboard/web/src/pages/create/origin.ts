@@ -31,24 +31,24 @@ export async function load(o: Origin): Promise<{ form: Form; draft?: S['Rollout'
   return { form: formOf((await get<Plan>(`/v1/rollouts/${id}/${path}?build=${build}`)).data) };
 }
 
-const place = (o: Origin) => `candor-plan:${o.kind}:${o.id ?? ''}`;
+const place = (o: Origin) => `candor-plan:${[o.kind, o.id, o.product, o.build].map((part) => encodeURIComponent(part ?? '')).join(':')}`;
 
-/** What was typed before a reload, if anything. */
-export function kept(o: Origin): Form | undefined {
+/** What was typed before a reload, if anything, and into which version of a draft. */
+export function kept(o: Origin): { form: Form; version: number | undefined } | undefined {
   try {
     const text = sessionStorage.getItem(place(o));
     if (!text) return undefined;
-    const was = JSON.parse(text) as Partial<Form>;
-    return Array.isArray(was.stages) ? { ...empty(), ...was } : undefined;
+    const { form, version } = JSON.parse(text) as { form?: Partial<Form>; version?: number };
+    return Array.isArray(form?.stages) ? { form: { ...empty(), ...form }, version } : undefined;
   } catch {
     return undefined; // storage is off, or holds something else
   }
 }
 
-/** Keeps what is typed over a reload; undefined forgets it. */
-export function keep(o: Origin, form: Form | undefined): void {
+/** Keeps what is typed, into a version of a draft, over a reload; undefined forgets it. */
+export function keep(o: Origin, form: Form | undefined, version?: number): void {
   try {
-    if (form) sessionStorage.setItem(place(o), JSON.stringify(form));
+    if (form) sessionStorage.setItem(place(o), JSON.stringify({ form, version }));
     else sessionStorage.removeItem(place(o));
   } catch {
     // Storage is off: then a reload loses it, as pages do.
