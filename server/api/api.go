@@ -13,7 +13,6 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	contract "github.com/candor-ota/candor/manifests/api"
 	"github.com/candor-ota/candor/manifests/event"
 	"github.com/candor-ota/candor/manifests/vote"
 	"github.com/candor-ota/candor/server/auth"
@@ -139,7 +138,7 @@ func New(d Deps) (*API, error) {
 	if d.follower != nil {
 		a.static.newest = d.follower
 	}
-	validate, err := newValidator(contract.Spec)
+	validate, err := theValidator()
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"sync"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
@@ -136,8 +137,10 @@ func body(c *gin.Context) []byte {
 // validator holds requests against the contract.
 type validator struct{ router routers.Router }
 
-func newValidator(spec []byte) (*validator, error) {
-	doc, err := openapi3.NewLoader().LoadFromData(spec)
+// theValidator reads the contract, which no two services of a process read
+// differently, once: that takes longer than all else that starts a service.
+var theValidator = sync.OnceValues(func() (*validator, error) {
+	doc, err := openapi3.NewLoader().LoadFromData(contract.Spec)
 	if err != nil {
 		return nil, fmt.Errorf("contract: %w", err)
 	}
@@ -146,7 +149,7 @@ func newValidator(spec []byte) (*validator, error) {
 		return nil, fmt.Errorf("contract: %w", err)
 	}
 	return &validator{router}, nil
-}
+})
 
 func (v *validator) check(ctx context.Context, r *http.Request, stream bool) error {
 	route, params, err := v.router.FindRoute(r)

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -80,9 +81,9 @@ func newWorld(t testing.TB, with ...func(*world)) *world {
 	w.Makers = releasetest.New(t, w.keys)
 	w.must(disk.Create(filepath.Join(w.dir, "tree")))
 	w.must(os.Mkdir(filepath.Join(w.dir, "uploads"), 0o700))
-	l, err := sqlite.Create(ctx, filepath.Join(w.dir, "ledger.db"))
+	empty, err := emptyLedger()
 	w.must(err)
-	w.must(l.Close())
+	w.must(os.WriteFile(filepath.Join(w.dir, "ledger.db"), empty, 0o600))
 	w.start()
 	t.Cleanup(w.stop)
 	for _, role := range []auth.Role{auth.Viewer, auth.Engineer, auth.Operator, auth.Admin} {
@@ -92,6 +93,24 @@ func newWorld(t testing.TB, with ...func(*world)) *world {
 	}
 	return w
 }
+
+// emptyLedger is the file of a new ledger, which takes long to make.
+var emptyLedger = sync.OnceValues(func() (file []byte, err error) {
+	dir, err := os.MkdirTemp("", "ledger-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	name := filepath.Join(dir, "ledger.db")
+	l, err := sqlite.Create(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if err := l.Close(); err != nil { // which leaves all of it in this one file
+		return nil, err
+	}
+	return os.ReadFile(name)
+})
 
 func (w *world) now() time.Time { return time.Unix(w.clock.Load(), 0).UTC() }
 
