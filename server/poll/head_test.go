@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 )
 
 const plain = "GET /metadata/timestamp.json HTTP/1.1\r\nHost: ota.example.org:443\r\n"
@@ -120,4 +121,16 @@ func FuzzHead(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestDateIsThatOfTheSecond(t *testing.T) {
+	at := time.Date(2026, time.November, 22, 23, 59, 59, 999, time.FixedZone("", 3600))
+	for _, want := range []string{"Sun, 22 Nov 2026 22:59:59 GMT", "Sun, 22 Nov 2026 23:00:00 GMT"} {
+		for range 2 {
+			if got := string(dated([]byte("X\r\n"), at)); got != "X\r\nDate: "+want {
+				t.Errorf("%q", got)
+			}
+		}
+		at = at.Add(time.Second)
+	}
 }

@@ -1,7 +1,6 @@
 package poll_test
 
 import (
-	"context"
 	"errors"
 	"io"
 	"net"
@@ -10,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/candor-ota/candor/server/overload"
 	"github.com/candor-ota/candor/server/poll"
 )
 
@@ -157,51 +155,46 @@ func TestIdleConnectionsMakeRoom(t *testing.T) {
 	}
 }
 
-// Shutdown ends who waits, answers who has asked, and then returns.
-func TestShutdownAnswersWhoHasAsked(t *testing.T) {
+// Deadlines of what was answered here end with it.
+func TestConnectionIsHandedOverWithoutDeadlines(t *testing.T) {
 	times := long
-	times.Idle = 10 * time.Minute // so that the deadline is moved after an answer
-	w := newWorld(t, times, 10)
-	idle, fresh, busy := w.dial(), w.dial(), w.dial()
-	idle.asks(get, "200 "+small)
-	busy.send("GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
-	if _, err := busy.r.Peek(1); err != nil {
-		t.Fatal(err)
+	until := make(chan time.Time, 100)
+	times.Write = func(int) time.Time {
+		at := time.Now().Add(time.Second)
+		until <- at
+		return at
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // a test that hangs says where
-	defer cancel()
-	done := make(chan error, 1)
-	go func() { done <- w.listener.Shutdown(ctx) }()
-	idle.isClosed()
-	fresh.isClosed()
-	select {
-	case err := <-done:
-		t.Errorf("has not waited for an answer: %v", err)
-	default:
+	p := newWorld(t, times, 10).dial()
+	p.send("GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+	late := <-until
+	p.answer()
+	for time.Now().Before(late) {
+		p.asks(get, "200 "+small)
 	}
-	if got := busy.answer(); len(got) != 4+len(w.files.large) {
-		t.Errorf("%d bytes", len(got))
-	}
-	w.must(<-done)
-	busy.isClosed()
-	if _, err := net.Dial("tcp", w.inner.Addr().String()); err == nil {
-		t.Error("is still listening")
-	}
+	p.asks(getOther, "200 net/http: GET /other ")
 }
 
-func TestShutdownGivesUpWithItsContext(t *testing.T) {
-	w := newWorld(t, long, 10)
-	p := w.dial()
-	p.send("GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
-	if _, err := p.r.Peek(1); err != nil {
-		t.Fatal(err)
+// Whoever is being answered does not make room while somebody else waits.
+func TestWhoIsAnsweredIsNotIdle(t *testing.T) {
+	times := long
+	blocked := make(chan int, 10)
+	times.Write = func(size int) time.Time {
+		blocked <- size
+		return time.Now().Add(time.Minute)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := w.listener.Shutdown(ctx); !errors.Is(err, context.Canceled) {
-		t.Errorf("%v", err)
+	w := newWorld(t, times, 2)
+	slow := w.dial()
+	slow.send("GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+	<-blocked
+	idle := w.dial()
+	for range 2 {
+		idle.asks(get, "200 "+small)
 	}
-	w.must(p.Close())
+	w.dial().asks(get, "200 "+small)
+	idle.isClosed()
+	if got := slow.answer(); len(got) != 4+len(w.files.large) {
+		t.Errorf("%d bytes", len(got))
+	}
 }
 
 // failing is a listener that fails once, with connections that are not counted.
@@ -247,5 +240,3 @@ func TestErrorsAndOtherConnectionsGoToNetHTTP(t *testing.T) {
 		t.Error(err)
 	}
 }
-
-var _ poll.Conn = (*overload.Conn)(nil)
