@@ -44,7 +44,7 @@ func TestKilledAtAnyMomentTheAgentGoesOn(t *testing.T) {
 		k.bytes = 0
 		for mine := 0; ; {
 			plan := k.plan()
-			second := plan.at != "a time" && k.random.IntN(4) == 0
+			second := plan.waits() && k.random.IntN(3) == 0
 			ended := k.life(p, plan, second)
 			if second && !ended {
 				figures.second++
@@ -90,6 +90,10 @@ type plan struct {
 	after int64
 	delay time.Duration
 }
+
+// waits tells whether the agent cannot end before it is killed: it has no answer
+// yet, or not all of it.
+func (p plan) waits() bool { return p.at != "a time" && p.delay == 0 }
 
 func newKiller(t *testing.T) *killer {
 	t.Helper()
