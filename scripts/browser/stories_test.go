@@ -45,8 +45,11 @@ func TestEveryStoryCanBeReadByEverybody(t *testing.T) {
 	for page, stories := range wanted(list) {
 		t.Run(page, func(t *testing.T) {
 			t.Parallel()
+			person, err := c.Fresh() // keeps what the stories are made of, as any browser does
+			must(t, err)
+			defer person.Close()
 			for _, story := range stories {
-				for _, fault := range lookAt(c, server.URL, story) {
+				for _, fault := range lookAt(person, server.URL, story) {
 					t.Errorf("%s: %s", story.Name, fault)
 				}
 			}
@@ -67,9 +70,9 @@ func wanted(list []storybook.Story) map[string][]storybook.Story {
 	return byPage
 }
 
-// lookAt looks at one story in all ways, and gives what is wrong.
-func lookAt(c *browser.Chromium, server string, story storybook.Story) (faults []string) {
-	p, err := c.Fresh()
+// lookAt looks at one story in all ways, in a tab of its own, and gives what is wrong.
+func lookAt(person *browser.Page, server string, story storybook.Story) (faults []string) {
+	p, err := person.Beside()
 	if err != nil {
 		return []string{err.Error()}
 	}

@@ -21,6 +21,7 @@ func Handler(dir string) http.Handler {
 		h.Set("Cache-Control", "no-store")
 		switch {
 		case strings.HasPrefix(r.URL.Path, "/assets/"):
+			h.Set("Cache-Control", "max-age=31536000, immutable") // their names are of what is in them
 			assets.ServeHTTP(w, r)
 		case strings.HasPrefix(r.URL.Path, "/v1/"):
 			http.Error(w, "a storybook has no server", http.StatusNotFound)
