@@ -42,9 +42,16 @@ func (w *world) listens(client *http.Client, header ...string) stream {
 	return stream{bufio.NewScanner(resp.Body), resp.StatusCode, resp.Header}
 }
 
+// enough lines are far more than any stream here has; one that should have ended
+// and goes on is known by them.
+const enough = 1000
+
 // until reads lines up to one that has a text in it; false at the end.
 func until(lines stream, text string) bool {
-	for lines.Scan() {
+	for i := 0; lines.Scan(); i++ {
+		if i == enough {
+			return true
+		}
 		if strings.Contains(lines.Text(), text) {
 			return true
 		}
@@ -115,6 +122,68 @@ func TestAStreamEndsWhenItsSessionIsRevoked(t *testing.T) {
 	}
 	if s := h.api.Live.Stats(); s.Over != 2 {
 		t.Errorf("%+v", s)
+	}
+}
+
+// What a token may is looked at again while its stream is open.
+func TestAStreamIsToldNoMoreOfWhatWasTakenAway(t *testing.T) {
+	api.SetLiveHeartbeat(t, 10*time.Millisecond)
+	w := ready(t, 42, 43)
+	w.serveLive()
+	id, secret, err := auth.Create(ctx, w.ledger, auth.NewToken{Name: "a", Role: auth.Viewer, Products: []manifests.Product{phone}, By: "test"}, w.now())
+	w.must(err)
+	lines := w.listens(w.http.Client(), "Authorization", "Bearer "+secret)
+	first := w.rollout(42).Id
+	if !until(lines, `"rollout/`+first+`"`) {
+		t.Fatal("what it may see is not told")
+	}
+	w.damage(`UPDATE tokens SET products = '["clock"]' WHERE id = '` + id + `'`)
+	for range 4 { // heartbeats, of which one at least is begun after that
+		if !until(lines, ":") || !lines.Scan() {
+			t.Fatal("the stream ended")
+		}
+	}
+	second := w.rollout(43).Id
+	watcher := w.listens(w.http.Client(), "Authorization", "Bearer "+w.tokens[auth.Viewer], "Last-Event-ID", "1")
+	if !until(watcher, `"rollout/`+second+`"`) {
+		t.Fatal("it was told to nobody")
+	}
+	w.damage(`UPDATE tokens SET scope = '["halt"]' WHERE id = '` + id + `'`)
+	for i := 0; lines.Scan(); i++ {
+		if strings.Contains(lines.Text(), second) {
+			t.Error("what was taken away is told")
+		}
+		if i == enough {
+			t.Fatal("the stream of who may read nothing goes on")
+		}
+	}
+	if s := w.api.Live.Stats(); s.Over != 1 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// Who reads one product learns nothing of people and settings, not even that
+// something about them changed.
+func TestWhatConcernsNoProductIsToldToWhoReadsAll(t *testing.T) {
+	w := ready(t, 42)
+	w.serveLive()
+	all := w.listens(w.http.Client(), "Authorization", "Bearer "+w.tokens[auth.Viewer])
+	w.limitedTo(auth.Viewer, phone)
+	some := w.listens(w.http.Client(), "Authorization", "Bearer "+w.tokens[auth.Viewer])
+	if !until(all, "event: hello") || !until(some, "event: hello") {
+		t.Fatal("no greeting")
+	}
+	w.append("test", "token.new", "x", "")
+	if !until(all, `"people"`) {
+		t.Error("who reads all is not told")
+	}
+	id := w.rollout(42).Id
+	told := ""
+	for !strings.Contains(told, id) && some.Scan() {
+		told += some.Text()
+	}
+	if strings.Contains(told, `"people"`) || !strings.Contains(told, id) {
+		t.Errorf("who reads one product is told %q", told)
 	}
 }
 

@@ -153,12 +153,86 @@ func TestPlainPagesEscapeWhatPeopleWrote(t *testing.T) {
 func TestPlainPagesShowOnlyWhatOneMaySee(t *testing.T) {
 	h := withTokens(t)
 	h.prepare(42)
-	h.change(h.rollout(42).Id, "start", "")
+	id := h.rollout(42).Id
+	h.change(id, "start", "")
 	_, secret, err := auth.Create(ctx, h.ledger, auth.NewToken{Name: "other", Role: auth.Operator, Products: []manifests.Product{"clock"}, By: "test"}, h.now())
 	h.must(err)
 	b := h.newBrowser()
 	h.tokenSignIn(b, secret)
 	if p := b.get(h.http.URL + "/plain"); p.status != http.StatusOK || strings.Contains(p.body, "phone") {
 		t.Errorf("%d %s", p.status, p.body)
+	}
+	if p := b.get(h.http.URL + "/plain/rollouts/" + id); p.status != http.StatusForbidden || strings.Contains(p.body, "phone") {
+		t.Errorf("the page of one: %d %s", p.status, p.body)
+	}
+	_, blind := h.token(auth.NewToken{Name: "stops", Role: auth.Operator, Scope: []auth.Permission{auth.Halt}})
+	b = h.newBrowser()
+	h.tokenSignIn(b, blind)
+	for _, path := range []string{"/plain", "/plain/rollouts/" + id} {
+		if p := b.get(h.http.URL + path); p.status != http.StatusForbidden || strings.Contains(p.body, "phone") {
+			t.Errorf("%s for who may read nothing: %d %s", path, p.status, p.body)
+		}
+	}
+}
+
+// A form that was sent halts once: what others resume is not halted again by a
+// press from before, which a browser may repeat. A new page halts anew.
+func TestAPressFromBeforeHaltsNothingAgain(t *testing.T) {
+	h := withTokens(t)
+	h.prepare(42)
+	id := h.rollout(42).Id
+	h.change(id, "start", "")
+	b := h.newBrowser()
+	h.tokenSignIn(b, h.tokens[auth.Engineer])
+	press := func(form url.Values, want contract.RolloutState) {
+		t.Helper()
+		if p := h.form(b, "/plain/rollouts/"+id+"/halt", form); p.status != http.StatusSeeOther {
+			t.Fatalf("%d %s", p.status, p.body)
+		}
+		if got := h.look(id).State; got != want {
+			t.Errorf("it is %s, not %s", got, want)
+		}
+	}
+	first := fields(b.get(h.http.URL + "/plain"))
+	press(first, contract.Halted)
+	h.change(id, "resume", "it was the network")
+	h.as(auth.Admin, id, "approve", "")
+	press(first, contract.Active)
+	other := h.newBrowser() // and the key of one is not the key of another
+	h.tokenSignIn(other, h.tokens[auth.Operator])
+	mine := fields(other.get(h.http.URL + "/plain"))
+	mine.Set("key", first.Get("key"))
+	b = other
+	press(mine, contract.Halted)
+}
+
+// Whatever a page without script says, a refusal included, it is confined.
+func TestPlainPagesAreConfined(t *testing.T) {
+	h := withTokens(t)
+	h.prepare(42)
+	id := h.rollout(42).Id
+	b := h.newBrowser()
+	pages := map[string]page{
+		"signing in":    b.get(h.http.URL + "/plain/sign-in"),
+		"a wrong token": h.form(b, "/v1/auth/token", url.Values{"token": {"candor_" + strings.Repeat("A", 43)}}),
+	}
+	h.tokenSignIn(b, h.tokens[auth.Operator])
+	for name, path := range map[string]string{"the list": "/plain", "one": "/plain/rollouts/" + id, "none": "/plain/rollouts/42-none"} {
+		pages[name] = b.get(h.http.URL + path)
+	}
+	pages["another site"] = h.form(b, "/plain/rollouts/"+id+"/halt", url.Values{}, "Origin", "https://evil.example")
+	for name, p := range pages {
+		for header, want := range map[string]string{
+			"Content-Security-Policy": "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+			"Content-Type":            "text/html; charset=utf-8", "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", "Referrer-Policy": "same-origin",
+			"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin",
+		} {
+			if got := p.header.Get(header); got != want {
+				t.Errorf("%s: %s is %q", name, header, got)
+			}
+		}
+	}
+	if p := b.get(h.http.URL + plain.StyleFile); p.header.Get("X-Content-Type-Options") != "nosniff" || p.header.Get("Content-Type") != "text/css; charset=utf-8" {
+		t.Errorf("the style: %v", p.header)
 	}
 }

@@ -128,6 +128,40 @@ func TestASessionEndsWithItsToken(t *testing.T) {
 	}
 }
 
+func TestSessionsThatAreOverAreNotListed(t *testing.T) {
+	h := withTokens(t)
+	used, left := h.newBrowser(), h.newBrowser()
+	h.tokenSignIn(used, h.tokens[auth.Viewer])
+	h.tokenSignIn(left, h.tokens[auth.Operator])
+	listed := func() int {
+		t.Helper()
+		people := 0
+		for _, p := range get[contract.PeopleList](h.world, auth.Admin, "GET", "/v1/people", nil).People {
+			people += p.Sessions
+		}
+		n := len(get[contract.SessionList](h.world, auth.Admin, "GET", "/v1/auth/sessions?all=true", nil).Sessions)
+		if people != n {
+			t.Errorf("%d sessions are listed, %d are people's", n, people)
+		}
+		return n
+	}
+	for _, step := range []struct {
+		hours, want int
+		why         string
+	}{
+		{0, 2, "both have begun"}, {5, 2, "both may be idle so long"}, {4, 1, "the other one was not used for 9 hours"},
+		{7, 1, "it is used"}, {7, 1, "it is used"}, {2, 0, "25 hours are the end, used or not"},
+	} {
+		h.wait(time.Duration(step.hours) * time.Hour)
+		if n := listed(); n != step.want {
+			t.Errorf("%d sessions are listed, not %d: %s", n, step.want, step.why)
+		}
+		if h.out(used) != (step.want == 0) {
+			t.Errorf("the session that is used: %s", step.why)
+		}
+	}
+}
+
 func TestSigningInBeginsOnOurOwnPagesOnly(t *testing.T) {
 	h := withTokens(t)
 	port := h.http.URL[strings.LastIndex(h.http.URL, ":"):]

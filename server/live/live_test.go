@@ -139,6 +139,9 @@ type stream struct {
 	last  string
 }
 
+// enough lines are more than come before any event here, heartbeats included.
+const enough = 5000
+
 // told is an event.
 type told struct{ name, id, data string }
 
@@ -165,7 +168,10 @@ func (w *world) open(after string) *stream {
 
 // next is the next event; ok is false at the end.
 func (s *stream) next() (t told, ok bool) {
-	for s.lines.Scan() {
+	for i := 0; s.lines.Scan(); i++ {
+		if i == enough {
+			s.Fatal("nothing but heartbeats")
+		}
 		field, value, _ := strings.Cut(s.lines.Text(), ": ")
 		switch field {
 		case "event":
