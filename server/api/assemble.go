@@ -79,6 +79,8 @@ func (j judged) Evidence(ctx context.Context, ref vote.Ref, grace time.Duration)
 	return c.Evidence(grace), err
 }
 
+func (judged) Masked(c verdict.Counts) verdict.Counts { return votes.Masked(c) }
+
 func (j judged) Shown(ctx context.Context, ref vote.Ref, grace time.Duration) (verdict.Counts, error) {
 	c, err := j.Votes.Shown(ctx, ref)
 	return c.Evidence(grace), err

@@ -206,6 +206,22 @@ func TestAPressFromBeforeHaltsNothingAgain(t *testing.T) {
 	press(mine, contract.Halted)
 }
 
+// The page that says why a sign-in failed is one that others send people to.
+func TestThePageOfAFailedSignInIsConfined(t *testing.T) {
+	h := withTokens(t)
+	for _, path := range []string{"/v1/auth/login", "/v1/auth/callback?code=x&state=y"} {
+		p := h.newBrowser().get(h.http.URL + path)
+		for header, want := range map[string]string{
+			"Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'", "Content-Type": "text/html; charset=utf-8",
+			"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", "Referrer-Policy": "no-referrer",
+		} {
+			if got := p.header.Get(header); got != want || p.status == http.StatusOK {
+				t.Errorf("%s: %d, %s is %q", path, p.status, header, got)
+			}
+		}
+	}
+}
+
 // Whatever a page without script says, a refusal included, it is confined.
 func TestPlainPagesAreConfined(t *testing.T) {
 	h := withTokens(t)

@@ -172,6 +172,7 @@ func (a *API) failPage(c *gin.Context, err error) {
 	c.Header("Cache-Control", "no-store")
 	c.Header("Content-Type", "text/html; charset=utf-8")
 	c.Header("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	c.Header("X-Content-Type-Options", "nosniff")
 	c.Header("Referrer-Policy", "no-referrer")
 	c.Status(status)
 	if err := page.Execute(c.Writer, map[string]string{"Title": title(status), "Detail": r.detail, "Code": r.code}); err != nil {

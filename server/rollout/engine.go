@@ -39,6 +39,8 @@ type Votes interface {
 	// Shown gives the counts that people may see, which lag and leave small
 	// parts out.
 	Shown(ctx context.Context, ref vote.Ref, grace time.Duration) (verdict.Counts, error)
+	// Masked leaves out of exact counts what is too small to be shown.
+	Masked(c verdict.Counts) verdict.Counts
 	// LabFailures gives what lab handsets that are not muted reported.
 	LabFailures(ctx context.Context, ref vote.Ref) ([]verdict.LabFailure, error)
 }
@@ -204,9 +206,13 @@ func (e *Engine) Change(ctx context.Context, c Change) (Rollout, error) {
 	if err != nil {
 		return Rollout{}, err
 	}
-	next, err := r.Apply(c.Action, f)
+	seen, err := e.seen(ctx, &r, c.Action)
 	if err != nil {
 		return Rollout{}, err
+	}
+	next, err := r.Apply(c.Action, f)
+	if err != nil {
+		return Rollout{}, told(&r, c.Action, f, seen, err)
 	}
 	if !r.Live() && next.Live() {
 		if err := e.checkStart(ctx, &r); err != nil {
@@ -220,7 +226,7 @@ func (e *Engine) Change(ctx context.Context, c Change) (Rollout, error) {
 			what = "rollout.break-glass"
 			e.Log.Error("an admin went past the rules of a rollout", "rollout", r.ID, "action", c.Action, "see", "the audit log")
 		}
-		if r, err = e.save(ctx, next, record{what: what, by: c.By, why: c.Reason, detail: detail(&r, &next, c.Action, f.Evidence, f.Now)}); err != nil {
+		if r, err = e.save(ctx, next, record{what: what, by: c.By, why: c.Reason, detail: detail(&r, &next, c.Action, recorded(&r, f.Evidence, seen), f.Now)}); err != nil {
 			return Rollout{}, err
 		}
 	}

@@ -16,6 +16,8 @@ type Evidence struct {
 	Before  *Rollout           // that of the release before; nil: none
 	// ApprovalShare is the share above which two people must agree.
 	ApprovalShare manifests.SharePPM
+
+	mask func(verdict.Counts) verdict.Counts // of what people see; nil: all is known
 }
 
 // Decision is what the engine does about a rollout, and why.
@@ -56,6 +58,13 @@ func (r *Rollout) Judged(e Evidence) verdict.Evidence {
 	votes.Share = r.Share()
 	if r.Acquitted != nil {
 		votes.Counts = votes.Counts.Since(*r.Acquitted)
+	}
+	if e.mask != nil {
+		votes.Counts = e.mask(votes.Counts)
+		if b := votes.Before; b != nil {
+			before := e.mask(*b)
+			votes.Before = &before
+		}
 	}
 	votes.Lab = nil
 	for _, l := range e.Votes.Lab {

@@ -109,7 +109,7 @@ func (e *Engine) step(ctx context.Context, r *Rollout, all []Rollout) error {
 			return err
 		}
 	}
-	numbers := detail(r, &next, d.Action, known, now)
+	numbers := detail(r, &next, d.Action, e.masked(r, known), now)
 	numbers["because"] = d.Sentence
 	if _, err := e.save(ctx, next, record{what: "rollout." + string(d.Action), by: engine, why: clip(d.Reason), detail: numbers}); err != nil {
 		return err
@@ -285,6 +285,6 @@ func (e *Engine) Glance(ctx context.Context, r *Rollout) (Evidence, Decision, er
 
 // See is Look for a rollout that was read just now.
 func (e *Engine) See(ctx context.Context, r *Rollout) (Evidence, Decision, error) {
-	known, err := e.reading(ctx, r, e.Votes.Shown)
+	known, err := e.looking(ctx, r)
 	return known, Next(r, known, e.Now()), err
 }

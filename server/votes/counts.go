@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/candor-ota/candor/manifests"
+	"github.com/candor-ota/candor/manifests/verdict"
 	"github.com/candor-ota/candor/manifests/vote"
 	"github.com/candor-ota/candor/server/store"
 )
@@ -139,6 +140,14 @@ func (c Counts) masked() Counts {
 		reasons[class] = maskParts(parts, &c.Masked)
 	}
 	c.Reasons, c.From = reasons, maskParts(c.From, &c.Masked)
+	return c
+}
+
+// Masked leaves out what is too fine to be shown of exact counts, as the engine
+// has them.
+func Masked(c verdict.Counts) verdict.Counts {
+	var masked bool
+	c.Reasons = maskParts(c.Reasons, &masked)
 	return c
 }
 
