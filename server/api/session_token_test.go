@@ -149,8 +149,12 @@ func TestSessionsThatAreOverAreNotListed(t *testing.T) {
 		hours, want int
 		why         string
 	}{
-		{0, 2, "both have begun"}, {5, 2, "both may be idle so long"}, {4, 1, "the other one was not used for 9 hours"},
-		{7, 1, "it is used"}, {7, 1, "it is used"}, {2, 0, "25 hours are the end, used or not"},
+		{0, 2, "both have begun"},
+		{5, 2, "both may be idle so long"},
+		{4, 1, "the other one was not used for 9 hours"},
+		{7, 1, "it is used"},
+		{7, 1, "it is used"},
+		{2, 0, "25 hours are the end, used or not"},
 	} {
 		h.wait(time.Duration(step.hours) * time.Hour)
 		if n := listed(); n != step.want {
