@@ -304,6 +304,33 @@ func TestAStreamEndsWithItsSession(t *testing.T) {
 	}
 }
 
+// What a reader may is taken anew at each heartbeat, not once for all.
+func TestWhatWasTakenAwayIsToldNoMore(t *testing.T) {
+	w := newWorld(t)
+	asked := make(chan struct{})
+	w.still = func(ctx context.Context) (func(manifests.Product) bool, error) {
+		select {
+		case asked <- struct{}{}:
+		case <-ctx.Done():
+		}
+		return func(p manifests.Product) bool { return p == "clock" }, nil
+	}
+	s := w.open("")
+	s.next()
+	<-asked
+	w.happens("0", "clock") // told after the answer was taken
+	go func() {
+		for range asked {
+		}
+	}()
+	s.hears("rollout/0")
+	w.happens("1", "phone")
+	w.happens("2", "clock")
+	if got := s.hears("rollout/2"); got["rollout/1"] != 0 {
+		t.Errorf("%v", got)
+	}
+}
+
 func TestASlowReaderIsDroppedAndNeverWaitedFor(t *testing.T) {
 	w := newWorld(t, func(o *live.Options) { o.Patience = 50 * time.Millisecond })
 	slow := w.open("")
