@@ -59,6 +59,17 @@ func (p *Postgres) Database(t testing.TB) string {
 	return p.URL(name)
 }
 
+// Copy makes a database that has what another one has, to which nobody may be
+// connected, and gives its URL, without the password.
+func (p *Postgres) Copy(t testing.TB, from string) string {
+	t.Helper()
+	name := p.nextName()
+	if err := p.Do(t.Context(), "postgres", "CREATE DATABASE "+name+" TEMPLATE "+from); err != nil {
+		t.Fatal(err)
+	}
+	return p.URL(name)
+}
+
 // RunPostgres makes a cluster and starts a server on it. PostgreSQL refuses to
 // run as root; then it runs as another user.
 func RunPostgres(ctx context.Context, settings ...string) (*Postgres, error) {
@@ -236,9 +247,11 @@ func (p *Postgres) Do(ctx context.Context, database string, statements ...string
 
 // NewDatabase makes an empty database and gives its name.
 func (p *Postgres) NewDatabase(ctx context.Context) (string, error) {
-	name := fmt.Sprintf("candor_%d", p.made.Add(1))
+	name := p.nextName()
 	return name, p.Do(ctx, "postgres", "CREATE DATABASE "+name)
 }
+
+func (p *Postgres) nextName() string { return fmt.Sprintf("candor_%d", p.made.Add(1)) }
 
 // Configure gives the lines of config.yaml that name a database; the password
 // goes into a file.
