@@ -8,7 +8,6 @@ import (
 
 	"github.com/candor-ota/candor/manifests/archive"
 	"github.com/candor-ota/candor/manifests/layout"
-	"github.com/candor-ota/candor/server/store"
 )
 
 // archived serves a release that has left its list. It is small, rarely asked
@@ -19,13 +18,8 @@ func (s *static) archived(w http.ResponseWriter, r *http.Request) {
 		s.absent(w, r)
 		return
 	}
-	body, info, err := s.blobs.Open(r.Context(), key)
-	if errors.Is(err, store.ErrNotFound) {
-		s.absent(w, r)
-		return
-	}
-	if err != nil {
-		s.fault(w, key, err)
+	body, info, ok := s.open(w, r, key)
+	if !ok {
 		return
 	}
 	data, err := io.ReadAll(io.LimitReader(body, min(info.Size, archive.MaxBytes)))

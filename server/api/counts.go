@@ -36,8 +36,9 @@ func (s *staticCounts) Describe(out chan<- *prometheus.Desc) { prometheus.Descri
 
 // Collect implements prometheus.Collector.
 func (s *staticCounts) Collect(out chan<- prometheus.Metric) {
+	send := figures(out)
 	for kind, c := range map[string]*counter{"served": &s.served, "not_modified": &s.unchanged, "not_found": &s.missing, "blob": &s.blobs} {
-		out <- prometheus.MustNewConstMetric(staticDesc, prometheus.CounterValue, float64(c.sum()), kind)
+		send.total(staticDesc, int64(c.sum()), kind)
 	}
-	out <- prometheus.MustNewConstMetric(bytesDesc, prometheus.CounterValue, float64(s.bytes.sum()))
+	send.total(bytesDesc, int64(s.bytes.sum()))
 }

@@ -85,8 +85,7 @@ func (a *API) showEvent(c *gin.Context, status int, v events.Event, err error) {
 		a.fail(c, err)
 		return
 	}
-	c.Header("ETag", `"`+strconv.FormatInt(v.Version, 10)+`"`)
-	c.Header("Cache-Control", "no-store")
+	tagged(c, v.Version)
 	c.JSON(status, eventOf(&v))
 }
 
@@ -105,8 +104,7 @@ func (a *API) getProposal(c *gin.Context) {
 		a.fail(c, err)
 		return
 	}
-	c.Header("ETag", `"`+strconv.FormatInt(v.Version, 10)+`"`)
-	c.Header("Cache-Control", "no-store")
+	tagged(c, v.Version)
 	c.Data(http.StatusOK, "application/json", data)
 }
 

@@ -73,24 +73,19 @@ const collectTime = 10 * time.Second
 func (g *gauges) Collect(out chan<- prometheus.Metric) {
 	ctx, done := context.WithTimeout(context.Background(), collectTime)
 	defer done()
-	set := func(d *prometheus.Desc, v float64, labels ...string) {
-		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
-	}
-	total := func(d *prometheus.Desc, n int64, labels ...string) {
-		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), labels...)
-	}
+	send := figures(out)
 	for role, f := range g.signed.of(g.Tree.Tree()) {
-		set(expiresDesc, f.Expires.Sub(g.Now()).Seconds(), role)
-		set(lifeDesc, lint.Life(role).Seconds(), role)
+		send.gauge(expiresDesc, f.Expires.Sub(g.Now()).Seconds(), role)
+		send.gauge(lifeDesc, lint.Life(role).Seconds(), role)
 		if product, ok := layout.ReleasesRoleProduct(role); ok && f.NextBy != nil {
-			set(wordDesc, f.NextBy.Sub(g.Now()).Seconds(), string(product))
+			send.gauge(wordDesc, f.NextBy.Sub(g.Now()).Seconds(), string(product))
 		}
 	}
-	set(publishDesc, g.since(g.Tree.FailingSince()))
+	send.gauge(publishDesc, g.since(g.Tree.FailingSince()))
 	for _, part := range []func() error{
-		func() error { return g.collectRollouts(ctx, set) },
-		func() error { return g.collectHooks(ctx, set, total) },
-		func() error { return g.collectEvents(ctx, set) },
+		func() error { return g.collectRollouts(ctx, send) },
+		func() error { return g.collectHooks(ctx, send) },
+		func() error { return g.collectEvents(ctx, send) },
 	} {
 		if err := part(); err != nil {
 			g.errors.Inc()
@@ -107,9 +102,7 @@ func (g *gauges) since(t time.Time) float64 {
 	return max(g.Now().Sub(t).Seconds(), 1)
 }
 
-type setter func(d *prometheus.Desc, v float64, labels ...string)
-
-func (g *gauges) collectRollouts(ctx context.Context, set setter) error {
+func (g *gauges) collectRollouts(ctx context.Context, send figures) error {
 	products, err := g.Ledger.Products(ctx)
 	if err != nil {
 		return err
@@ -124,13 +117,13 @@ func (g *gauges) collectRollouts(ctx context.Context, set setter) error {
 	}
 	for _, p := range products {
 		for _, s := range states {
-			set(rolloutsDesc, float64(counts[p.Name][string(s)]), string(p.Name), string(s))
+			send.gauge(rolloutsDesc, float64(counts[p.Name][string(s)]), string(p.Name), string(s))
 		}
 		if newest[p.Name] == nil {
-			set(shareDesc, 0, string(p.Name))
+			send.gauge(shareDesc, 0, string(p.Name))
 			continue
 		}
-		if err := g.collectRollout(ctx, newest[p.Name], set); err != nil {
+		if err := g.collectRollout(ctx, newest[p.Name], send); err != nil {
 			return err
 		}
 	}
@@ -155,11 +148,11 @@ func (g *gauges) newestLive(ctx context.Context) (map[manifests.Product]*rollout
 	return out, nil
 }
 
-func (g *gauges) collectRollout(ctx context.Context, r *rollout.Rollout, set setter) error {
+func (g *gauges) collectRollout(ctx context.Context, r *rollout.Rollout, send figures) error {
 	product := string(r.Plan.Product)
-	set(shareDesc, float64(r.Share()), product)
+	send.gauge(shareDesc, float64(r.Share()), product)
 	if r.State == policy.Active {
-		set(stageAgeDesc, g.since(r.StageSince.Time), product)
+		send.gauge(stageAgeDesc, g.since(r.StageSince.Time), product)
 	}
 	counts, err := g.Votes.Shown(ctx, vote.Ref{Product: r.Plan.Product, Build: r.Plan.Build})
 	if errors.Is(err, store.ErrNotFound) {
@@ -168,17 +161,17 @@ func (g *gauges) collectRollout(ctx context.Context, r *rollout.Rollout, set set
 	if err != nil {
 		return err
 	}
-	set(attemptsDesc, float64(counts.Attempts), product)
-	set(silentDesc, float64(counts.Silent), product)
+	send.gauge(attemptsDesc, float64(counts.Attempts), product)
+	send.gauge(silentDesc, float64(counts.Silent), product)
 	return nil
 }
 
-func (g *gauges) collectHooks(ctx context.Context, set setter, total func(*prometheus.Desc, int64, ...string)) error {
+func (g *gauges) collectHooks(ctx context.Context, send figures) error {
 	head, err := g.Ledger.AuditHead(ctx)
 	if err != nil {
 		return err
 	}
-	set(auditDesc, float64(head.Seq))
+	send.gauge(auditDesc, float64(head.Seq))
 	list, err := g.Ledger.Hooks(ctx)
 	if err != nil {
 		return err
@@ -188,21 +181,21 @@ func (g *gauges) collectHooks(ctx context.Context, set setter, total func(*prome
 			if h.Name != string(c.Name) {
 				continue
 			}
-			set(lagDesc, float64(max(head.Seq-h.Position, 0)), h.Name)
-			set(failingDesc, g.since(h.FailingSince), h.Name)
-			total(toldDesc, h.Delivered, h.Name)
-			total(failuresDesc, h.Failures, h.Name)
-			total(gaveUpDesc, h.GaveUp, h.Name)
+			send.gauge(lagDesc, float64(max(head.Seq-h.Position, 0)), h.Name)
+			send.gauge(failingDesc, g.since(h.FailingSince), h.Name)
+			send.total(toldDesc, h.Delivered, h.Name)
+			send.total(failuresDesc, h.Failures, h.Name)
+			send.total(gaveUpDesc, h.GaveUp, h.Name)
 		}
 	}
 	return nil
 }
 
-func (g *gauges) collectEvents(ctx context.Context, set setter) error {
+func (g *gauges) collectEvents(ctx context.Context, send figures) error {
 	open, oldest, err := g.Events.Waiting(ctx)
 	if err == nil {
-		set(eventsDesc, float64(open))
-		set(eventAgeDesc, g.since(oldest))
+		send.gauge(eventsDesc, float64(open))
+		send.gauge(eventAgeDesc, g.since(oldest))
 	}
 	return err
 }

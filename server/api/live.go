@@ -124,13 +124,10 @@ func (g liveGauges) Describe(out chan<- *prometheus.Desc) { prometheus.DescribeB
 
 // Collect gives the counts of now.
 func (g liveGauges) Collect(out chan<- prometheus.Metric) {
-	s := g.hub.Stats()
-	send := func(d *prometheus.Desc, kind prometheus.ValueType, n int64, labels ...string) {
-		out <- prometheus.MustNewConstMetric(d, kind, float64(n), labels...)
-	}
-	send(liveDesc, prometheus.GaugeValue, s.Open)
-	send(liveOpenedDesc, prometheus.CounterValue, s.Opened)
-	send(liveToldDesc, prometheus.CounterValue, s.Events)
-	send(liveEndedDesc, prometheus.CounterValue, s.Slow, "slow")
-	send(liveEndedDesc, prometheus.CounterValue, s.Over, "over")
+	s, send := g.hub.Stats(), figures(out)
+	send.gauge(liveDesc, float64(s.Open))
+	send.total(liveOpenedDesc, s.Opened)
+	send.total(liveToldDesc, s.Events)
+	send.total(liveEndedDesc, s.Slow, "slow")
+	send.total(liveEndedDesc, s.Over, "over")
 }

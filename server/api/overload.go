@@ -158,14 +158,15 @@ func (g laneGauges) Describe(out chan<- *prometheus.Desc) { prometheus.DescribeB
 
 // Collect gives the counts of now.
 func (g laneGauges) Collect(out chan<- prometheus.Metric) {
+	send := figures(out)
 	for name, l := range g.named() {
 		s := l.Stats()
-		out <- prometheus.MustNewConstMetric(runningDesc, prometheus.GaugeValue, float64(s.Running), name)
-		out <- prometheus.MustNewConstMetric(waitingDesc, prometheus.GaugeValue, float64(s.Waiting), name)
-		out <- prometheus.MustNewConstMetric(awayDesc, prometheus.CounterValue, float64(s.Full), name, "full")
-		out <- prometheus.MustNewConstMetric(awayDesc, prometheus.CounterValue, float64(s.Slow), name, "slow")
+		send.gauge(runningDesc, float64(s.Running), name)
+		send.gauge(waitingDesc, float64(s.Waiting), name)
+		send.total(awayDesc, s.Full, name, "full")
+		send.total(awayDesc, s.Slow, name, "slow")
 	}
-	out <- prometheus.MustNewConstMetric(awayDesc, prometheus.CounterValue, float64(g.paced.Load()), "reports", "pace")
+	send.total(awayDesc, g.paced.Load(), "reports", "pace")
 }
 
 // connectionGauges is a prometheus.Collector over the public listener.
@@ -176,8 +177,8 @@ func (g connectionGauges) Describe(out chan<- *prometheus.Desc) { prometheus.Des
 
 // Collect gives the counts of now.
 func (g connectionGauges) Collect(out chan<- prometheus.Metric) {
-	s := g.listener.Stats()
-	out <- prometheus.MustNewConstMetric(connectionsDesc, prometheus.GaugeValue, float64(s.Open))
-	out <- prometheus.MustNewConstMetric(evictedDesc, prometheus.CounterValue, float64(s.Evicted))
-	out <- prometheus.MustNewConstMetric(closedDesc, prometheus.CounterValue, float64(s.Refused))
+	s, send := g.listener.Stats(), figures(out)
+	send.gauge(connectionsDesc, float64(s.Open))
+	send.total(evictedDesc, s.Evicted)
+	send.total(closedDesc, s.Refused)
 }

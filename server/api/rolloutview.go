@@ -147,13 +147,18 @@ func findingOf(f *verdict.Finding) contract.Finding {
 	return out
 }
 
+// tagged gives an answer the version of what it shows, for If-Match.
+func tagged(c *gin.Context, version int64) {
+	c.Header("ETag", `"`+strconv.FormatInt(version, 10)+`"`)
+	c.Header("Cache-Control", "no-store")
+}
+
 // show answers with a rollout; its ETag is the value for If-Match.
 func (a *API) show(c *gin.Context, status int, r *rollout.Rollout, more ...func(*contract.Rollout)) {
 	out := rolloutOf(r)
 	for _, add := range more {
 		add(&out)
 	}
-	c.Header("ETag", `"`+strconv.FormatInt(r.Version, 10)+`"`)
-	c.Header("Cache-Control", "no-store")
+	tagged(c, r.Version)
 	c.JSON(status, out)
 }

@@ -175,7 +175,7 @@ type peerGauges struct {
 func (g peerGauges) Describe(chan<- *prometheus.Desc) {}
 
 func (g peerGauges) Collect(out chan<- prometheus.Metric) {
-	send := func(d *prometheus.Desc, v float64) { out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v) }
+	send := figures(out)
 	var others peers.Stats
 	if g.peers != nil {
 		others = g.peers.Stats()
@@ -184,8 +184,8 @@ func (g peerGauges) Collect(out chan<- prometheus.Metric) {
 	if g.follower != nil {
 		silent = g.follower.Silent()
 	}
-	send(othersDesc, float64(others.Others))
-	send(differDesc, float64(others.Differs))
-	send(skewDesc, others.Skew.Seconds())
-	send(followDesc, silent.Seconds())
+	send.gauge(othersDesc, float64(others.Others))
+	send.gauge(differDesc, float64(others.Differs))
+	send.gauge(skewDesc, others.Skew.Seconds())
+	send.gauge(followDesc, silent.Seconds())
 }

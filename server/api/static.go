@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"os"
@@ -184,6 +185,18 @@ func matches(asked []string, etag string) bool {
 
 const redirectLife = time.Hour
 
+// open opens what is stored, or answers that it is not there or cannot be read.
+func (s *static) open(w http.ResponseWriter, r *http.Request, key string) (io.ReadSeekCloser, store.Info, bool) {
+	body, info, err := s.blobs.Open(r.Context(), key)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		s.absent(w, r)
+	case err != nil:
+		s.fault(w, key, err)
+	}
+	return body, info, err == nil
+}
+
 // blob serves a blob with ranges. Its name is its hash, so it never changes.
 func (s *static) blob(w http.ResponseWriter, r *http.Request) {
 	hash, err := manifests.ParseSHA256(strings.TrimPrefix(r.URL.Path, "/"+layout.BlobsDir+"/"))
@@ -196,13 +209,8 @@ func (s *static) blob(w http.ResponseWriter, r *http.Request) {
 		s.redirect(w, r, key)
 		return
 	}
-	body, info, err := s.blobs.Open(r.Context(), key)
-	if errors.Is(err, store.ErrNotFound) {
-		s.absent(w, r)
-		return
-	}
-	if err != nil {
-		s.fault(w, key, err)
+	body, info, ok := s.open(w, r, key)
+	if !ok {
 		return
 	}
 	if err := unsupported(http.NewResponseController(w).SetWriteDeadline(patience(info.Size))); err != nil {

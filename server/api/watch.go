@@ -38,14 +38,11 @@ type watchGauges struct{ hub *watch.Hub }
 func (g watchGauges) Describe(out chan<- *prometheus.Desc) { prometheus.DescribeByCollect(g, out) }
 
 func (g watchGauges) Collect(out chan<- prometheus.Metric) {
-	s := g.hub.Stats()
-	send := func(d *prometheus.Desc, kind prometheus.ValueType, n int64, labels ...string) {
-		out <- prometheus.MustNewConstMetric(d, kind, float64(n), labels...)
-	}
-	send(streamsDesc, prometheus.GaugeValue, s.Open)
-	send(openedDesc, prometheus.CounterValue, s.Opened)
-	send(wokenDesc, prometheus.CounterValue, s.Woken)
-	send(droppedDesc, prometheus.CounterValue, s.Slow, "slow")
-	send(droppedDesc, prometheus.CounterValue, s.Gone, "gone")
-	send(unopenedDesc, prometheus.CounterValue, s.Refused)
+	s, send := g.hub.Stats(), figures(out)
+	send.gauge(streamsDesc, float64(s.Open))
+	send.total(openedDesc, s.Opened)
+	send.total(wokenDesc, s.Woken)
+	send.total(droppedDesc, s.Slow, "slow")
+	send.total(droppedDesc, s.Gone, "gone")
+	send.total(unopenedDesc, s.Refused)
 }

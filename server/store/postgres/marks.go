@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 
 	"github.com/candor-ota/candor/server/store/relational"
 )
@@ -77,7 +76,7 @@ func (marks) Draw(ctx context.Context, tx *sql.Tx, rows []relational.Drawn) erro
 	for _, n := range there {
 		r := &rows[n]
 		r.Old = true
-		if err := stored(r.Stored[:], tx.QueryRowContext(ctx, getDrawn, r.Release, r.Set, r.Class, r.Tag[:])); err != nil {
+		if err := tx.QueryRowContext(ctx, getDrawn, r.Release, r.Set, r.Class, r.Tag[:]).Scan(relational.Fixed(r.Stored[:])); err != nil {
 			return err
 		}
 	}
@@ -97,16 +96,4 @@ func places(rows *sql.Rows, err error) (list []int, _ error) {
 		list = append(list, n-1)
 	}
 	return list, errors.Join(rows.Err(), rows.Close())
-}
-
-func stored(into []byte, r *sql.Row) error {
-	var b []byte
-	if err := r.Scan(&b); err != nil {
-		return err
-	}
-	if len(b) != len(into) {
-		return fmt.Errorf("stored are %d bytes instead of %d", len(b), len(into))
-	}
-	copy(into, b)
-	return nil
 }

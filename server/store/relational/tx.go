@@ -169,6 +169,9 @@ func (f fixed) Scan(v any) error {
 	return nil
 }
 
+// Fixed reads bytes of the length of into; NULL leaves them zero.
+func Fixed(into []byte) sql.Scanner { return fixed(into) }
+
 func number(b bool) int64 {
 	if b {
 		return 1

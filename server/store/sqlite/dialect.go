@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/candor-ota/candor/server/store/relational"
@@ -102,8 +101,8 @@ func (d *dialect) Draw(ctx context.Context, tx *sql.Tx, rows []relational.Drawn)
 			return err
 		}
 		if r.Old {
-			err = stored(r.Stored[:], tx.QueryRowContext(ctx,
-				`SELECT element FROM vote_issues WHERE release_id = $1 AND key_set = $2 AND class = $3 AND tag = $4`, r.Release, r.Set, r.Class, r.Tag[:]))
+			err = tx.QueryRowContext(ctx,
+				`SELECT element FROM vote_issues WHERE release_id = $1 AND key_set = $2 AND class = $3 AND tag = $4`, r.Release, r.Set, r.Class, r.Tag[:]).Scan(relational.Fixed(r.Stored[:]))
 			if err != nil {
 				return err
 			}
@@ -119,16 +118,4 @@ func old(r sql.Result, err error) (bool, error) {
 	}
 	n, err := r.RowsAffected()
 	return n == 0, err
-}
-
-func stored(into []byte, r *sql.Row) error {
-	var b []byte
-	if err := r.Scan(&b); err != nil {
-		return err
-	}
-	if len(b) != len(into) {
-		return fmt.Errorf("stored are %d bytes instead of %d", len(b), len(into))
-	}
-	copy(into, b)
-	return nil
 }
