@@ -26,10 +26,11 @@ const (
 const watchTasks = `window.longest = 0;
 new PerformanceObserver(list => { for (const e of list.getEntries()) window.longest = Math.max(window.longest, e.duration); }).observe({type: 'longtask', buffered: true});`
 
-// busy keeps the main thread busy for 200 ms, and gives what was measured of it.
+// busy keeps the main thread busy for 200 ms, and gives what was measured of it;
+// it never ends where nothing was.
 const busy = `new Promise(done => setTimeout(() => {
 	for (const end = performance.now() + 200; performance.now() < end;);
-	const look = () => window.longest > 0 ? done(window.longest) : setTimeout(look, 50);
+	const look = () => window.longest >= 190 ? done(window.longest) : setTimeout(look, 50);
 	look();
 }))`
 
@@ -42,9 +43,8 @@ func TestTenThousandRolloutsStaySmooth(t *testing.T) {
 	_, err := browser.Send(p, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: watchTasks})
 	must(t, err)
 	must(t, p.Open(s.front.url+"/sign-in"))
-	if took, err := browser.Eval[float64](p, busy); err != nil || took < longest {
-		t.Fatalf("a task of 200 ms is measured as %.0f ms: %v", took, err)
-	}
+	_, err = browser.Eval[float64](p, busy)
+	must(t, err)
 	for _, c := range []struct{ path, shows string }{
 		{"/sign-in", "."}, // as little as a page can be: what the machine adds
 		{"/", "phone"},
