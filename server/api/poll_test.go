@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -75,7 +76,7 @@ type heard struct {
 	Header        http.Header
 	Length        int64
 	Encoding      []string
-	Body          string
+	Body          string // quoted
 	Close         bool
 	Short         error
 	Dated         bool
@@ -118,7 +119,7 @@ func (p *pair) say(t testing.TB, address string, data []byte) (all []heard, rest
 		}
 		_, undated := http.ParseTime(resp.Header.Get("Date")) // some refusals of net/http are
 		resp.Header.Del("Date")
-		all = append(all, heard{resp.Proto, resp.Status, resp.Header, resp.ContentLength, resp.TransferEncoding, string(body), resp.Close, short, undated == nil})
+		all = append(all, heard{resp.Proto, resp.Status, resp.Header, resp.ContentLength, resp.TransferEncoding, strconv.Quote(string(body)), resp.Close, short, undated == nil})
 	}
 	left, err := io.ReadAll(io.LimitReader(r, 1<<20))
 	if err != nil && !errors.Is(err, io.EOF) && !isReset(err) {
