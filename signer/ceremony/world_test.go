@@ -28,6 +28,7 @@ type world struct {
 	t      testing.TB
 	ring   *keyring.Ring
 	public map[string]keyring.Public
+	held   map[string]keyring.Signer // unlocked before
 	online map[string]ed25519.PrivateKey
 	now    time.Time
 	files  map[string][]byte // published tree
@@ -38,7 +39,7 @@ type world struct {
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{
-		t: t, ring: keyring.Open(t.TempDir()), public: map[string]keyring.Public{}, online: map[string]ed25519.PrivateKey{},
+		t: t, ring: keyring.Open(t.TempDir()), public: map[string]keyring.Public{}, held: map[string]keyring.Signer{}, online: map[string]ed25519.PrivateKey{},
 		now: start, files: map[string][]byte{}, meta: map[string]*metadata.MetaFiles{},
 	}
 	for name, holder := range map[string]string{
@@ -71,6 +72,7 @@ func (w *world) key(name, holder string) keyring.Public {
 	p, err := w.ring.Create(keyring.NewKey{Name: name, Holder: holder, Type: kind, WorkFactor: keyring.MinWorkFactor}, passphrase)
 	w.must(err)
 	w.public[name] = p
+	delete(w.held, name)
 	return p
 }
 
@@ -82,10 +84,15 @@ func (w *world) publics(names ...string) []keyring.Public {
 	return out
 }
 
+// unlock asks for the passphrase once: scrypt takes long, by intent.
 func (w *world) unlock(name string) keyring.Signer {
 	w.t.Helper()
+	if k := w.held[name]; k != nil {
+		return k
+	}
 	k, err := w.ring.Unlock(w.t.Context(), name, keyring.Passphrase(passphrase))
 	w.must(err)
+	w.held[name] = k
 	return k
 }
 
