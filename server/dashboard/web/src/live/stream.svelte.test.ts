@@ -125,6 +125,28 @@ test('after sleep the stream begins anew at once', async () => {
   assert.equal(last().id, '5');
 });
 
+test('a page that is left ends its stream, and begins anew when somebody comes back', async () => {
+  let ended = 0;
+  const ask = globalThis.fetch;
+  globalThis.fetch = ((path: string, init: RequestInit) => {
+    init.signal!.addEventListener('abort', () => ended++);
+    return ask(path, init);
+  }) as typeof fetch;
+  await begin();
+  window.dispatchEvent(new Event('pagehide'));
+  await turns();
+  assert.equal(ended, 1);
+  await pass(60_000);
+  assert.equal(connections.length, 1);
+  window.dispatchEvent(new Event('pageshow'));
+  await turns();
+  assert.equal(connections.length, 2);
+  last().say(hello(9));
+  await turns();
+  assert.equal(live.state, 'live');
+  assert.deepEqual(told, ['all', 'all']);
+});
+
 test('where too much was missed everything is asked for again', async () => {
   await begin();
   last().say('event: reset\nid: 9000\ndata: {"at":"2026-11-21T12:00:00Z","topics":[]}\n\n');

@@ -204,6 +204,13 @@ function watch(signal: AbortSignal) {
   document.addEventListener('visibilitychange', look, { signal });
   window.addEventListener('pageshow', look, { signal });
   window.addEventListener('online', () => hurry(), { signal });
+  // A page that is left may be kept as it is, frozen: it may not hold the stream
+  // of the other tabs meanwhile.
+  const left = () => {
+    disconnect();
+    window.addEventListener('pageshow', connect, { once: true });
+  };
+  window.addEventListener('pagehide', left, { signal });
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {
