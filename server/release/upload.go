@@ -250,12 +250,22 @@ func (u *Uploads) complete(ctx context.Context, s store.Upload) (Status, error) 
 	o := store.Object{Key: layout.BlobFile(s.SHA256), Size: s.Size, SHA256: s.SHA256}
 	err = errors.Join(u.blobs.Put(ctx, o, io.LimitReader(f, s.Size)), f.Close())
 	if errors.Is(err, store.ErrMismatch) || errors.Is(err, store.ErrNotFound) { // other bytes, or a piece is gone
+		if u.made(ctx, o) {
+			return Status{ID: s.ID, Offset: s.Size, Size: s.Size, Complete: true}, u.drop(ctx, s.ID)
+		}
 		return Status{}, errors.Join(fmt.Errorf("upload %s: %w", s.ID, ErrWrongHash), u.drop(ctx, s.ID))
 	}
 	if err != nil {
 		return Status{}, fmt.Errorf("upload %s: %w", s.ID, err)
 	}
 	return Status{ID: s.ID, Offset: s.Size, Size: s.Size, Complete: true}, u.drop(ctx, s.ID)
+}
+
+// made tells whether another server has made the blob meanwhile: one that had
+// all of it, and was thought to be dead. It has dropped the pieces then.
+func (u *Uploads) made(ctx context.Context, o store.Object) bool {
+	info, err := u.blobs.Stat(ctx, o.Key)
+	return err == nil && info.Size == o.Size
 }
 
 func (u *Uploads) drop(ctx context.Context, id string) error {

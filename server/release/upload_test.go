@@ -159,6 +159,46 @@ func TestPiecesOfADeadServerAreTakenOver(t *testing.T) {
 	w.noPieces()
 }
 
+// meanwhile is a store in which something happens before a piece is read.
+type meanwhile struct {
+	release.SharedBlobs
+	before func()
+}
+
+func (m *meanwhile) Open(ctx context.Context, key string) (io.ReadSeekCloser, store.Info, error) {
+	if f := m.before; f != nil {
+		m.before = nil
+		f()
+	}
+	return m.SharedBlobs.Open(ctx, key)
+}
+
+// A server that had all bytes, and was only slow, makes the blob while another
+// one, which was asked instead, is about to.
+func TestBlobThatTwoServersMakeIsComplete(t *testing.T) {
+	w := newWorld(t)
+	slow, _ := w.servers()
+	data := bytes.Repeat([]byte("image"), 1000)
+	between := &meanwhile{SharedBlobs: w.blobs}
+	asked, err := release.NewSharedUploads(w.ledger, between, t.TempDir(), func() time.Time { return w.Now })
+	w.must(err)
+	defer func() { w.must(asked.Close()) }()
+	s, err := asked.Begin(ctx, "me", announce(data))
+	w.must(err)
+	between.before = func() {
+		if s, err := slow.Begin(ctx, "me", announce(data)); err != nil || !s.Complete {
+			t.Fatalf("%+v, %v", s, err)
+		}
+	}
+	if s, err = asked.Append(ctx, "me", s.ID, 0, bytes.NewReader(data)); err != nil || !s.Complete {
+		t.Errorf("%+v, %v", s, err)
+	}
+	if info, err := w.blobs.Stat(ctx, layout.BlobFile(manifests.SumSHA256(data))); err != nil || info.Size != int64(len(data)) {
+		t.Errorf("%+v, %v", info, err)
+	}
+	w.noPieces()
+}
+
 func announce(data []byte) manifests.Blob {
 	return manifests.Blob{SHA256: manifests.SumSHA256(data), Size: int64(len(data))}
 }
