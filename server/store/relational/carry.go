@@ -98,10 +98,13 @@ func (l *Ledger) View(ctx context.Context, f func(*View) error) (err error) {
 		}
 	}()
 	if binary != "" {
-		// Whoever copies a ledger reads, and then writes elsewhere for a while.
-		// A connection that was lost is noticed by TCP all the same.
-		if _, err := tx.ExecContext(ctx, `SET LOCAL idle_in_transaction_session_timeout = 0`); err != nil {
-			return fmt.Errorf("read the ledger: %w", err)
+		// Whoever copies a ledger reads, and then writes elsewhere for a while:
+		// the transaction is idle, or the engine has more to send than is taken,
+		// which the limit of silence would take for a network that is gone.
+		for _, limit := range []string{"idle_in_transaction_session_timeout", "tcp_user_timeout"} {
+			if _, err := tx.ExecContext(ctx, `SET LOCAL `+limit+` = 0`); err != nil {
+				return fmt.Errorf("read the ledger: %w", err)
+			}
 		}
 	}
 	return f(&View{tx, binary})
