@@ -13,7 +13,7 @@ import (
 //	H  header, JSON: first, once
 //	T  table, JSON: name and columns; its rows follow
 //	R  rows (tables.go says how they are written), whole ones, one after another
-//	O  object, JSON: name, size and sha256; its bytes follow
+//	O  object, JSON: name, size and sha256; its bytes follow. No table comes after
 //	D  bytes of an object
 //	E  end, JSON: last, once: the counts, and the sha256 of every byte before it
 //

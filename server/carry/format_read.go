@@ -142,6 +142,8 @@ func (r *reader) table(size int64, v visitor) error {
 	switch {
 	case !known || reason != "":
 		return damaged("table %q does not belong into a backup", t.Name)
+	case r.end.Objects > 0:
+		return damaged("table %q comes after an object", t.Name)
 	case r.seen[t.Name] || len(r.seen) == maxTables:
 		return damaged("table %s comes twice", t.Name)
 	case len(t.Columns) == 0 || len(t.Columns) > maxColumn:

@@ -2,6 +2,7 @@ package carry
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"slices"
 	"strings"
@@ -88,6 +89,27 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 	}
 	if want := []string{"products:name,created_at", "tokens:hash,x", "metadata/1.root.json=bytes", "empty="}; !slices.Equal(got, want) {
 		t.Errorf("%q", got)
+	}
+}
+
+// Whoever wants the tables alone stops at the first object: all are before it.
+func TestTableAfterAnObjectIsRefused(t *testing.T) {
+	var b bytes.Buffer
+	w, err := newWriter(&b, Header{Made: manifests.At(time.Unix(1e9, 0).UTC())})
+	if err == nil {
+		err = w.object(store.Object{Key: "empty", SHA256: manifests.SumSHA256(nil)}, strings.NewReader(""))
+	}
+	if err == nil {
+		err = w.table("products", []string{"name", "created_at"})
+	}
+	if err == nil {
+		_, err = w.close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := read(&b, visitor{}); !errors.Is(err, ErrBackup) {
+		t.Errorf("got %v", err)
 	}
 }
 

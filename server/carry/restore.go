@@ -54,7 +54,7 @@ type Restored struct {
 // files are in the store, so it can be killed at any point and run again.
 func Restore(ctx context.Context, from io.ReadSeeker, t Target) (Restored, error) {
 	var out Restored
-	known, header, err := survey(from)
+	known, header, end, err := survey(from)
 	if err != nil {
 		return out, err
 	}
@@ -75,7 +75,7 @@ func Restore(ctx context.Context, from io.ReadSeeker, t Target) (Restored, error
 		return out, err
 	}
 	out.Adopted = tree.Adopted
-	filling := &restoring{t: t, tree: tree, report: out}
+	filling := &restoring{t: t, tree: tree, tables: end.Tables, report: out}
 	err = t.Ledger.Fill(ctx, "restore", func(f *relational.Filling) error { return filling.run(ctx, f, from) })
 	if err != nil {
 		return out, err
@@ -97,12 +97,12 @@ func pass(from io.ReadSeeker, v visitor) (Header, End, error) {
 }
 
 // survey reads the whole file, so that nothing is written of one that is
-// damaged at its end, and gives what it says of the tree.
-func survey(from io.ReadSeeker) (publish.Known, Header, error) {
+// damaged at its end, and gives what it says of the tree and of itself.
+func survey(from io.ReadSeeker) (publish.Known, Header, End, error) {
 	k := publish.Known{Versions: map[string]int64{}}
 	var name string
 	var at map[string]int
-	header, _, err := pass(from, visitor{
+	header, end, err := pass(from, visitor{
 		table: func(table string, columns []string) error { name, at = table, indexes(columns); return nil },
 		row: func(r relational.Row) error {
 			switch {
@@ -116,7 +116,7 @@ func survey(from io.ReadSeeker) (publish.Known, Header, error) {
 			return nil
 		},
 	})
-	return k, header, err
+	return k, header, end, err
 }
 
 func has(at map[string]int, columns ...string) bool {
@@ -161,6 +161,7 @@ func putObjects(ctx context.Context, from io.ReadSeeker, b store.Blobs, wanted f
 type restoring struct {
 	t      Target
 	tree   publish.Recovered
+	tables []Count // of the file, as it was when all of it was verified
 	report Restored
 
 	f       *relational.Filling
@@ -179,7 +180,8 @@ func (r *restoring) run(ctx context.Context, f *relational.Filling, from io.Read
 	if err := unoccupied(ctx, f); err != nil {
 		return err
 	}
-	_, _, err := pass(from, visitor{
+	_, end, err := pass(from, visitor{
+		object: func(store.Object, io.Reader) error { return errEnough }, // no table comes after
 		table: func(name string, columns []string) error {
 			if err := r.flush(ctx); err != nil {
 				return err
@@ -199,6 +201,12 @@ func (r *restoring) run(ctx context.Context, f *relational.Filling, from io.Read
 			return r.flush(ctx)
 		},
 	})
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
+	if err == nil && !slices.Equal(end.Tables, r.tables) {
+		err = damaged("its tables were changed while it was read")
+	}
 	if err == nil {
 		err = r.flush(ctx)
 	}

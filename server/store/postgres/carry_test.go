@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -43,4 +44,20 @@ func TestWhoReadsAViewMayPauseForLongerThanAReplica(t *testing.T) {
 	if read != rows {
 		t.Errorf("read %d of %d rows", read, rows)
 	}
+}
+
+// What a ledger is filled with may come from a disk that stops for a moment.
+func TestWhoFillsALedgerMayPauseForLongerThanAReplica(t *testing.T) {
+	const silence = 500 * time.Millisecond
+	p := storetest.StartPostgres(t)
+	l := open(t, p, p.Database(t)+"&idle_in_transaction_session_timeout=500")
+	tables := relational.Tables()
+	numbers := tables[slices.IndexFunc(tables, func(one relational.Table) bool { return one.Name == "role_versions" })]
+	must(t, l.Fill(t.Context(), "restore", func(f *relational.Filling) error {
+		if err := f.Insert(t.Context(), numbers, []string{"role", "version"}, []relational.Row{{"snapshot", int64(7)}}); err != nil {
+			return err
+		}
+		<-time.After(4 * silence)
+		return f.Insert(t.Context(), numbers, []string{"role", "version"}, []relational.Row{{"timestamp", int64(8)}})
+	}))
 }

@@ -97,17 +97,26 @@ func (l *Ledger) View(ctx context.Context, f func(*View) error) (err error) {
 			err = errors.Join(err, end)
 		}
 	}()
-	if binary != "" {
-		// Whoever copies a ledger reads, and then writes elsewhere for a while:
-		// the transaction is idle, or the engine has more to send than is taken,
-		// which the limit of silence would take for a network that is gone.
-		for _, limit := range []string{"idle_in_transaction_session_timeout", "tcp_user_timeout"} {
-			if _, err := tx.ExecContext(ctx, `SET LOCAL `+limit+` = 0`); err != nil {
-				return fmt.Errorf("read the ledger: %w", err)
-			}
-		}
+	if err := patient(ctx, tx, binary); err != nil {
+		return fmt.Errorf("read the ledger: %w", err)
 	}
 	return f(&View{tx, binary})
+}
+
+// patient lifts an engine's limits for a transaction that copies a ledger: it
+// reads, and then writes elsewhere for a while, or the other way round. In that
+// time it is idle, or the engine has more to send than is taken, which the limit
+// of silence would take for a network that is gone.
+func patient(ctx context.Context, tx *sql.Tx, binary string) error {
+	if binary == "" {
+		return nil // SQLite has none
+	}
+	for _, limit := range []string{"idle_in_transaction_session_timeout", "tcp_user_timeout"} {
+		if _, err := tx.ExecContext(ctx, `SET LOCAL `+limit+` = 0`); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // binary asks the engine which it is: SQLite compares text by bytes by itself,
@@ -212,10 +221,20 @@ func places(first, n int) string {
 // Filling writes whole rows, in one transaction.
 type Filling struct{ tx *sql.Tx }
 
-// Fill runs f in one transaction, alone among the ordered ones. f may run
-// several times, of which only the last one counts.
+// Fill runs f in one transaction, alone among the ordered ones, which f may
+// keep waiting for as long as it takes to read what it writes. f may run several
+// times, of which only the last one counts.
 func (l *Ledger) Fill(ctx context.Context, what string, f func(*Filling) error) error {
-	return l.write(ctx, what, func(tx *sql.Tx) error { return f(&Filling{tx}) })
+	binary, err := l.binary(ctx)
+	if err != nil {
+		return err
+	}
+	return l.write(ctx, what, func(tx *sql.Tx) error {
+		if err := patient(ctx, tx, binary); err != nil {
+			return err
+		}
+		return f(&Filling{tx})
+	})
 }
 
 // maxValues is how many values one statement carries. Engines take many more,
