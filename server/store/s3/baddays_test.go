@@ -81,6 +81,17 @@ func read(t *testing.T, b *s3.Blobs, key string) []byte {
 	return data
 }
 
+func listed(t *testing.T, b *s3.Blobs) (keys []string) {
+	t.Helper()
+	for info, err := range b.List(t.Context(), "") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys = append(keys, info.Key)
+	}
+	return keys
+}
+
 func large(fill byte) []byte { return bytes.Repeat([]byte{fill}, smallPart*2+16) }
 
 // The library's own way to send a large object silently overwrites; ours asks
@@ -149,6 +160,18 @@ func TestFaultsThatPassAreRepeated(t *testing.T) {
 			}
 			d.Set(first(fault, any1))
 			if err := d.blobs.Delete(t.Context(), name+"/head"); err != nil {
+				t.Error(err)
+			}
+			d.Set(first(fault, any1))
+			if got := listed(t, d.blobs); len(got) != 6 {
+				t.Errorf("listed %q", got)
+			}
+			d.Set(first(fault, any1))
+			if _, err := d.blobs.AbortStale(t.Context(), time.Now()); err != nil {
+				t.Error(err)
+			}
+			d.Set(first(fault, any1))
+			if _, _, err := d.blobs.Removes(t.Context()); err != nil {
 				t.Error(err)
 			}
 		})

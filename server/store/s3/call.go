@@ -22,7 +22,7 @@ const (
 	// DefaultAnswerTime is until the answer, per attempt, for a small request.
 	DefaultAnswerTime = 7 * time.Second
 
-	finishTime = time.Minute // the same for putting parts together
+	finishTime = time.Minute // the same for putting parts together, and more by storeRate
 	storeRate  = 4 << 20     // bytes/s: how fast a service puts away what it was sent
 	attempts   = 4
 	firstPause = 100 * time.Millisecond // doubled each time, and then half of it at random

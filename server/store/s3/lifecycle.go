@@ -5,12 +5,17 @@ import (
 	"strings"
 
 	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/lifecycle"
 )
 
 // Removes names the rules of the bucket's lifecycle that remove objects of
 // ours; known is false where the service does not say.
 func (b *Blobs) Removes(ctx context.Context) (rules []string, known bool, err error) {
-	c, err := b.core.GetBucketLifecycle(ctx, b.bucket)
+	var c *lifecycle.Configuration
+	err = try(ctx, b.answerTime, func(ctx context.Context) (err error) {
+		c, err = b.core.GetBucketLifecycle(ctx, b.bucket)
+		return err
+	})
 	if err != nil {
 		switch minio.ToErrorResponse(err).Code {
 		case "NoSuchLifecycleConfiguration":

@@ -154,7 +154,7 @@ func (b *Blobs) multipart(ctx context.Context, o store.Object, part []byte, rest
 		}
 		left -= int64(len(part))
 	}
-	if err := b.complete(ctx, key, id, parts); err != nil {
+	if err := b.complete(ctx, key, id, parts, o.Size); err != nil {
 		return b.abort(ctx, o.Key, id, b.named(o.Key, err))
 	}
 	return nil
@@ -172,12 +172,13 @@ func (b *Blobs) sendPart(ctx context.Context, key, id string, number int, data [
 
 // complete puts the parts together unless the name is taken. A second try may
 // find that the first one did it: then the upload is gone, which counts as
-// taken, and the caller looks at what is there.
-func (b *Blobs) complete(ctx context.Context, key, id string, parts []minio.CompletePart) error {
+// taken, and the caller looks at what is there. Some services copy the parts
+// into one file before they answer.
+func (b *Blobs) complete(ctx context.Context, key, id string, parts []minio.CompletePart, size int64) error {
 	var opts minio.PutObjectOptions
 	opts.SetMatchETagExcept("*")
 	tried := false
-	return try(ctx, finishTime, func(ctx context.Context) error {
+	return try(ctx, finishTime+time.Duration(size/storeRate)*time.Second, func(ctx context.Context) error {
 		_, err := b.core.CompleteMultipartUpload(ctx, b.bucket, key, id, parts, opts)
 		if r := answer(err); tried && r.Code == "NoSuchUpload" {
 			r.StatusCode = http.StatusConflict
@@ -211,11 +212,11 @@ const StaleUpload = 24 * time.Hour
 func (b *Blobs) AbortStale(ctx context.Context, before time.Time) (int, error) {
 	var errs []error
 	dropped := 0
-	for u := range b.core.ListIncompleteUploads(ctx, b.bucket, b.prefix, true) {
-		if u.Err != nil {
-			errs = append(errs, fmt.Errorf("list uploads in bucket %s: %w", b.bucket, worded(u.Err)))
-			break
-		}
+	all, err := b.unfinished(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("list uploads in bucket %s: %w", b.bucket, worded(err))
+	}
+	for _, u := range all {
 		if !u.Initiated.Before(before) {
 			continue
 		}

@@ -16,7 +16,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"net/http"
 	"strings"
 	"time"
@@ -109,7 +108,11 @@ func (b *Blobs) connect(ctx context.Context, c Config) error {
 		return fmt.Errorf("%w; create it first", store.ErrNotFound)
 	}
 	if c.Region == "" { // presigning must not have to ask for it each time
-		if c.Region, err = client.GetBucketLocation(ctx, c.Bucket); err != nil {
+		err = try(ctx, b.answerTime, func(ctx context.Context) (err error) {
+			c.Region, err = client.GetBucketLocation(ctx, c.Bucket)
+			return err
+		})
+		if err != nil {
 			return fmt.Errorf("ask for its region (or set s3.region): %w", worded(err))
 		}
 	}
@@ -186,30 +189,6 @@ func (b *Blobs) Delete(ctx context.Context, key string) error {
 		return nil
 	}
 	return err
-}
-
-// List pages through the bucket.
-func (b *Blobs) List(ctx context.Context, prefix string) iter.Seq2[store.Info, error] {
-	return func(yield func(store.Info, error) bool) {
-		if err := store.CheckPrefix(prefix); err != nil {
-			yield(store.Info{}, err)
-			return
-		}
-		opts := minio.ListObjectsOptions{Prefix: b.prefix + prefix, Recursive: true}
-		for o := range b.core.ListObjectsIter(ctx, b.bucket, opts) {
-			if o.Err != nil {
-				yield(store.Info{}, fmt.Errorf("list %q in bucket %s: %w", prefix, b.bucket, worded(o.Err)))
-				return
-			}
-			info := b.info(o)
-			if info.Key == probeKey || store.CheckKey(info.Key) != nil {
-				continue
-			}
-			if !yield(info, nil) {
-				return
-			}
-		}
-	}
 }
 
 // Replace puts data in the place of the version old.

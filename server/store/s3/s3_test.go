@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -123,5 +124,28 @@ func TestRefusedCreateWaitsForTheOther(t *testing.T) {
 				t.Error("a put says that it found nothing")
 			}
 		})
+	}
+}
+
+// Services give a thousand names at once.
+func TestListGoesOnAfterEachPageAndRepeatsTheOneThatFailed(t *testing.T) {
+	const objects = 1003
+	server := storetest.StartS3(t)
+	d := badDaysOf(t, server, "many", calm)
+	for i := range objects {
+		if err := server.Lay("many", fmt.Sprintf("candor/blobs/%04d", i), []byte("x")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pages := 0
+	d.Set(func(r *http.Request) storetest.Fault {
+		if pages++; pages == 2 { // the second page, the first time
+			return storetest.Fault{Half: true}
+		}
+		return storetest.Fault{}
+	})
+	got := listed(t, d.blobs)
+	if len(got) != objects || !slices.IsSorted(got) || len(slices.Compact(got)) != objects || pages != 3 {
+		t.Errorf("%d names in %d requests", len(got), pages)
 	}
 }
