@@ -48,7 +48,7 @@ func NewSharedUploads(ledger store.Uploads, blobs SharedBlobs, dir string, now f
 	if err := b.clear(); err != nil {
 		return nil, errors.Join(fmt.Errorf("uploads: %w", err), root.Close())
 	}
-	return &Uploads{ledger: ledger, blobs: blobs, pieces: b, now: now, busy: map[string]bool{}}, nil
+	return newUploads(ledger, blobs, b, now), nil
 }
 
 const arriving = "piece-"

@@ -45,8 +45,12 @@ type Uploads struct {
 	pieces pieces
 	now    func() time.Time
 
-	mu   sync.Mutex
-	busy map[string]bool
+	mu     sync.Mutex
+	busy   map[string]bool
+	making map[string]*making
+	made   sync.WaitGroup  // of those
+	closed context.Context // ends with Close
+	end    context.CancelFunc
 }
 
 // pieces keeps what has arrived of blobs that are not whole.
@@ -71,11 +75,14 @@ func NewUploads(ledger store.Uploads, blobs Blobs, dir string, now func() time.T
 	if err != nil {
 		return nil, err
 	}
-	return &Uploads{ledger: ledger, blobs: blobs, pieces: f, now: now, busy: map[string]bool{}}, nil
+	return newUploads(ledger, blobs, f, now), nil
 }
 
-// Close releases the folder.
-func (u *Uploads) Close() error { return u.pieces.close() }
+func newUploads(ledger store.Uploads, blobs Blobs, p pieces, now func() time.Time) *Uploads {
+	u := &Uploads{ledger: ledger, blobs: blobs, pieces: p, now: now, busy: map[string]bool{}, making: map[string]*making{}}
+	u.closed, u.end = context.WithCancel(context.Background())
+	return u
+}
 
 // Status of an upload.
 type Status struct {
@@ -134,41 +141,49 @@ func (u *Uploads) begin(ctx context.Context, owner string, b manifests.Blob, err
 	if !errors.Is(err, store.ErrNotFound) {
 		return Status{}, fmt.Errorf("upload: %w", err)
 	}
+	s, err := u.found(ctx, owner, b)
+	if err != nil {
+		return Status{}, err
+	}
+	if s.Offset == s.Size { // all of it came, and whoever sent it heard no more
+		return u.complete(ctx, s)
+	}
+	return Status{ID: s.ID, Offset: s.Offset, Size: s.Size}, nil
+}
+
+// found gives the upload of this owner and blob, an old one or a new one.
+func (u *Uploads) found(ctx context.Context, owner string, b manifests.Blob) (store.Upload, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	all, err := u.ledger.Uploads(ctx)
 	if err != nil {
-		return Status{}, fmt.Errorf("upload: %w", err)
+		return store.Upload{}, fmt.Errorf("upload: %w", err)
 	}
 	for _, s := range all {
-		if s.Owner != owner || s.SHA256 != b.SHA256 || s.Size != b.Size {
-			continue
+		if s.Owner == owner && s.SHA256 == b.SHA256 && s.Size == b.Size {
+			return s, nil
 		}
-		if s.Offset == s.Size { // a server died before it made the blob of it
-			return u.complete(ctx, s)
-		}
-		return Status{ID: s.ID, Offset: s.Offset, Size: s.Size}, nil
 	}
 	if len(all) >= maxOpen && !u.evict(ctx, all[0]) {
-		return Status{}, ErrTooMany
+		return store.Upload{}, ErrTooMany
 	}
 	return u.create(ctx, owner, b)
 }
 
 // evict makes room by dropping an upload that nobody went on with.
 func (u *Uploads) evict(ctx context.Context, s store.Upload) bool {
-	return !u.busy[s.ID] && u.now().Sub(s.Updated) > idle && u.drop(ctx, s.ID) == nil
+	return !u.busy[s.ID] && u.making[s.ID] == nil && u.now().Sub(s.Updated) > idle && u.drop(ctx, s.ID) == nil
 }
 
-func (u *Uploads) create(ctx context.Context, owner string, b manifests.Blob) (Status, error) {
+func (u *Uploads) create(ctx context.Context, owner string, b manifests.Blob) (store.Upload, error) {
 	s := store.Upload{ID: strings.ToLower(rand.Text()), Owner: owner, SHA256: b.SHA256, Size: b.Size, Created: u.now(), Updated: u.now()}
 	if err := u.pieces.begin(ctx, s.ID); err != nil {
-		return Status{}, fmt.Errorf("upload: %w", err)
+		return s, fmt.Errorf("upload: %w", err)
 	}
 	if err := u.ledger.AddUpload(ctx, s); err != nil {
-		return Status{}, fmt.Errorf("upload: %w", err)
+		return s, fmt.Errorf("upload: %w", err)
 	}
-	return Status{ID: s.ID, Size: s.Size}, nil
+	return s, nil
 }
 
 // Get tells how far an upload has come; store.ErrNotFound if it is not there
@@ -239,33 +254,6 @@ func (u *Uploads) leave(id string) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	delete(u.busy, id)
-}
-
-// complete moves the bytes into the store, which checks length and hash.
-func (u *Uploads) complete(ctx context.Context, s store.Upload) (Status, error) {
-	f, err := u.pieces.open(ctx, s)
-	if err != nil {
-		return Status{}, fmt.Errorf("upload %s: %w", s.ID, err)
-	}
-	o := store.Object{Key: layout.BlobFile(s.SHA256), Size: s.Size, SHA256: s.SHA256}
-	err = errors.Join(u.blobs.Put(ctx, o, io.LimitReader(f, s.Size)), f.Close())
-	if errors.Is(err, store.ErrMismatch) || errors.Is(err, store.ErrNotFound) { // other bytes, or a piece is gone
-		if u.made(ctx, o) {
-			return Status{ID: s.ID, Offset: s.Size, Size: s.Size, Complete: true}, u.drop(ctx, s.ID)
-		}
-		return Status{}, errors.Join(fmt.Errorf("upload %s: %w", s.ID, ErrWrongHash), u.drop(ctx, s.ID))
-	}
-	if err != nil {
-		return Status{}, fmt.Errorf("upload %s: %w", s.ID, err)
-	}
-	return Status{ID: s.ID, Offset: s.Size, Size: s.Size, Complete: true}, u.drop(ctx, s.ID)
-}
-
-// made tells whether another server has made the blob meanwhile: one that had
-// all of it, and was thought to be dead. It has dropped the pieces then.
-func (u *Uploads) made(ctx context.Context, o store.Object) bool {
-	info, err := u.blobs.Stat(ctx, o.Key)
-	return err == nil && info.Size == o.Size
 }
 
 func (u *Uploads) drop(ctx context.Context, id string) error {
