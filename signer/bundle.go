@@ -34,14 +34,15 @@ list of releases has expired, once offerUntil has passed, and where they have
 seen newer metadata or a halt. The same tree gives the same bytes.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if out == "" || (server == "") == (tree == "") {
+			at := treeFlags{tree, server}.settled()
+			if out == "" || (at.server == "") == (at.dir == "") {
 				return usagef("--out, and one of --server and --tree, are needed")
 			}
 			o, err := a.bundleOptions(product, build, from)
 			if err != nil {
 				return err
 			}
-			if o.Source, err = source(tree, server); err != nil {
+			if o.Source, err = source(at.dir, at.server); err != nil {
 				return err
 			}
 			b := a.progress("bundling", -1)
@@ -60,7 +61,7 @@ seen newer metadata or a halt. The same tree gives the same bytes.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&server, "server", "", "address of the server, or of its CDN")
+	f.StringVar(&server, "server", "", "address of the server, or of its CDN (or "+serverVariable+")")
 	f.StringVar(&tree, "tree", "", "directory that holds the published tree")
 	f.StringVar(&product, "product", "", "product of the release")
 	f.StringVar(&build, "build", "", "build of the release")

@@ -37,7 +37,7 @@ online, new keys of the service; renew, root and targets live on; product, other
 engineers of a product.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o := ceremony.PlanOptions{Occasion: ceremony.Occasion(args[0]), Server: from.server, Leaving: leaving, Threshold: threshold, Now: a.now()}
+			o := ceremony.PlanOptions{Occasion: ceremony.Occasion(args[0]), Server: from.settled().server, Leaving: leaving, Threshold: threshold, Now: a.now()}
 			var err error
 			if o.New, err = readPublics(who); err != nil {
 				return err

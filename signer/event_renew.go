@@ -28,7 +28,7 @@ signature is taken over, since everybody signs what the change is now.`,
 			if _, err := a.accept(f.Proposal); err != nil {
 				return err
 			}
-			state, err := a.load(cmd.Context(), stateFlags{server: at.address()})
+			state, err := a.load(cmd.Context(), stateFlags{treeFlags: treeFlags{server: at.address()}})
 			if err != nil {
 				return err
 			}

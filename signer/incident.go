@@ -15,7 +15,7 @@ var errOpenSteps = errors.New("not all steps are done; those that are open stand
 
 // incidentFlags are what people know of a bad day.
 type incidentFlags struct {
-	from    stateFlags
+	from    treeFlags
 	product string
 	build   int64
 	gone    []string
@@ -63,8 +63,7 @@ fill in, such as MY-KEY for the name of your key.`
 			Use: string(d.kind) + " --server URL", Short: d.short, Long: d.short + ".\n" + d.long, Args: cobra.NoArgs,
 			RunE: func(cmd *cobra.Command, _ []string) error { return a.incident(cmd, d.kind, &f) },
 		}
-		sub.Flags().StringVar(&f.from.dir, "from-dir", "", "published tree in this directory")
-		sub.Flags().StringVar(&f.from.server, "server", "", "address of the server that publishes (or "+serverVariable+")")
+		f.from.register(sub)
 		sub.Flags().BoolVar(&f.check, "check", false, "say which steps are done")
 		if d.build {
 			sub.Flags().StringVar(&f.product, "product", "", "product (needed if there is more than one)")
@@ -80,16 +79,14 @@ fill in, such as MY-KEY for the name of your key.`
 
 func (a *app) incident(cmd *cobra.Command, kind incident.Kind, f *incidentFlags) error {
 	c := incident.Case{Kind: kind, Gone: f.gone, Check: f.check}
-	if f.from.dir == "" {
-		f.from.server = (&connection{server: f.from.server}).address()
+	from := f.from.settled()
+	src, err := from.source()
+	if err != nil {
+		return err
 	}
-	switch {
-	case (f.from.dir == "") == (f.from.server == ""):
-		return usagef("give one of --server and --from-dir: where the metadata in force is")
-	case f.from.dir != "":
-		c.From = "--from-dir " + f.from.dir
-	default:
-		c.Server = f.from.server
+	c.Server = from.server
+	if from.dir != "" {
+		c.From = "--from-dir " + from.dir
 	}
 	if f.product != "" {
 		var err error
@@ -103,7 +100,7 @@ func (a *app) incident(cmd *cobra.Command, kind incident.Kind, f *incidentFlags)
 			return err
 		}
 	}
-	situation, err := a.survey(cmd, f.from)
+	situation, err := a.survey(cmd, src)
 	if err != nil {
 		return err
 	}
@@ -118,12 +115,8 @@ func (a *app) incident(cmd *cobra.Command, kind incident.Kind, f *incidentFlags)
 }
 
 // survey reads what is published, also where it has expired or ends halfway.
-func (a *app) survey(cmd *cobra.Command, from stateFlags) (*ceremony.Situation, error) {
+func (a *app) survey(cmd *cobra.Command, src ceremony.Source) (*ceremony.Situation, error) {
 	anchor, err := a.anchor()
-	if err != nil {
-		return nil, err
-	}
-	src, err := source(from.dir, from.server)
 	if err != nil {
 		return nil, err
 	}

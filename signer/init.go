@@ -16,7 +16,7 @@ func (a *app) initCommand() *cobra.Command {
 		Long: `Start a system: propose version 1 of root (who may sign what) and of targets
 (which product is whose). The root holders' public files are given with
 --root-key, the service's public keys, as "candor-server init" exported them,
-with --online. Each root holder then signs the proposal with "sign".`,
+with --online. Each root holder then signs the proposal with "event sign".`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if online == "" {

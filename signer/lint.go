@@ -13,21 +13,6 @@ import (
 
 var errRules = errors.New("rules are broken; each line above says where, and what to do")
 
-// treeFlags say where a published tree is read.
-type treeFlags struct{ dir, server string }
-
-func (f *treeFlags) register(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.dir, "from-dir", "", "published tree in this directory")
-	cmd.Flags().StringVar(&f.server, "server", "", "address of the server that publishes, or of its CDN")
-}
-
-func (f *treeFlags) source() (ceremony.Source, error) {
-	if (f.dir == "") == (f.server == "") {
-		return nil, usagef("give one of --server and --from-dir: where the published tree is")
-	}
-	return source(f.dir, f.server)
-}
-
 func (a *app) lintCommand() *cobra.Command {
 	var from treeFlags
 	cmd := &cobra.Command{
@@ -55,7 +40,11 @@ Exit status 1 if there is a finding.`,
 				lines = append(lines, f.String())
 			}
 			if len(lines) == 0 {
-				lines = append(lines, fmt.Sprintf("%d files keep every rule", report.Files))
+				line := fmt.Sprintf("%d files keep every rule", report.Files)
+				if report.Files == 1 {
+					line = "1 file keeps every rule"
+				}
+				lines = append(lines, line)
 			}
 			if err := a.print(report, lines...); err != nil {
 				return err

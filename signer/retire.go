@@ -37,7 +37,7 @@ come back; what it carries can, as a new, higher build.`,
 			if (len(args) == 1) == (keep == "") || keep != "" && keep != keepNeeded && keep != "stepping-stones,current" {
 				return usagef("give --keep %s, or the builds to retire", keepNeeded)
 			}
-			state, err := a.load(cmd.Context(), stateFlags{dir: from.dir, server: from.server})
+			state, err := a.load(cmd.Context(), stateFlags{treeFlags: from})
 			if err != nil {
 				return err
 			}

@@ -7,19 +7,46 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// treeFlags say where a published tree is read: in a directory, or from the
+// server that is given or, with neither, that the environment names.
+type treeFlags struct{ dir, server string }
+
+func (f *treeFlags) register(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.dir, "from-dir", "", "published tree in this directory")
+	cmd.Flags().StringVar(&f.server, "server", "", "address of the server that publishes, or of its CDN (or "+serverVariable+")")
+}
+
+func (f treeFlags) settled() treeFlags {
+	if f.dir == "" {
+		f.server = (&connection{server: f.server}).address()
+	}
+	return f
+}
+
+func (f treeFlags) source() (ceremony.Source, error) {
+	f = f.settled()
+	if (f.dir == "") == (f.server == "") {
+		return nil, usagef("give one of --server and --from-dir: where the published tree is")
+	}
+	return source(f.dir, f.server)
+}
+
 // stateFlags say where the metadata in force is read from.
 type stateFlags struct {
-	dir, server, proposal string
-	renewsRoot            bool // the root in force may have expired
+	treeFlags
+	proposal   string
+	renewsRoot bool // the root in force may have expired
 }
 
 func (f *stateFlags) register(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.dir, "from-dir", "", "published tree in this directory")
-	cmd.Flags().StringVar(&f.server, "server", "", "address of the server that publishes")
+	f.treeFlags.register(cmd)
 	cmd.Flags().StringVar(&f.proposal, "from-proposal", "", "finished proposal that is to be published first")
 }
 
 func (a *app) load(ctx context.Context, f stateFlags) (*ceremony.State, error) {
+	if f.proposal == "" {
+		f.treeFlags = f.settled()
+	}
 	given := 0
 	for _, s := range []string{f.dir, f.server, f.proposal} {
 		if s != "" {
