@@ -6,6 +6,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -62,7 +63,10 @@ func main() {
 		flags.PrintDefaults()
 	}
 	names, rest := split(os.Args[1:])
-	if err := flags.Parse(rest); err != nil {
+	switch err := flags.Parse(rest); {
+	case errors.Is(err, flag.ErrHelp):
+		return
+	case err != nil:
 		os.Exit(2)
 	}
 	if *list {
@@ -73,6 +77,9 @@ func main() {
 	}
 	b, ok := chosen(names)
 	if !ok {
+		if len(names) > 0 {
+			fmt.Fprintf(os.Stderr, "bench: no bench is called %q\n", strings.Join(names, " "))
+		}
 		flags.Usage()
 		os.Exit(2)
 	}
