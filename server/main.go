@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/candor-ota/candor/server/config"
+	"github.com/candor-ota/candor/server/observe"
 )
 
 func main() { os.Exit(execute()) }
@@ -67,6 +68,7 @@ func (a *app) command() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "candor-server",
 		Short:         "Publish signed firmware releases in stages",
+		Version:       observe.Program(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
@@ -76,7 +78,27 @@ func (a *app) command() *cobra.Command {
 	root.AddCommand(a.initCommand(), a.runCommand(), a.tokenCommand(), a.batchCommand(), a.voteKeysCommand(),
 		a.auditCommand(), a.hookCommand(), a.migrateCommand(), a.backupCommand(), a.restoreCommand(), a.doctorCommand(), a.healthyCommand())
 	root.AddCommand(a.mirrorCommand(), a.keysCommand())
+	known(root)
 	return root
+}
+
+// known makes an error of the name of a command that there is not. cobra shows
+// help instead, and ends as if all had been done: a script that checks the audit
+// log by a mistyped command would find it in order for ever.
+func known(c *cobra.Command) {
+	if !c.HasSubCommands() {
+		return
+	}
+	for _, sub := range c.Commands() {
+		known(sub)
+	}
+	c.Args = func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return usagef("%s has no command %q; see `%s --help`", cmd.CommandPath(), args[0], cmd.CommandPath())
+		}
+		return nil
+	}
+	c.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 }
 
 // print shows a result: v as JSON, or text for people.

@@ -22,6 +22,7 @@ func command(t *testing.T, args ...string) (string, error) {
 	a := &app{out: &out, err: io.Discard, now: time.Now}
 	c := a.command()
 	c.SetArgs(args)
+	c.SetOut(&out)
 	err := c.ExecuteContext(context.Background())
 	return out.String(), err
 }
@@ -39,6 +40,17 @@ func TestInitRefusesASecondTime(t *testing.T) {
 	dir := made(t)
 	if _, err := command(t, "init", "--data", dir); err == nil {
 		t.Error("a data directory was made over another")
+	}
+}
+
+func TestMistypedCommandIsAnError(t *testing.T) {
+	for _, args := range [][]string{{"frobnicate"}, {"audit", "verifyy"}, {"token", "nwe", "--role", "x"}, {"batch", "x"}, {"hook", "x"}, {"keys", "x"}} {
+		if _, err := command(t, args...); codeOf(err) != 2 {
+			t.Errorf("%v: %v", args, err)
+		}
+	}
+	if out, err := command(t, "--version"); err != nil || !strings.HasPrefix(out, "candor-server version ") {
+		t.Errorf("%q, %v", out, err)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"text/tabwriter"
@@ -187,22 +188,33 @@ func lockAll(dirs ...config.Dir) (unlock func() error, err error) {
 }
 
 // sameSecrets refuses a target that handsets would not know: keys are moved by
-// hand, and not through this program.
+// hand, and not through this program. Whatever the source has, the target must
+// have: every set of online keys, the vote master, the CA of every batch.
 func sameSecrets(a, b config.Dir) error {
 	if samePath(string(a), string(b)) {
 		return nil
 	}
-	for _, name := range []string{"rollouts.pem", "snapshot.pem", "timestamp.pem", "vote-master"} {
-		x, err := os.ReadFile(filepath.Join(a.Keys(), name))
-		if err != nil {
+	source, target := os.DirFS(string(a)), os.DirFS(string(b))
+	for _, folder := range []string{filepath.Base(a.Keys()), filepath.Base(a.Batches())} {
+		err := fs.WalkDir(source, folder, func(name string, e fs.DirEntry, err error) error {
+			if err != nil || e.IsDir() {
+				return err
+			}
+			x, err := fs.ReadFile(source, name)
+			if err != nil {
+				return err
+			}
+			y, err := fs.ReadFile(target, name)
+			if errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("%s has no %s, which %s has; copy keys/ and batches/ there first, or handsets will not know the server", b, name, a)
+			}
+			if err == nil && string(x) != string(y) {
+				err = fmt.Errorf("%s has another %s than %s; copy keys/ and batches/ there first, or handsets will not know the server", b, name, a)
+			}
+			return err
+		})
+		if err != nil && (folder == filepath.Base(a.Keys()) || !errors.Is(err, fs.ErrNotExist)) {
 			return fmt.Errorf("keys: %w", err)
-		}
-		y, err := os.ReadFile(filepath.Join(b.Keys(), name))
-		if err != nil {
-			return fmt.Errorf("keys: %w", err)
-		}
-		if string(x) != string(y) {
-			return fmt.Errorf("%s has another key %s than %s; copy keys/ and batches/ there first, or handsets will not know the server", b, name, a)
 		}
 	}
 	return nil

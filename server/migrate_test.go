@@ -105,8 +105,22 @@ func TestMoveNeedsTheSameKeys(t *testing.T) {
 	if _, err := command(t, "migrate-store", "--from", string(from), "--to", to); err == nil || !strings.Contains(err.Error(), "copy keys/") {
 		t.Errorf("got %v", err)
 	}
-	if err := errors.Join(os.RemoveAll(config.Dir(to).Keys()), os.CopyFS(config.Dir(to).Keys(), os.DirFS(from.Keys()))); err != nil {
+	for _, args := range [][]string{{"batch", "new", "lab"}, {"keys", "new"}} {
+		if _, err := command(t, append(args, "--data", string(from))...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Rename(filepath.Join(from.Keys(), "rollouts.pem"), filepath.Join(from.Keys(), "2", "was-rollouts.pem")); err != nil { // only the newer set is left
 		t.Fatal(err)
+	}
+	for _, folder := range []string{"keys", "batches"} {
+		if _, err := command(t, "migrate-store", "--from", string(from), "--to", to); err == nil || !strings.Contains(err.Error(), folder+"/") {
+			t.Errorf("without the same %s: %v", folder, err)
+		}
+		there := filepath.Join(to, folder)
+		if err := errors.Join(os.RemoveAll(there), os.CopyFS(there, os.DirFS(filepath.Join(string(from), folder)))); err != nil {
+			t.Fatal(err)
+		}
 	}
 	out, err := command(t, "migrate-store", "--from", string(from), "--to", to)
 	if err != nil || !strings.Contains(out, "1 objects") {

@@ -22,6 +22,9 @@ type mirrorFlags struct {
 	check        bool
 }
 
+// shortestEvery is how often a mirror may ask its origin.
+const shortestEvery = time.Second
+
 func (a *app) mirrorCommand() *cobra.Command {
 	var f mirrorFlags
 	cmd := &cobra.Command{
@@ -31,6 +34,9 @@ func (a *app) mirrorCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if f.to == "" {
 				return usagef("--to is needed: the folder of the mirror")
+			}
+			if f.every != 0 && f.every < shortestEvery {
+				return usagef("--every is %s at least, or 0 for once", shortestEvery)
 			}
 			return a.mirror(cmd.Context(), f)
 		},

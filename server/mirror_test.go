@@ -19,6 +19,8 @@ func TestMirrorSaysWhatIsWrong(t *testing.T) {
 		"--from is needed": {"--to", to},
 		"not the http":     {"--from", "ftp://x", "--to", to},
 		"not empty":        {"--from", dir, "--to", dir},
+		"1s at least":      {"--from", dir, "--to", to, "--every", "-3s"},
+		"or 0 for once":    {"--from", dir, "--to", to, "--every", "1ms"},
 		"no such file":     {"--from", "https://x", "--ca-file", "/none", "--to", to},
 	} {
 		if _, err := command(t, append([]string{"mirror"}, args...)...); err == nil || !strings.Contains(err.Error(), want) {

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -37,33 +35,6 @@ type Source struct {
 type Saved struct {
 	Header
 	End
-}
-
-// BackupFile writes a backup to a file of mode 0600 that must not exist yet. It
-// has its name only when it is whole and on disk.
-func BackupFile(ctx context.Context, s Source, name string) (saved Saved, err error) {
-	if _, err := os.Lstat(name); err == nil {
-		return saved, fmt.Errorf("backup: %s is there already", name)
-	}
-	f, err := os.CreateTemp(filepath.Dir(name), ".candor-backup-")
-	if err != nil {
-		return saved, fmt.Errorf("backup: %w", err)
-	}
-	saved, err = Backup(ctx, s, f)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Link(f.Name(), name) // unlike a rename, never over another
-	}
-	if err = errors.Join(err, os.Remove(f.Name())); err != nil {
-		return saved, fmt.Errorf("backup: %w", err)
-	}
-	d, err := os.Open(filepath.Dir(name))
-	if err != nil {
-		return saved, fmt.Errorf("backup: %w", err)
-	}
-	return saved, errors.Join(d.Sync(), d.Close())
 }
 
 // Backup writes the ledger as it is at one moment, the published files that it

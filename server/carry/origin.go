@@ -45,9 +45,8 @@ type WebOrigin struct {
 	client *http.Client
 }
 
-// Bounds of a request for a small file, and of the wait for an image's answer.
+// Bounds of the wait for an answer, or for more of it, and of a small file.
 const (
-	smallTime  = time.Minute
 	answerTime = 30 * time.Second
 	maxFile    = 8 << 20
 )
@@ -114,9 +113,7 @@ func (o *WebOrigin) get(ctx context.Context, key string, offset int64) (body io.
 
 // Load reads a small file.
 func (o *WebOrigin) Load(ctx context.Context, key string) ([]byte, store.ETag, error) {
-	ctx, cancel := context.WithTimeout(ctx, smallTime)
-	defer cancel()
-	body, etag, err := o.get(ctx, key, 0)
+	body, etag, err := o.patiently(ctx, key, 0)
 	if err != nil {
 		return nil, "", err
 	}
@@ -143,16 +140,22 @@ type held struct{ *bytes.Reader }
 
 func (held) Close() error { return nil }
 
-// Image gives an object from an offset on. It is given up when it brings
-// nothing for a while.
+// Image gives an object from an offset on.
 func (o *WebOrigin) Image(ctx context.Context, key string, offset int64) (io.ReadCloser, error) {
+	body, _, err := o.patiently(ctx, key, offset)
+	return body, err
+}
+
+// patiently gives a body that is given up when it brings nothing for a while,
+// however long all of it takes.
+func (o *WebOrigin) patiently(ctx context.Context, key string, offset int64) (io.ReadCloser, string, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	body, _, err := o.get(ctx, key, offset)
+	body, etag, err := o.get(ctx, key, offset)
 	if err != nil {
 		cancel()
-		return nil, err
+		return nil, "", err
 	}
-	return &patient{body: body, cancel: cancel, timer: time.AfterFunc(answerTime, cancel)}, nil
+	return &patient{body: body, cancel: cancel, timer: time.AfterFunc(answerTime, cancel)}, etag, nil
 }
 
 type patient struct {

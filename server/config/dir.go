@@ -31,11 +31,12 @@ func (d Dir) Uploads() string    { return filepath.Join(string(d), "uploads") }
 func (d Dir) Keys() string       { return filepath.Join(string(d), "keys") }
 func (d Dir) VoteMaster() string { return filepath.Join(d.Keys(), "vote-master") }
 func (d Dir) OnlineKeys() string { return filepath.Join(string(d), "online-keys.json") }
+func (d Dir) Batches() string    { return filepath.Join(string(d), "batches") }
 func (d Dir) lock() string       { return filepath.Join(string(d), "lock") }
 
 // Batch is the file with the CA of a batch.
 func (d Dir) Batch(name manifests.Name) string {
-	return filepath.Join(string(d), "batches", string(name)+".pem")
+	return filepath.Join(d.Batches(), string(name)+".pem")
 }
 
 // ErrExists means that a data directory is there already.
@@ -70,7 +71,7 @@ func Create(ctx context.Context, d Dir) error {
 }
 
 func fill(ctx context.Context, d Dir) error {
-	for _, dir := range []string{d.Keys(), d.Uploads(), filepath.Dir(d.Batch("x"))} {
+	for _, dir := range []string{d.Keys(), d.Uploads(), d.Batches()} {
 		if err := os.Mkdir(dir, 0o700); err != nil {
 			return err
 		}

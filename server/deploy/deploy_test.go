@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -54,6 +55,23 @@ func TestUnitIsOneAndHardened(t *testing.T) {
 	}
 }
 
+// Whoever kills a server while it brings a ledger of 10^8 rows up to date gets
+// one that never starts.
+func TestStartMayTakeAnHour(t *testing.T) {
+	if !strings.Contains(read(t, "systemd/candor-server.service"), "\nTimeoutStartSec=1h\n") {
+		t.Error("systemd ends a start after its own minute and a half")
+	}
+	probe := regexp.MustCompile(`startupProbe: .*periodSeconds: (\d+), failureThreshold: (\d+)}`).FindStringSubmatch(read(t, "helm/candor/templates/statefulset.yaml"))
+	if probe == nil {
+		t.Fatal("the chart has no startupProbe")
+	}
+	every, err := strconv.Atoi(probe[1])
+	times, other := strconv.Atoi(probe[2])
+	if err != nil || other != nil || every*times < 3600 {
+		t.Errorf("Kubernetes ends a start by %q", probe)
+	}
+}
+
 // prepared runs compose/prepare in a copy.
 func prepared(t *testing.T) string {
 	t.Helper()
@@ -91,10 +109,13 @@ func TestServerOfComposeRuns(t *testing.T) {
 	dir := t.TempDir()
 	program, data := filepath.Join(dir, "candor-server"), filepath.Join(dir, "data")
 	build := regexp.MustCompile(`go build (.*) -o /out/candor-server (\./server)`).FindStringSubmatch(read(t, "Dockerfile"))
-	if build == nil || build[1] != `-trimpath -ldflags="-s -w"` {
+	if build == nil || build[1] != `-tags nomsgpack -trimpath -ldflags="-s -w"` {
 		t.Fatalf("the Dockerfile builds by %q", build)
 	}
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", program, build[2])
+	if flags := read(t, "../../scripts/flags.sh"); !strings.Contains(flags, "-tags=nomsgpack\"") || !strings.Contains(read(t, "README.md"), "go build "+build[1]) {
+		t.Error("what is tested is built otherwise than what ships")
+	}
+	cmd := exec.Command("go", "build", "-tags", "nomsgpack", "-trimpath", "-ldflags=-s -w", "-o", program, build[2])
 	cmd.Dir, cmd.Env = "../..", append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)

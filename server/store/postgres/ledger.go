@@ -113,9 +113,14 @@ func counting(config *pgx.ConnConfig) *pgx.ConnConfig {
 	return c
 }
 
+// migrationTime is how long a server waits for another one that brings the tables
+// up to date: with a large ledger it is at that for many minutes. It looks each
+// second, since most have nothing to do.
+const migrationTime = time.Hour
+
 // prepare makes the tables; one replica does, the others wait for it.
 func prepare(ctx context.Context, db *sql.DB) error {
-	locker, err := lock.NewPostgresSessionLocker()
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, uint64(migrationTime/time.Second)))
 	if err != nil {
 		return err
 	}
