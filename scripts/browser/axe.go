@@ -28,14 +28,30 @@ var axe = sync.OnceValues(func() (string, error) {
 // Violations are what axe-core finds on the page as it stands, one line for each
 // place.
 func (p *Page) Violations() ([]string, error) {
-	source, err := axe()
+	return p.violations(`{rules: {'target-size': {enabled: true}}}`)
+}
+
+// Faint are the violations that lie in colours alone: the others are the same
+// in another theme, for that changes nothing else.
+func (p *Page) Faint() ([]string, error) {
+	return p.violations(`{runOnly: {type: 'rule', values: ['color-contrast', 'link-in-text-block']}}`)
+}
+
+func (p *Page) violations(options string) ([]string, error) {
+	there, err := Eval[bool](p, "window.axe !== undefined")
 	if err != nil {
 		return nil, err
 	}
-	if _, err := Eval[bool](p, "if (!window.axe) {"+source+"}\ntrue"); err != nil {
-		return nil, err
+	if !there {
+		source, err := axe()
+		if err != nil {
+			return nil, err
+		}
+		if _, err := Eval[bool](p, source+"\ntrue"); err != nil {
+			return nil, err
+		}
 	}
-	return Eval[[]string](p, `axe.run(document, {resultTypes: ['violations'], rules: {'target-size': {enabled: true}}})
+	return Eval[[]string](p, `axe.run(document, {resultTypes: ['violations'], ...`+options+`})
 		.then(r => r.violations.flatMap(v => v.nodes.map(n => v.id + ': ' + v.help + ': ' + n.target.join(' ') + ': ' +
 			(n.any[0] || n.all[0] || n.none[0] || {message: ''}).message)))`)
 }

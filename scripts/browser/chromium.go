@@ -94,6 +94,13 @@ func open(parent context.Context, options ...chromedp.ContextOption) (*Page, err
 	return p, nil
 }
 
+// Empty forgets what the page has stored for its origin, so that the next one
+// finds nothing of it.
+func (p *Page) Empty() error {
+	_, err := Eval[bool](p, "if (location.origin !== 'null') { sessionStorage.clear(); localStorage.clear(); }\ntrue")
+	return err
+}
+
 // Close closes the tab, and those opened beside it.
 func (p *Page) Close() { p.cancel() }
 

@@ -64,7 +64,7 @@ func text(v *accessibility.Value) string {
 	}
 	var s string
 	if json.Unmarshal(v.Value, &s) == nil {
-		return s
+		return spaced(s)
 	}
 	return string(v.Value)
 }
@@ -106,10 +106,13 @@ func (p *Page) Says(pattern string) (string, error) {
 	})
 }
 
-// Text is the text that can be seen now.
+// Text is the text that can be seen now; spaces at which no line ends are spaces.
 func (p *Page) Text() (string, error) {
-	return Eval[string](p, "document.body ? document.body.innerText : ''")
+	text, err := Eval[string](p, "document.body ? document.body.innerText : ''")
+	return spaced(text), err
 }
+
+func spaced(text string) string { return strings.ReplaceAll(text, "\u00a0", " ") }
 
 // Until waits until it is so; if it does not come to be, the error holds what
 // the page says instead.

@@ -48,7 +48,7 @@ func (s *site) readable(p *browser.Page, paths []string) {
 		say("light", found, err)
 		must(s.t, p.Prefer("prefers-color-scheme", "dark"))
 		must(s.t, p.Painted())
-		found, err = p.Violations()
+		found, err = p.Faint()
 		say("dark", found, err)
 		for _, width := range browser.Widths {
 			must(s.t, p.Size(width, 800, width < 700))

@@ -25,6 +25,9 @@ var (
 // counts go on by themselves, such as that of the tries of a halt.
 var counts = regexp.MustCompile(`\d+`)
 
+// themes are how a page is looked at in each; only colours differ between them.
+var themes = map[string]func(*browser.Page) ([]string, error){"light": (*browser.Page).Violations, "dark": (*browser.Page).Faint}
+
 // honest is what some stories have to say: what is not known, and what is kept
 // back, is never a number.
 var honest = map[string][]string{
@@ -58,11 +61,11 @@ func TestEveryStoryCanBeReadByEverybody(t *testing.T) {
 	for page, stories := range wanted(list) {
 		t.Run(page, func(t *testing.T) {
 			t.Parallel()
-			person, err := c.Fresh() // keeps what the stories are made of, as any browser does
+			p, err := c.Fresh() // keeps what the stories are made of, as any browser does
 			must(t, err)
-			defer person.Close()
+			defer p.Close()
 			for _, story := range stories {
-				for _, fault := range lookAt(person, server.URL, story) {
+				for _, fault := range lookAt(p, server.URL, story) {
 					t.Errorf("%s: %s", story.Name, fault)
 				}
 			}
@@ -83,13 +86,9 @@ func wanted(list []storybook.Story) map[string][]storybook.Story {
 	return byPage
 }
 
-// lookAt looks at one story in all ways, in a tab of its own, and gives what is wrong.
-func lookAt(person *browser.Page, server string, story storybook.Story) (faults []string) {
-	p, err := person.Beside()
-	if err != nil {
-		return []string{err.Error()}
-	}
-	defer p.Close()
+// lookAt looks at one story in all ways, and gives what is wrong. The tab keeps
+// nothing of the story before: pages are loaded anew, and what they stored is gone.
+func lookAt(p *browser.Page, server string, story storybook.Story) (faults []string) {
 	say := func(how string, found []string, err error) {
 		if err != nil {
 			found = append(found, err.Error())
@@ -107,6 +106,7 @@ func lookAt(person *browser.Page, server string, story storybook.Story) (faults 
 	}
 	do("shown", func() error { return p.Size(1440, 900, false) },
 		func() error { return p.Prefer("prefers-color-scheme", "light") },
+		p.Empty,
 		func() error { return p.Open(server + story.Address) },
 		func() error {
 			return p.Until("the story", func() (bool, error) {
@@ -116,9 +116,9 @@ func lookAt(person *browser.Page, server string, story storybook.Story) (faults 
 	if len(faults) > 0 {
 		return faults
 	}
-	for _, theme := range []string{"light", "dark"} {
+	for theme, violations := range themes {
 		do(theme, func() error { return p.Prefer("prefers-color-scheme", theme) }, p.Painted)
-		found, err := p.Violations()
+		found, err := violations(p)
 		say(theme, found, err)
 		say(theme, nil, picture(p, story, theme))
 	}
@@ -158,7 +158,11 @@ func lookAt(person *browser.Page, server string, story storybook.Story) (faults 
 
 // picture takes one of a story, which may not be blank.
 func picture(p *browser.Page, story storybook.Story, how string) error {
-	shot, err := p.Shot()
+	look := p.Thumbnail
+	if *shots != "" {
+		look = p.Shot
+	}
+	shot, err := look()
 	if err != nil {
 		return err
 	}

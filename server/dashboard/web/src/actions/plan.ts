@@ -1,5 +1,6 @@
 // A rollout's plan, as package rollout of the manifests documents every field.
 // The contract leaves it open; this is the part that forms and dialogs read.
+import { gap } from '../parts/format';
 
 export interface PlanStage {
   sharePPM: number;
@@ -53,7 +54,7 @@ export const WHOLE = 1_000_000;
 
 /** A share as people write it: 10000 is "1 %". Exact: nothing is rounded. */
 export function percent(ppm: number): string {
-  return `${Number((ppm / 10_000).toFixed(4))} %`;
+  return `${Number((ppm / 10_000).toFixed(4))}${gap}%`;
 }
 
 /** How many of a fleet a share is, rounded up, as the server counts them. */

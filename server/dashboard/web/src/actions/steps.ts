@@ -5,6 +5,7 @@
 
 import type { S } from '../api/client';
 import { type Plan, percent } from './plan';
+import { called } from '../parts/person';
 
 export type StepName = 'propose' | 'approve' | 'reject' | 'start' | 'pause' | 'resume' | 'advance' | 'abandon' | 'note';
 
@@ -146,7 +147,7 @@ function approve(r: S['Rollout'], who: Who): Step | undefined {
   const last = r.stages.length - 1;
   const mine = r.approvals.find((a) => a.by.id === who.person);
   if (mine && mine.upTo >= last) return undefined;
-  const asked = r.proposer?.name ?? r.author.name;
+  const asked = called(r.proposer?.name ?? r.author.name);
   const own = who.person === r.author.id || who.person === r.proposer?.id;
   const open = r.state === 'proposed' ? [] : [`You stand behind stages that are still to open; nothing widens by this alone.`];
   return {
@@ -194,7 +195,7 @@ function approveResume(r: S['Rollout'], who: Who): Step {
   const own = r.resume?.by.id === who.person;
   return {
     name: 'approve', label: 'Approve the resumption', title: `Resume ${r.product} ${r.build} after its halt`, effect: 'widen',
-    says: [`${r.resume?.by.name ?? 'Somebody'} says that the halt was wrong${r.resume?.reason ? `: “${r.resume.reason}”` : ''}. With your word ${percent(r.sharePPM)} opens again at once; only votes that come from now on are judged.`],
+    says: [`${called(r.resume?.by.name ?? 'Somebody')} says that the halt was wrong${r.resume?.reason ? `: “${r.resume.reason}”` : ''}. With your word ${percent(r.sharePPM)} opens again at once; only votes that come from now on are judged.`],
     confirm: 'Resume it', reason: 'optional', reasonHint: publicReason, share: r.sharePPM,
     ...(own ? { barred: 'You asked for it; somebody else has to approve it.' } : {}),
   };

@@ -1,6 +1,9 @@
 // Numbers and times in words. Each function takes a known value: what is not
 // known is shown by the part, as unknown.
 
+/** Stands between a number and its sign or unit: a space at which no line ends. */
+export const gap = '\u00a0';
+
 /** How a number is to be read. */
 export type NumberKind = 'count' | 'ppm' | 'bytes' | 'span' | 'days';
 
@@ -14,8 +17,8 @@ export const count = (n: number) => whole.format(n);
 export function ppm(n: number): string {
   const text = three.format(n / 10_000);
   // What is not quite all is never rounded up to all, nor what is not nothing down to nothing.
-  if (n < 1_000_000 && text === '100') return '99.9 %';
-  return `${text} %`;
+  if (n < 1_000_000 && text === '100') return `99.9${gap}%`;
+  return `${text}${gap}%`;
 }
 
 /** Decimal units, as vendors and file managers have them: 1.23 MB. */
@@ -26,7 +29,7 @@ export function bytes(n: number): string {
     n /= 1000;
     i++;
   }
-  return `${three.format(n)} ${units[i]}`;
+  return `${three.format(n)}${gap}${units[i]}`;
 }
 
 /** Seconds as the two units that matter: 3 h 20 min. */
@@ -34,18 +37,18 @@ export function span(seconds: number): string {
   const s = Math.round(Math.abs(seconds));
   const sign = seconds < 0 && s > 0 ? '−' : '';
   const [d, h, m] = [Math.floor(s / 86_400), Math.floor((s % 86_400) / 3600), Math.floor((s % 3600) / 60)];
-  const two = (a: string, b: number, unit: string) => sign + (b ? `${a} ${b} ${unit}` : a);
-  if (d >= 14) return `${sign}${whole.format(d)} days`;
-  if (d > 0) return two(`${d} d`, h, 'h');
-  if (h > 0) return two(`${h} h`, m, 'min');
-  if (m > 0) return m < 10 ? two(`${m} min`, s % 60, 's') : `${sign}${m} min`;
-  return `${sign}${s} s`;
+  const two = (a: string, b: number, unit: string) => sign + (b ? `${a} ${b}${gap}${unit}` : a);
+  if (d >= 14) return `${sign}${whole.format(d)}${gap}days`;
+  if (d > 0) return two(`${d}${gap}d`, h, 'h');
+  if (h > 0) return two(`${h}${gap}h`, m, 'min');
+  if (m > 0) return m < 10 ? two(`${m}${gap}min`, s % 60, 's') : `${sign}${m}${gap}min`;
+  return `${sign}${s}${gap}s`;
 }
 
 /** Days left: 1 day, 12 days; below 0 as −3 days. */
 export function days(n: number): string {
   const d = n < 0 ? Math.ceil(n) : Math.floor(n);
-  return `${d < 0 ? '−' : ''}${whole.format(Math.abs(d))} ${Math.abs(d) === 1 ? 'day' : 'days'}`;
+  return `${d < 0 ? '−' : ''}${whole.format(Math.abs(d))}${gap}${Math.abs(d) === 1 ? 'day' : 'days'}`;
 }
 
 /** A number as its kind has it. */
@@ -72,6 +75,11 @@ export function moment(at: Date, now: Date): string {
   return (Math.abs(at.getTime() - now.getTime()) < 180 * 86_400_000 ? dayTime : yearTime).format(at);
 }
 
+const dayOf = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric', timeZone: 'UTC' });
+
+/** A day of UTC's calendar: 21 Jan 2027. */
+export const daily = (day: Date) => dayOf.format(day);
+
 /** To the second, with the viewer's zone by name. */
 export const fully = (at: Date) => full.format(at);
 
@@ -82,7 +90,7 @@ export const utc = (at: Date) => at.toISOString().replace('T', ' ').replace(/\.\
 export function relative(at: Date, now: Date): string {
   const s = Math.round((at.getTime() - now.getTime()) / 1000);
   const n = Math.abs(s);
-  const text = n < 60 ? `${n} s` : n < 3600 ? `${Math.floor(n / 60)} min` : n < 172_800 ? `${Math.floor(n / 3600)} h` : `${whole.format(Math.floor(n / 86_400))} days`;
+  const text = n < 60 ? `${n}${gap}s` : n < 3600 ? `${Math.floor(n / 60)}${gap}min` : n < 172_800 ? `${Math.floor(n / 3600)}${gap}h` : `${whole.format(Math.floor(n / 86_400))}${gap}days`;
   if (n < 5) return 'now';
   return s < 0 ? `${text} ago` : `in ${text}`;
 }

@@ -18,6 +18,8 @@ export interface Series {
   /** A band around it, such as of confidence. */
   low?: Values;
   high?: Values;
+  /** What the band is. */
+  band?: string;
 }
 
 /** A moment, or any other x, that is marked with a word. */
@@ -42,8 +44,10 @@ export interface ChartProps {
   series: Series[];
   /** How x is read: time if absent. */
   xAs?: NumberKind | 'time';
-  /** What x is, for the table: When, if absent. */
+  /** What x is: When, if absent. It stands at the axis unless that has times. */
   xLabel?: string;
+  /** What y is; absent where the numbers at the axis say it. */
+  yLabel?: string;
   /** How values are read; count if absent. */
   as?: NumberKind;
   /** Each axis is linear if absent. Values of 0 and below have no place on a logarithmic one. */

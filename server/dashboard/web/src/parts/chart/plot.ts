@@ -16,7 +16,7 @@ export interface Plot {
 
 /** What changes only by drawing anew. */
 export function shapeOf(p: ChartProps): string {
-  return JSON.stringify([p.series.map((s) => [s.label, s.kind, s.dashed, s.colour, !!s.low]), p.xAs, p.as, p.logX, p.logY, p.min, p.max, p.height]);
+  return JSON.stringify([p.series.map((s) => [s.label, s.kind, s.dashed, s.colour, !!s.low]), p.xAs, p.as, p.logX, p.logY, p.xLabel, p.yLabel, p.min, p.max, p.height]);
 }
 
 /** Draws into a host, whose style names the colours. Told where the cursor is. */
@@ -96,6 +96,9 @@ function line(s: ChartProps['series'][number], stroke: string): uPlot.Series {
   };
 }
 
+/** What an axis is of, along it. */
+const named = (label?: string): Partial<uPlot.Axis> => (label ? { label, labelSize: 16, labelGap: 0, labelFont: face(12) } : {});
+
 function axisX(p: ChartProps, colour: Paint): uPlot.Axis {
   const as = p.xAs ?? 'time';
   const axis: uPlot.Axis = { stroke: colour('muted'), grid: { show: false }, ticks: { stroke: colour('grid'), size: 4 }, font: face(12), size: 30, space: 72 };
@@ -103,7 +106,10 @@ function axisX(p: ChartProps, colour: Paint): uPlot.Axis {
     axis.incrs = [1, 5, 10, 30, 60, 300, 600, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400, 172_800, 432_000, 864_000, 2_592_000, 7_776_000, 31_536_000];
     axis.splits = (_, __, low, high, step) => times(low, high, step);
     axis.values = (_, splits, __, ___, step) => splits.map((v) => clock(new Date(v * 1000), step));
-  } else axis.values = (_, splits) => splits.map((v) => (v === null ? '' : number(v, as)));
+  } else {
+    axis.values = (_, splits) => splits.map((v) => (v === null ? '' : number(v, as)));
+    Object.assign(axis, named(p.xLabel));
+  }
   return axis;
 }
 
@@ -135,6 +141,7 @@ function axisY(p: ChartProps, colour: Paint): uPlot.Axis {
   const as: NumberKind = p.as ?? 'count';
   return {
     stroke: colour('muted'),
+    ...named(p.yLabel),
     grid: { stroke: colour('grid'), width: 1, ...(p.logY ? { filter: (_: uPlot, splits: number[]) => splits.map((v) => (Number.isInteger(Math.log10(v)) ? v : null)) } : {}) },
     ticks: { show: false },
     font: face(12),

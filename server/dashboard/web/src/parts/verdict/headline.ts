@@ -1,6 +1,7 @@
 // What a rollout is about, at a glance: one verdict, and what comes next.
 import type { S } from '../../api/client';
 import { ppm } from '../format';
+import { called } from '../person';
 
 export type Mark = 'pass' | 'halt' | 'open' | 'pause' | 'still';
 export type Tone = 'good' | 'bad' | 'warn' | 'idle';
@@ -120,7 +121,7 @@ export function until(waits: S['Wait'][]): string | undefined {
 
 function opens(stages: S['Stage'][], n: number): string {
   const stage = stages[n];
-  return stage ? `Stage ${n + 1} opens to ${ppm(stage.sharePPM)}` : 'It is complete';
+  return stage ? `Stage ${n + 1} opens to ${ppm(stage.sharePPM)}` : 'It completes';
 }
 
 // The verdict itself stands beside it already.
@@ -146,7 +147,7 @@ export function next(r: Known): Next {
     case 'halted':
       return {
         what: r.haltBound ? 'until no handset can still install it' : 'Nothing', at: r.haltBound?.at, earliest: false, idle: !r.haltBound,
-        needs: r.resume ? [`${apart(r.resume.by.name)} wants to resume it; somebody else has to agree`] : [],
+        needs: r.resume ? [`${apart(called(r.resume.by.name))} wants to resume it; somebody else has to agree`] : [],
       };
     case 'scheduled':
     case 'active': {

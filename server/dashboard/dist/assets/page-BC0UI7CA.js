@@ -1,1 +1,0 @@
-import{Ft as e,Jt as t,Nt as n,Xt as r}from"./parts-CMolV0RU.js";import{t as i}from"./guide-CPg4tYMt.js";var a=e(`<h1 class="svelte-agqhpo">From nothing to a first handset</h1> <!>`,1);function o(e){var o=a(),s=r(t(o),2);i(s,{}),n(e,o)}export{o as default};

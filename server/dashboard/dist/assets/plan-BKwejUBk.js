@@ -1,1 +1,0 @@
-function e(e){return`${Number((e/1e4).toFixed(4))} %`}function t(e,t){return Math.ceil(t*e/1e6)}var n=new Intl.NumberFormat(`en`);function r(e){return n.format(e)}var i={s:1,m:60,h:3600,d:86400};function a(e){let t=/^(0|[1-9][0-9]{0,6})([smhd])$/.exec(e.trim());if(!t)return;let n=Number(t[1])*i[t[2]];return n<=31536e4?n:void 0}export{a as i,t as n,e as r,r as t};
