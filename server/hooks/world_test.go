@@ -123,7 +123,7 @@ func (w *world) worker(l Ledger) *worker {
 	w.t.Helper()
 	d, err := New(Options{
 		Ledger: l, Hooks: []Config{w.config}, Now: func() time.Time { return w.clock }, Log: slog.New(slog.NewTextHandler(&w.log, nil)),
-		Deadline: 5 * time.Second, Jitter: func(most time.Duration) time.Duration { return most },
+		Deadline: time.Minute, Jitter: func(most time.Duration) time.Duration { return most },
 	})
 	w.must(err)
 	return d.workers[0]

@@ -299,10 +299,7 @@ func TestPlacesComeBackOverTLSToo(t *testing.T) {
 }
 
 func TestSlowAndGiantHeadsAreEnded(t *testing.T) {
-	w := newWorld(t, 100, 100, nil, func(s *httptest.Server) {
-		s.Config.ReadHeaderTimeout = 50 * time.Millisecond
-		s.Config.MaxHeaderBytes = 16 << 10
-	})
+	w := newWorld(t, 100, 100, nil, func(s *httptest.Server) { s.Config.ReadHeaderTimeout = 50 * time.Millisecond })
 	slow := w.dial("127.0.0.1")
 	if _, err := io.WriteString(slow, "GET / HTTP/1.1\r\nX-Slow: "); err != nil {
 		t.Fatal(err)
@@ -310,6 +307,7 @@ func TestSlowAndGiantHeadsAreEnded(t *testing.T) {
 	if !ended(slow) {
 		t.Error("a slow head is waited for")
 	}
+	w = newWorld(t, 100, 100, nil, func(s *httptest.Server) { s.Config.MaxHeaderBytes = 16 << 10 })
 	giant := w.dial("127.0.0.1")
 	if _, err := io.WriteString(giant, "GET / HTTP/1.1\r\nHost: x\r\nX-Giant: "+strings.Repeat("x", 64<<10)+"\r\n\r\n"); err != nil {
 		t.Log(err) // it was ended before it was through

@@ -164,6 +164,20 @@ func (p *peer) asks(text, want string) {
 	}
 }
 
+// isServed asks, and tells whether an answer came before the connection ended.
+func (p *peer) isServed(text string) bool {
+	p.Helper()
+	if _, err := io.WriteString(p, text); err != nil {
+		return false
+	}
+	resp, err := http.ReadResponse(p.r, nil)
+	if err != nil {
+		return false
+	}
+	_, err = io.Copy(io.Discard, resp.Body)
+	return errors.Join(err, resp.Body.Close()) == nil
+}
+
 // isClosed waits until the server has ended the connection.
 func (p *peer) isClosed() {
 	p.Helper()
