@@ -12,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -31,6 +30,7 @@ import (
 	"github.com/candor-ota/candor/server/store"
 	"github.com/candor-ota/candor/server/store/disk"
 	"github.com/candor-ota/candor/server/store/sqlite"
+	"github.com/candor-ota/candor/server/store/sqlite/sqlitetest"
 )
 
 const phone = releasetest.Phone
@@ -81,9 +81,7 @@ func newWorld(t testing.TB, with ...func(*world)) *world {
 	w.Makers = releasetest.New(t, w.keys)
 	w.must(disk.Create(filepath.Join(w.dir, "tree")))
 	w.must(os.Mkdir(filepath.Join(w.dir, "uploads"), 0o700))
-	empty, err := emptyLedger()
-	w.must(err)
-	w.must(os.WriteFile(filepath.Join(w.dir, "ledger.db"), empty, 0o600))
+	w.must(sqlitetest.NewLedger(t, filepath.Join(w.dir, "ledger.db")).Close())
 	w.start()
 	t.Cleanup(w.stop)
 	for _, role := range []auth.Role{auth.Viewer, auth.Engineer, auth.Operator, auth.Admin} {
@@ -93,24 +91,6 @@ func newWorld(t testing.TB, with ...func(*world)) *world {
 	}
 	return w
 }
-
-// emptyLedger is the file of a new ledger, which takes long to make.
-var emptyLedger = sync.OnceValues(func() (file []byte, err error) {
-	dir, err := os.MkdirTemp("", "ledger-")
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	name := filepath.Join(dir, "ledger.db")
-	l, err := sqlite.Create(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	if err := l.Close(); err != nil { // which leaves all of it in this one file
-		return nil, err
-	}
-	return os.ReadFile(name)
-})
 
 func (w *world) now() time.Time { return time.Unix(w.clock.Load(), 0).UTC() }
 

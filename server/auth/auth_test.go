@@ -14,6 +14,7 @@ import (
 	"github.com/candor-ota/candor/server/auth"
 	"github.com/candor-ota/candor/server/store"
 	"github.com/candor-ota/candor/server/store/sqlite"
+	"github.com/candor-ota/candor/server/store/sqlite/sqlitetest"
 )
 
 var now = time.Date(2014, 8, 10, 12, 0, 0, 0, time.UTC)
@@ -21,10 +22,7 @@ var now = time.Date(2014, 8, 10, 12, 0, 0, 0, time.UTC)
 func ledger(t *testing.T) (*sqlite.Ledger, string) {
 	t.Helper()
 	dir := t.TempDir()
-	l, err := sqlite.Create(context.Background(), filepath.Join(dir, "ledger.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := sqlitetest.NewLedger(t, filepath.Join(dir, "ledger.db"))
 	t.Cleanup(func() {
 		if err := l.Close(); err != nil {
 			t.Error(err)

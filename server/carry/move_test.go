@@ -19,7 +19,7 @@ import (
 	"github.com/candor-ota/candor/server/store/postgres"
 	"github.com/candor-ota/candor/server/store/relational"
 	"github.com/candor-ota/candor/server/store/s3"
-	"github.com/candor-ota/candor/server/store/sqlite"
+	"github.com/candor-ota/candor/server/store/sqlite/sqlitetest"
 	"github.com/candor-ota/candor/server/store/storetest"
 )
 
@@ -45,8 +45,7 @@ func must(t testing.TB, err error) {
 
 func newSQLite(t testing.TB) ledger {
 	t.Helper()
-	l, err := sqlite.Create(t.Context(), filepath.Join(t.TempDir(), "ledger.db"))
-	must(t, err)
+	l := sqlitetest.NewLedger(t, filepath.Join(t.TempDir(), "ledger.db"))
 	t.Cleanup(func() { must(t, l.Close()) })
 	return l
 }

@@ -27,6 +27,7 @@ import (
 	"github.com/candor-ota/candor/server/store"
 	"github.com/candor-ota/candor/server/store/disk"
 	"github.com/candor-ota/candor/server/store/sqlite"
+	"github.com/candor-ota/candor/server/store/sqlite/sqlitetest"
 )
 
 const phone = releasetest.Phone
@@ -68,8 +69,7 @@ func newWorld(t *testing.T) *world {
 	w.must(disk.Create(filepath.Join(dir, "tree")))
 	blobs, err := disk.Open(filepath.Join(dir, "tree"))
 	w.must(err)
-	w.ledger, err = sqlite.Create(ctx, filepath.Join(dir, "ledger.db"))
-	w.must(err)
+	w.ledger = sqlitetest.NewLedger(t, filepath.Join(dir, "ledger.db"))
 	t.Cleanup(func() { w.must(errors.Join(w.ledger.Close(), blobs.Close())) })
 	w.tree, err = publish.Open(ctx, publish.Options{
 		Ledger: w.ledger, Blobs: blobs, Keys: keys, Rollouts: noRollouts{}, Now: now, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),

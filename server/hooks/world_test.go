@@ -21,6 +21,7 @@ import (
 	"github.com/candor-ota/candor/manifests/webhook"
 	"github.com/candor-ota/candor/server/store"
 	"github.com/candor-ota/candor/server/store/sqlite"
+	"github.com/candor-ota/candor/server/store/sqlite/sqlitetest"
 )
 
 var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -47,9 +48,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{t: t, clock: start, secret: webhook.Secret(strings.Repeat("a", 32))}
 	dir := t.TempDir()
 	w.file = filepath.Join(dir, "ledger.db")
-	l, err := sqlite.Create(t.Context(), w.file)
-	w.must(err)
-	w.ledger = l
+	w.ledger = sqlitetest.NewLedger(t, w.file)
 	t.Cleanup(func() { w.must(w.ledger.Close()) })
 	receiver := httptest.NewTLSServer(http.HandlerFunc(w.receive))
 	t.Cleanup(receiver.Close)

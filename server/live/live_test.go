@@ -21,6 +21,7 @@ import (
 	"github.com/candor-ota/candor/server/live"
 	"github.com/candor-ota/candor/server/store"
 	"github.com/candor-ota/candor/server/store/sqlite"
+	"github.com/candor-ota/candor/server/store/sqlite/sqlitetest"
 )
 
 // world is a hub over a real ledger, behind a real listener.
@@ -58,9 +59,7 @@ func (c counting) Entries(ctx context.Context, q store.EntryQuery) ([]store.Entr
 func newWorld(t *testing.T, change ...func(*live.Options)) *world {
 	w := &world{T: t, dir: t.TempDir(), may: func(manifests.Product) bool { return true }}
 	w.now.Store(1_400_000_000)
-	l, err := sqlite.Create(t.Context(), filepath.Join(w.dir, "ledger.db"))
-	w.must(err)
-	w.must(l.Close())
+	w.must(sqlitetest.NewLedger(t, filepath.Join(w.dir, "ledger.db")).Close())
 	w.start(change...)
 	t.Cleanup(func() { w.stop() })
 	return w

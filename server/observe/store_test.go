@@ -19,14 +19,12 @@ import (
 	"github.com/candor-ota/candor/server/store"
 	"github.com/candor-ota/candor/server/store/disk"
 	"github.com/candor-ota/candor/server/store/sqlite"
+	"github.com/candor-ota/candor/server/store/sqlite/sqlitetest"
 )
 
 func ledger(t *testing.T) *sqlite.Ledger {
 	t.Helper()
-	l, err := sqlite.Create(t.Context(), filepath.Join(t.TempDir(), "ledger.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := sqlitetest.NewLedger(t, filepath.Join(t.TempDir(), "ledger.db"))
 	t.Cleanup(func() {
 		if err := l.Close(); err != nil {
 			t.Error(err)

@@ -13,6 +13,7 @@ import (
 	"github.com/candor-ota/candor/server/peers"
 	"github.com/candor-ota/candor/server/store"
 	"github.com/candor-ota/candor/server/store/sqlite"
+	"github.com/candor-ota/candor/server/store/sqlite/sqlitetest"
 )
 
 type world struct {
@@ -23,10 +24,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	l, err := sqlite.Create(t.Context(), filepath.Join(t.TempDir(), "ledger.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := sqlitetest.NewLedger(t, filepath.Join(t.TempDir(), "ledger.db"))
 	t.Cleanup(func() {
 		if err := l.Close(); err != nil {
 			t.Error(err)

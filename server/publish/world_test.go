@@ -18,6 +18,7 @@ import (
 	"github.com/candor-ota/candor/server/store"
 	"github.com/candor-ota/candor/server/store/disk"
 	"github.com/candor-ota/candor/server/store/sqlite"
+	"github.com/candor-ota/candor/server/store/sqlite/sqlitetest"
 )
 
 const phone = releasetest.Phone
@@ -76,8 +77,7 @@ func newWorld(t *testing.T) *world {
 	w.must(disk.Create(filepath.Join(dir, "tree")))
 	w.blobs, err = disk.Open(filepath.Join(dir, "tree"))
 	w.must(err)
-	w.ledger, err = sqlite.Create(ctx, filepath.Join(dir, "ledger.db"))
-	w.must(err)
+	w.ledger = sqlitetest.NewLedger(t, filepath.Join(dir, "ledger.db"))
 	t.Cleanup(func() {
 		if err := errors.Join(w.ledger.Close(), w.blobs.Close()); err != nil {
 			t.Error(err)

@@ -16,6 +16,7 @@ import (
 	"github.com/candor-ota/candor/manifests/vote"
 	"github.com/candor-ota/candor/server/store"
 	"github.com/candor-ota/candor/server/store/sqlite"
+	"github.com/candor-ota/candor/server/store/sqlite/sqlitetest"
 	"github.com/candor-ota/candor/server/votes"
 )
 
@@ -56,10 +57,10 @@ func (w *world) entry(what string) store.Entry {
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{now: noon}
-	l, err := sqlite.Create(t.Context(), filepath.Join(t.TempDir(), "ledger.db"))
-	must(t, err)
+	l := sqlitetest.NewLedger(t, filepath.Join(t.TempDir(), "ledger.db"))
 	t.Cleanup(func() { must(t, l.Close()) })
 	w.ledger = l
+	var err error
 	w.Service, err = votes.New(votes.Config{
 		Master: vote.Master{1}, Ledger: l, Now: w.clock, Random: rand.Reader,
 		FirstStage: func(context.Context, vote.Ref) (bool, error) { return w.first, nil },
