@@ -1,6 +1,7 @@
 package ceremony_test
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -36,7 +37,7 @@ func TestCeremony(t *testing.T) {
 		Dir:   "testdata/script",
 		Setup: func(env *testscript.Env) error { return setUp(t, env, programs) },
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"airgapped": airgapped, "image": image, "author": author, "words": words, "opened": opened, "installs": installs, "online": online, "root": root,
+			"agent": agent, "airgapped": airgapped, "image": image, "author": author, "words": words, "opened": opened, "installs": installs, "online": online, "root": root,
 		},
 	})
 }
@@ -113,6 +114,27 @@ func softHSM(dir string) (string, error) {
 		}
 	}
 	return "", errors.New("no libsofthsm2.so; install softhsm2")
+}
+
+// agent SOCKET starts an ssh-agent, which ends with the script.
+func agent(ts *testscript.TestScript, _ bool, args []string) {
+	cmd := exec.Command("ssh-agent", "-D", "-a", ts.MkAbs(args[0]))
+	out, err := cmd.StdoutPipe()
+	ts.Check(err)
+	ts.Check(cmd.Start())
+	ts.Defer(func() {
+		if err := cmd.Process.Kill(); err != nil {
+			ts.Logf("end ssh-agent: %v", err)
+		}
+		if err := cmd.Wait(); err != nil {
+			ts.Logf("ssh-agent: %v", err)
+		}
+	})
+	// It says where it listens once it does.
+	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
+		ts.Fatalf("ssh-agent says nothing: %v", err)
+	}
+	ts.Setenv("SSH_AUTH_SOCK", ts.MkAbs(args[0]))
 }
 
 // airgapped runs the signer without a network: in a network namespace of its
