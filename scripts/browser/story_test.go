@@ -99,7 +99,8 @@ func (s *site) says(p *browser.Page, words string) {
 	must(s.t, err)
 }
 
-// act takes a step by its button and the dialog that asks once.
+// act takes a step by its button and the dialog that asks once. Who works by
+// keyboard is on the page afterwards, and not at its beginning again.
 func (s *site) act(p *browser.Page, button, confirm, reason string) {
 	s.t.Helper()
 	must(s.t, p.Until("the dialog of "+button, func() (bool, error) {
@@ -119,6 +120,9 @@ func (s *site) act(p *browser.Page, button, confirm, reason string) {
 	}
 	s.click(p, "button", "^"+confirm+"$")
 	must(s.t, p.Gone("dialog", ""))
+	must(s.t, p.Until("the keyboard to be where it was told what was done", func() (bool, error) {
+		return browser.Eval[bool](p, "document.activeElement.getAttribute('role') === 'status'")
+	}))
 }
 
 // HALT, from wherever one is.
