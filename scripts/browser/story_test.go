@@ -157,6 +157,9 @@ func TestHaltTakesOneClickOrTwoKeysFromAnywhere(t *testing.T) {
 			halt(p, id)
 			s.says(p, "is halted")
 			s.halted(id)
+			must(t, p.Until("the keyboard to be where it is said", func() (bool, error) {
+				return browser.Eval[bool](p, "/is halted/.test(document.activeElement.textContent) && document.activeElement.tagName === 'H2'")
+			}))
 		})
 	}
 }
