@@ -44,7 +44,6 @@ func TestPublishSurvivesTheBucketsBadDays(t *testing.T) {
 
 func survive(t *testing.T, server *storetest.S3, bucket, from string) {
 	c := server.Config(t, bucket)
-	c.AnswerTime = 1500 * time.Millisecond
 	proxy := server.Faulty(t)
 	blobs, err := s3.New(t.Context(), proxy.Through(c))
 	if err != nil {

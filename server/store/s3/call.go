@@ -34,15 +34,15 @@ var errNoAnswer = errors.New("no answer in time")
 // try runs do until it succeeds, fails for good, or was tried often enough.
 // Each attempt has until limit. Everything that is tried here may be done
 // twice: what an attempt did before its answer was lost is found by the next.
-func try(ctx context.Context, limit time.Duration, do func(context.Context) error) error {
-	return tryAlive(ctx, limit, func(ctx context.Context, _ func()) error { return do(ctx) })
+func (b *Blobs) try(ctx context.Context, limit time.Duration, do func(context.Context) error) error {
+	return b.tryAlive(ctx, limit, func(ctx context.Context, _ func()) error { return do(ctx) })
 }
 
 // tryAlive is try for bodies: limit begins anew with each call of alive.
-func tryAlive(ctx context.Context, limit time.Duration, do func(ctx context.Context, alive func()) error) error {
+func (b *Blobs) tryAlive(ctx context.Context, limit time.Duration, do func(ctx context.Context, alive func()) error) error {
 	pause := firstPause
 	for n := 1; ; n++ {
-		err := attempt(ctx, limit, do)
+		err := b.attempt(ctx, limit, do)
 		if err == nil || n == attempts || ctx.Err() != nil || !passing(err) {
 			return err
 		}
@@ -55,10 +55,10 @@ func tryAlive(ctx context.Context, limit time.Duration, do func(ctx context.Cont
 	}
 }
 
-func attempt(ctx context.Context, limit time.Duration, do func(ctx context.Context, alive func()) error) error {
+func (b *Blobs) attempt(ctx context.Context, limit time.Duration, do func(ctx context.Context, alive func()) error) error {
 	inner, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	timer := time.AfterFunc(limit, func() { cancel(errNoAnswer) })
+	timer := b.afterFunc(limit, func() { cancel(errNoAnswer) })
 	err := do(inner, func() { timer.Reset(limit) })
 	timer.Stop()
 	if err != nil && errors.Is(context.Cause(inner), errNoAnswer) {
@@ -70,7 +70,7 @@ func attempt(ctx context.Context, limit time.Duration, do func(ctx context.Conte
 // send is try for a request with a body, which must move and then be answered.
 func (b *Blobs) send(ctx context.Context, data []byte, do func(ctx context.Context, body io.Reader) error) error {
 	limit := b.answerTime + time.Duration(len(data))*time.Second/storeRate
-	return tryAlive(ctx, limit, func(ctx context.Context, alive func()) error {
+	return b.tryAlive(ctx, limit, func(ctx context.Context, alive func()) error {
 		return do(ctx, &moving{r: bytes.NewReader(data), alive: alive})
 	})
 }

@@ -12,7 +12,7 @@ import (
 // ours; known is false where the service does not say.
 func (b *Blobs) Removes(ctx context.Context) (rules []string, known bool, err error) {
 	var c *lifecycle.Configuration
-	err = try(ctx, b.answerTime, func(ctx context.Context) (err error) {
+	err = b.try(ctx, b.answerTime, func(ctx context.Context) (err error) {
 		c, err = b.core.GetBucketLifecycle(ctx, b.bucket)
 		return err
 	})

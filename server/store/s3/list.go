@@ -49,7 +49,7 @@ func (b *Blobs) List(ctx context.Context, prefix string) iter.Seq2[store.Info, e
 
 func (b *Blobs) page(ctx context.Context, prefix, after string) (page []minio.ObjectInfo, err error) {
 	opts := minio.ListObjectsOptions{Prefix: prefix, Recursive: true, StartAfter: after, MaxKeys: listPage}
-	err = tryAlive(ctx, listAnswer*b.answerTime, func(ctx context.Context, alive func()) error {
+	err = b.tryAlive(ctx, listAnswer*b.answerTime, func(ctx context.Context, alive func()) error {
 		page = make([]minio.ObjectInfo, 0, listPage)
 		for o := range b.core.ListObjectsIter(ctx, b.bucket, opts) {
 			if o.Err != nil {
@@ -67,7 +67,7 @@ func (b *Blobs) page(ctx context.Context, prefix, after string) (page []minio.Ob
 
 // unfinished gives the uploads in parts that are neither complete nor aborted.
 func (b *Blobs) unfinished(ctx context.Context) (list []minio.ObjectMultipartInfo, err error) {
-	err = tryAlive(ctx, listAnswer*b.answerTime, func(ctx context.Context, alive func()) error {
+	err = b.tryAlive(ctx, listAnswer*b.answerTime, func(ctx context.Context, alive func()) error {
 		list = nil
 		for u := range b.core.ListIncompleteUploads(ctx, b.bucket, b.prefix, true) {
 			if u.Err != nil {

@@ -131,7 +131,7 @@ func (b *Blobs) put(ctx context.Context, key string, data []byte, opts minio.Put
 func (b *Blobs) multipart(ctx context.Context, o store.Object, part []byte, rest io.Reader) error {
 	key := b.prefix + o.Key
 	var id string
-	err := try(ctx, b.answerTime, func(ctx context.Context) (err error) {
+	err := b.try(ctx, b.answerTime, func(ctx context.Context) (err error) {
 		id, err = b.core.NewMultipartUpload(ctx, b.bucket, key, minio.PutObjectOptions{})
 		return err
 	})
@@ -178,7 +178,7 @@ func (b *Blobs) complete(ctx context.Context, key, id string, parts []minio.Comp
 	var opts minio.PutObjectOptions
 	opts.SetMatchETagExcept("*")
 	tried := false
-	return try(ctx, finishTime+time.Duration(size/storeRate)*time.Second, func(ctx context.Context) error {
+	return b.try(ctx, finishTime+time.Duration(size/storeRate)*time.Second, func(ctx context.Context) error {
 		_, err := b.core.CompleteMultipartUpload(ctx, b.bucket, key, id, parts, opts)
 		if r := answer(err); tried && r.Code == "NoSuchUpload" {
 			r.StatusCode = http.StatusConflict
@@ -220,7 +220,7 @@ func (b *Blobs) AbortStale(ctx context.Context, before time.Time) (int, error) {
 		if !u.Initiated.Before(before) {
 			continue
 		}
-		err := try(ctx, b.answerTime, func(ctx context.Context) error {
+		err := b.try(ctx, b.answerTime, func(ctx context.Context) error {
 			return b.core.AbortMultipartUpload(ctx, b.bucket, u.Key, u.UploadID)
 		})
 		if err != nil && answer(err).StatusCode != http.StatusNotFound {

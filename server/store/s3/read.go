@@ -140,9 +140,9 @@ func (o *Object) request() error {
 	}
 	// The body outlives the attempt, so the attempt's context must too: only
 	// its wait for the answer is bounded here, by a timer of its own.
-	err := try(o.ctx, 2*o.b.answerTime, func(context.Context) error {
+	err := o.b.try(o.ctx, 2*o.b.answerTime, func(context.Context) error {
 		ctx, cancel := context.WithCancelCause(o.ctx)
-		timer := time.AfterFunc(o.b.answerTime, func() { cancel(errNoAnswer) })
+		timer := o.b.afterFunc(o.b.answerTime, func() { cancel(errNoAnswer) })
 		body, _, header, err := o.b.core.GetObject(ctx, o.b.bucket, o.b.prefix+o.info.Key, opts)
 		switch stopped := timer.Stop(); {
 		case err != nil && !stopped:
@@ -154,7 +154,7 @@ func (o *Object) request() error {
 			cancel(nil)
 			return err
 		}
-		o.body = watch(body, o.b.answerTime, cancel)
+		o.body = o.b.watch(body, cancel)
 		if o.at > 0 && !strings.HasPrefix(header.Get("Content-Range"), fmt.Sprintf("bytes %d-", o.at)) {
 			o.drop()
 			return errNoRanges
@@ -173,12 +173,12 @@ type watched struct {
 	body   io.ReadCloser
 	stall  time.Duration
 	cancel context.CancelCauseFunc
-	timer  *time.Timer
+	timer  Timer
 }
 
-func watch(body io.ReadCloser, stall time.Duration, cancel context.CancelCauseFunc) *watched {
-	w := &watched{body: body, stall: stall, cancel: cancel}
-	w.timer = time.AfterFunc(stall, func() { cancel(errNoAnswer) })
+func (b *Blobs) watch(body io.ReadCloser, cancel context.CancelCauseFunc) *watched {
+	w := &watched{body: body, stall: b.answerTime, cancel: cancel}
+	w.timer = b.afterFunc(b.answerTime, func() { cancel(errNoAnswer) })
 	w.timer.Stop()
 	return w
 }
@@ -212,7 +212,7 @@ func (b *Blobs) stat(ctx context.Context, key string) (st minio.ObjectInfo, err 
 	if err := store.CheckKey(key); err != nil {
 		return st, err
 	}
-	err = try(ctx, b.answerTime, func(ctx context.Context) (err error) {
+	err = b.try(ctx, b.answerTime, func(ctx context.Context) (err error) {
 		st, err = b.core.StatObject(ctx, b.bucket, b.prefix+key, minio.StatObjectOptions{})
 		return err
 	})
@@ -224,7 +224,7 @@ func (b *Blobs) Load(ctx context.Context, key string) (data []byte, tag store.ET
 	if err := store.CheckKey(key); err != nil {
 		return nil, "", err
 	}
-	err = try(ctx, 2*b.answerTime, func(ctx context.Context) error {
+	err = b.try(ctx, 2*b.answerTime, func(ctx context.Context) error {
 		body, st, _, err := b.core.GetObject(ctx, b.bucket, b.prefix+key, minio.GetObjectOptions{})
 		if err != nil {
 			return err

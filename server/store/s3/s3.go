@@ -50,6 +50,15 @@ type Config struct {
 	// AnswerTime bounds how long a request waits for its answer before it is
 	// given up and repeated; 0 is DefaultAnswerTime.
 	AnswerTime time.Duration
+	// AfterFunc is the clock by which answers are waited for; nil is
+	// time.AfterFunc.
+	AfterFunc func(time.Duration, func()) Timer
+}
+
+// Timer is a time.Timer of a function, or one by another clock.
+type Timer interface {
+	Stop() bool
+	Reset(d time.Duration) bool
 }
 
 // DefaultPartSize is 16 MiB. Objects above 10,000 of them have larger parts.
@@ -64,6 +73,7 @@ type Blobs struct {
 	part   int64
 
 	answerTime time.Duration
+	afterFunc  func(time.Duration, func()) Timer
 }
 
 // New connects, and refuses a bucket that is missing or ignores conditions.
@@ -71,9 +81,12 @@ func New(ctx context.Context, c Config) (*Blobs, error) {
 	if err := store.CheckPrefix(c.Prefix); err != nil {
 		return nil, err
 	}
-	b := &Blobs{bucket: c.Bucket, prefix: c.Prefix, part: c.PartSize, answerTime: c.AnswerTime}
+	b := &Blobs{bucket: c.Bucket, prefix: c.Prefix, part: c.PartSize, answerTime: c.AnswerTime, afterFunc: c.AfterFunc}
 	if b.answerTime == 0 {
 		b.answerTime = DefaultAnswerTime
+	}
+	if b.afterFunc == nil {
+		b.afterFunc = func(d time.Duration, f func()) Timer { return time.AfterFunc(d, f) }
 	}
 	if b.part == 0 {
 		b.part = DefaultPartSize
@@ -97,7 +110,7 @@ func (b *Blobs) connect(ctx context.Context, c Config) error {
 	}
 	b.core = minio.Core{Client: client}
 	found := false
-	err = try(ctx, b.answerTime, func(ctx context.Context) (err error) {
+	err = b.try(ctx, b.answerTime, func(ctx context.Context) (err error) {
 		found, err = client.BucketExists(ctx, c.Bucket)
 		return err
 	})
@@ -108,7 +121,7 @@ func (b *Blobs) connect(ctx context.Context, c Config) error {
 		return fmt.Errorf("%w; create it first", store.ErrNotFound)
 	}
 	if c.Region == "" { // presigning must not have to ask for it each time
-		err = try(ctx, b.answerTime, func(ctx context.Context) (err error) {
+		err = b.try(ctx, b.answerTime, func(ctx context.Context) (err error) {
 			c.Region, err = client.GetBucketLocation(ctx, c.Bucket)
 			return err
 		})
@@ -182,7 +195,7 @@ func (b *Blobs) Delete(ctx context.Context, key string) error {
 	if err := store.CheckKey(key); err != nil {
 		return err
 	}
-	err := try(ctx, b.answerTime, func(ctx context.Context) error {
+	err := b.try(ctx, b.answerTime, func(ctx context.Context) error {
 		return b.core.RemoveObject(ctx, b.bucket, b.prefix+key, minio.RemoveObjectOptions{})
 	})
 	if err = b.named(key, err); errors.Is(err, store.ErrNotFound) {

@@ -23,6 +23,7 @@ type Faulty struct {
 	mu    sync.Mutex
 	fault func(*http.Request) Fault
 	log   []string // METHOD PATH RANGE of each request
+	waits map[*timer]bool
 }
 
 // Fault is what happens to one request.
@@ -38,17 +39,22 @@ type Fault struct {
 // Faulty starts such a proxy, without faults.
 func (s *S3) Faulty(t testing.TB) *Faulty {
 	t.Helper()
-	f := &Faulty{next: s.Transport, target: s.Endpoint}
+	f := &Faulty{next: s.Transport, target: s.Endpoint, waits: map[*timer]bool{}}
 	f.server = httptest.NewTLSServer(http.HandlerFunc(f.serve))
 	t.Cleanup(f.server.Close)
 	return f
 }
 
-// Through changes a configuration so that it goes through the proxy.
+// Through changes a configuration so that it goes through the proxy. Unless it
+// has an AnswerTime, none passes but where a request hangs: there all of it is
+// over at once, and nowhere is a slow machine taken for a service that hangs.
 func (f *Faulty) Through(c s3.Config) s3.Config {
 	c.Endpoint = strings.TrimPrefix(f.server.URL, "https://")
 	t := f.server.Client().Transport.(*http.Transport).Clone()
 	c.Transport = t
+	if c.AnswerTime == 0 {
+		c.AfterFunc = f.afterFunc
+	}
 	return c
 }
 
@@ -84,6 +90,7 @@ func (f *Faulty) serve(w http.ResponseWriter, r *http.Request) {
 	case fault.Hang:
 		// Read first: only then is it noticed that the other side went away.
 		if _, err := io.Copy(io.Discard, r.Body); err == nil {
+			f.pass()
 			<-r.Context().Done()
 		}
 		panic(http.ErrAbortHandler)
