@@ -2,9 +2,11 @@ package api_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,6 +14,7 @@ import (
 	contract "github.com/candor-ota/candor/manifests/api"
 	"github.com/candor-ota/candor/manifests/vote"
 	"github.com/candor-ota/candor/server/auth"
+	"github.com/candor-ota/candor/server/rollout"
 	"github.com/candor-ota/candor/server/store"
 )
 
@@ -123,6 +126,84 @@ func TestWhatIsReadDoesNotGrowWithTheHistory(t *testing.T) {
 		if read(); l.rows != short[name] || l.rows == 0 || l.rows > 30 {
 			t.Errorf("%s reads %d rows of a long history, %d of a short one", name, l.rows, short[name])
 		}
+	}
+}
+
+// The engine looks every ten seconds, asks at each token for a young handset,
+// and settles at each change: it reads the rollouts that these are about.
+func TestEngineReadsWhatItNeedsHoweverLongTheHistory(t *testing.T) {
+	var l *tallied
+	w := newWorld(t, func(w *world) {
+		w.around = func(inner store.Ledger) store.Ledger {
+			l = &tallied{Ledger: inner}
+			return l
+		}
+	})
+	w.prepare(1042, 1043)
+	old := w.change(w.rollout(1042).Id, "abandon", "never mind").Id
+	w.wait(time.Minute)
+	id := w.rollout(1043).Id
+	w.change(id, "start", "")
+	rival := w.rollout(1043).Id
+	engine, ref, li := w.api.Rollouts, vote.Ref{Product: "phone", Build: 1043}, rollout.Person{ID: "li", Name: "Li"}
+	made, err := engine.Get(ctx, manifests.Name(id))
+	w.must(err)
+	again := made.Plan
+	reads := map[string]func() error{
+		"a look":             func() error { return engine.Tick(ctx) },
+		"settling":           func() error { return engine.Settle(ctx) },
+		"a first stage":      func() error { _, err := engine.FirstStage(ctx, ref); return err },
+		"whether it is over": func() error { _, err := engine.Over(ctx, ref); return err },
+		"a repeated draft":   func() error { _, err := engine.CreateOnce(ctx, manifests.SHA256{1}, li, &again); return err },
+		"the document":       func() error { _, err := engine.Rollouts(ctx, ref.Product, nil); return err },
+		"a start": func() error {
+			_, err := engine.Change(ctx, rollout.Change{ID: manifests.Name(rival), Action: rollout.Start, By: li})
+			if refused := (*rollout.Refusal)(nil); !errors.As(err, &refused) {
+				return fmt.Errorf("started beside another: %w", err)
+			}
+			return nil
+		},
+	}
+	short := map[string]int{}
+	measure := func(name string) int {
+		l.rows = 0
+		if err := reads[name](); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		return l.rows
+	}
+	w.history(old, 0, 20)
+	for name := range reads {
+		measure(name) // a draft is made once
+	}
+	for name := range reads {
+		short[name] = measure(name)
+	}
+	w.history(old, 20, 200)
+	for name := range reads {
+		if n := measure(name); n != short[name] || n == 0 || n > 10 {
+			t.Errorf("%s reads %d rows of a long history, %d of a short one", name, n, short[name])
+		}
+	}
+}
+
+// What was halted and withdrawn is published no more: it must not count for ever
+// against what a document holds.
+func TestWithdrawnBuildsLeaveRoomForStarts(t *testing.T) {
+	w := newWorld(t)
+	w.prepare(1042, 1043)
+	bad := w.rollout(1042).Id
+	w.change(bad, "start", "")
+	w.change(bad, "halt", "boot loops")
+	w.history(bad, 0, 70)
+	id := w.rollout(1043).Id
+	status, _, body := w.call(auth.Operator, "POST", "/v1/rollouts/"+id+"/start", map[string]any{})
+	if status != http.StatusConflict || !strings.Contains(string(body), "71 rollouts are published; have halted builds withdrawn first") {
+		t.Errorf("%d %s", status, body)
+	}
+	w.submit(w.Withdraw(phone, 1042))
+	if got := w.change(id, "start", ""); got.State != contract.Active {
+		t.Errorf("%+v", got)
 	}
 }
 

@@ -97,7 +97,7 @@ func (e *Engine) Create(ctx context.Context, by Person, plan *policy.Plan) (Roll
 // made for its key is given again. The zero key is none.
 func (e *Engine) CreateOnce(ctx context.Context, key manifests.SHA256, by Person, plan *policy.Plan) (Rollout, error) {
 	if !key.IsZero() {
-		all, err := e.list(ctx, plan.Product)
+		all, err := e.of(ctx, vote.Ref{Product: plan.Product, Build: plan.Build})
 		if err != nil {
 			return Rollout{}, err
 		}
@@ -285,27 +285,55 @@ const maxDocument = 64
 
 // checkStart refuses a start that others stand against.
 func (e *Engine) checkStart(ctx context.Context, r *Rollout) error {
-	all, err := e.list(ctx, r.Plan.Product)
+	live, err := e.among(ctx, r.Plan.Product, liveStates)
 	if err != nil {
 		return err
 	}
-	shown := 0
-	for i := range all {
-		o := &all[i]
+	for i := range live {
+		if o := &live[i]; o.ID != r.ID && sameHandsets(o, r) && o.Plan.Build >= r.Plan.Build {
+			return refuse(api.CodeConflict, "rollout %s offers build %d to the same handsets already", o.ID, o.Plan.Build)
+		}
+	}
+	same, err := e.of(ctx, vote.Ref{Product: r.Plan.Product, Build: r.Plan.Build})
+	if err != nil {
+		return err
+	}
+	for i := range same {
+		if o := &same[i]; o.ID != r.ID && o.State == policy.Halted && sameHandsets(o, r) {
+			return refuse(api.CodeConflict, "build %d was halted for these handsets (%s); a fix is a new build", o.Plan.Build, o.Reason)
+		}
+	}
+	return e.checkRoom(ctx, r, live)
+}
+
+// checkRoom refuses a start whose rollout would not fit into the document.
+func (e *Engine) checkRoom(ctx context.Context, r *Rollout, live []Rollout) error {
+	shown := len(live)
+	if slices.ContainsFunc(live, func(o Rollout) bool { return o.ID == r.ID }) {
+		shown-- // itself, scheduled
+	}
+	counts, err := e.Ledger.RolloutCounts(ctx)
+	if err != nil {
+		return fmt.Errorf("count rollouts: %w", err)
+	}
+	if shown+counts[r.Plan.Product][string(policy.Halted)] < maxDocument {
+		return nil
+	}
+	halted, err := e.among(ctx, r.Plan.Product, haltedState)
+	if err != nil {
+		return err
+	}
+	for i := range halted { // those of withdrawn builds are in no document
+		o := &halted[i]
 		if o.ID == r.ID {
 			continue
 		}
-		if o.Live() || o.State == policy.Halted {
+		_, reference, err := e.Live(ctx, vote.Ref{Product: o.Plan.Product, Build: o.Plan.Build})
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		if err == nil && reference == o.Release {
 			shown++
-		}
-		if !sameHandsets(o, r) {
-			continue
-		}
-		switch {
-		case o.Live() && o.Plan.Build >= r.Plan.Build:
-			return refuse(api.CodeConflict, "rollout %s offers build %d to the same handsets already", o.ID, o.Plan.Build)
-		case o.State == policy.Halted && o.Plan.Build == r.Plan.Build:
-			return refuse(api.CodeConflict, "build %d was halted for these handsets (%s); a fix is a new build", o.Plan.Build, o.Reason)
 		}
 	}
 	if shown >= maxDocument {

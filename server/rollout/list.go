@@ -70,6 +70,11 @@ func (e *Engine) list(ctx context.Context, product manifests.Product) ([]Rollout
 	if err != nil {
 		return nil, fmt.Errorf("list rollouts: %w", err)
 	}
+	return byBuild(rows)
+}
+
+// byBuild reads rollouts and puts the newest build first.
+func byBuild(rows []store.Rollout) ([]Rollout, error) {
 	out, err := readAll(rows)
 	if err != nil {
 		return nil, err
@@ -80,17 +85,39 @@ func (e *Engine) list(ctx context.Context, product manifests.Product) ([]Rollout
 	return out, nil
 }
 
+// among gives the rollouts of a product in some states, the newest build first.
+func (e *Engine) among(ctx context.Context, product manifests.Product, states ...[]policy.State) ([]Rollout, error) {
+	q := store.RolloutQuery{Products: []manifests.Product{product}}
+	for _, s := range slices.Concat(states...) {
+		q.States = append(q.States, string(s))
+	}
+	return e.query(ctx, q)
+}
+
+// of gives the rollouts of a release.
+func (e *Engine) of(ctx context.Context, ref vote.Ref) ([]Rollout, error) {
+	return e.query(ctx, store.RolloutQuery{Products: []manifests.Product{ref.Product}, Build: ref.Build})
+}
+
+func (e *Engine) query(ctx context.Context, q store.RolloutQuery) ([]Rollout, error) {
+	rows, err := e.Ledger.RolloutPage(ctx, q)
+	if err != nil {
+		return nil, fmt.Errorf("list rollouts: %w", err)
+	}
+	return byBuild(rows)
+}
+
 // Rollouts gives what the document of a product holds, newest first: every
 // rollout that is live or halted and whose release is signed.
 func (e *Engine) Rollouts(ctx context.Context, product manifests.Product, signed map[manifests.Build]policy.Reference) ([]policy.Rollout, error) {
-	all, err := e.list(ctx, product)
+	all, err := e.among(ctx, product, liveStates, haltedState)
 	if err != nil {
 		return nil, err
 	}
 	out := []policy.Rollout{}
 	for i := range all {
 		r := &all[i]
-		if !r.Live() && r.State != policy.Halted || signed[r.Plan.Build] != r.Release {
+		if signed[r.Plan.Build] != r.Release {
 			continue
 		}
 		out = append(out, policy.Rollout{
@@ -130,15 +157,12 @@ func (e *Engine) settle(ctx context.Context, product manifests.Product) error {
 }
 
 func (e *Engine) settleOnce(ctx context.Context, product manifests.Product) error {
-	all, err := e.list(ctx, product)
+	all, err := e.among(ctx, product, liveStates, unstartedStates)
 	if err != nil {
 		return err
 	}
 	for i := range all {
 		r := all[i]
-		if !r.Live() && !r.Unstarted() {
-			continue
-		}
 		state, err := e.ended(ctx, &r, all[:i])
 		if err != nil {
 			return err
@@ -158,7 +182,7 @@ func (e *Engine) settleOnce(ctx context.Context, product manifests.Product) erro
 }
 
 // ended tells what became of a rollout without anybody's touching it; newer
-// are those of higher builds.
+// are those of higher builds that are live.
 func (e *Engine) ended(ctx context.Context, r *Rollout, newer []Rollout) (policy.State, error) {
 	_, reference, err := e.Live(ctx, vote.Ref{Product: r.Plan.Product, Build: r.Plan.Build})
 	if errors.Is(err, store.ErrNotFound) || err == nil && reference != r.Release {
@@ -181,11 +205,9 @@ func (e *Engine) ended(ctx context.Context, r *Rollout, newer []Rollout) (policy
 
 // FirstStage tells whether no rollout of a release has left its first stage.
 func (e *Engine) FirstStage(ctx context.Context, ref vote.Ref) (bool, error) {
-	all, err := e.list(ctx, ref.Product)
+	all, err := e.of(ctx, ref)
 	if err != nil {
 		return false, err
 	}
-	return !slices.ContainsFunc(all, func(r Rollout) bool {
-		return r.Plan.Build == ref.Build && (r.Stage > 0 || r.State == policy.Complete)
-	}), nil
+	return !slices.ContainsFunc(all, func(r Rollout) bool { return r.Stage > 0 || r.State == policy.Complete }), nil
 }

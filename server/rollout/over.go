@@ -15,15 +15,12 @@ import (
 // of it is complete, halted, superseded or abandoned, or the engineers withdrew
 // it. Zero: it is still on its way, or was never rolled out.
 func (e *Engine) Over(ctx context.Context, ref vote.Ref) (time.Time, error) {
-	all, err := e.list(ctx, ref.Product)
+	all, err := e.of(ctx, ref)
 	if err != nil {
 		return time.Time{}, err
 	}
 	var over time.Time
 	for _, r := range all {
-		if r.Plan.Build != ref.Build {
-			continue
-		}
 		switch r.State {
 		case policy.Complete, policy.Halted, policy.Superseded, policy.Abandoned:
 		default:

@@ -83,16 +83,20 @@ func (r *Rollout) Share() manifests.SharePPM {
 	return r.Plan.Stages[r.Stage].Share
 }
 
+// The states of rollouts that the engine has to do with: few at a time, however
+// many there have been.
+var (
+	liveStates      = []policy.State{policy.Scheduled, policy.Active, policy.Held, policy.Complete}
+	unstartedStates = []policy.State{Draft, Proposed, Approved}
+	haltedState     = []policy.State{policy.Halted}
+)
+
 // Live tells whether handsets hear of the rollout and it may still do
 // something.
-func (r *Rollout) Live() bool {
-	return r.State == policy.Scheduled || r.State == policy.Active || r.State == policy.Held || r.State == policy.Complete
-}
+func (r *Rollout) Live() bool { return slices.Contains(liveStates, r.State) }
 
 // Unstarted tells whether handsets have never heard of the rollout.
-func (r *Rollout) Unstarted() bool {
-	return r.State == Draft || r.State == Proposed || r.State == Approved
-}
+func (r *Rollout) Unstarted() bool { return slices.Contains(unstartedStates, r.State) }
 
 // People gives who stands behind a stage: who proposed the rollout, and who
 // approved it that far.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -41,36 +43,53 @@ func (e *Engine) Tick(ctx context.Context) (err error) {
 }
 
 func (e *Engine) look(ctx context.Context) error {
-	products, err := e.Ledger.Products(ctx)
-	if err != nil {
-		return fmt.Errorf("rollouts: %w", err)
-	}
 	var errs []error
 	if e.owes.Load() { // a halt that could not be published does not wait for anybody
+		products, err := e.Ledger.Products(ctx)
+		if err != nil {
+			return fmt.Errorf("rollouts: %w", err)
+		}
 		for _, p := range products {
 			errs = append(errs, e.publish(ctx, p.Name))
 		}
 	}
-	for _, p := range products {
-		all, err := e.list(ctx, p.Name)
-		if err != nil {
-			errs = append(errs, err)
+	counts, err := e.Ledger.RolloutCounts(ctx)
+	if err != nil {
+		return errors.Join(append(errs, fmt.Errorf("rollouts: %w", err))...)
+	}
+	for _, product := range slices.Sorted(maps.Keys(counts)) {
+		if !slices.ContainsFunc(slices.Concat(liveStates, haltedState), func(s policy.State) bool { return counts[product][string(s)] > 0 }) {
 			continue
 		}
-		for i := range all {
-			if !all[i].Live() {
-				continue
-			}
-			if err := ctx.Err(); err != nil {
-				return errors.Join(append(errs, err)...)
-			}
-			if err := e.step(ctx, &all[i], all); err != nil && ctx.Err() == nil {
-				errs = append(errs, fmt.Errorf("rollout %s: %w", all[i].ID, err))
-			}
+		if err := e.lookAt(ctx, product); err != nil {
+			errs = append(errs, err)
 		}
-		errs = append(errs, e.shown(ctx, all))
+		if err := ctx.Err(); err != nil {
+			return errors.Join(append(errs, err)...)
+		}
 	}
 	return errors.Join(errs...)
+}
+
+// lookAt takes the steps that are due for the rollouts of a product.
+func (e *Engine) lookAt(ctx context.Context, product manifests.Product) error {
+	all, err := e.among(ctx, product, liveStates, haltedState)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for i := range all {
+		if !all[i].Live() {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return errors.Join(append(errs, err)...)
+		}
+		if err := e.step(ctx, &all[i]); err != nil && ctx.Err() == nil {
+			errs = append(errs, fmt.Errorf("rollout %s: %w", all[i].ID, err))
+		}
+	}
+	return errors.Join(append(errs, e.shown(ctx, all))...)
 }
 
 // shown looks at what people may see of each rollout that was started, whether
@@ -79,7 +98,7 @@ func (e *Engine) shown(ctx context.Context, all []Rollout) error {
 	var errs []error
 	for i := range all {
 		r := &all[i]
-		if !r.Live() && r.State != policy.Halted || r.State == policy.Scheduled {
+		if r.State == policy.Scheduled {
 			continue
 		}
 		_, err := e.Votes.Shown(ctx, vote.Ref{Product: r.Plan.Product, Build: r.Plan.Build}, e.Grace)
@@ -90,11 +109,9 @@ func (e *Engine) shown(ctx context.Context, all []Rollout) error {
 	return errors.Join(errs...)
 }
 
-// step takes the step that is due for one rollout, if there is one. all are
-// those of its product, which a look reads once: a thousand rollouts would
-// otherwise be read a thousand times.
-func (e *Engine) step(ctx context.Context, r *Rollout, all []Rollout) error {
-	known, err := e.gather(ctx, r, all, e.Votes.Evidence)
+// step takes the step that is due for one rollout, if there is one.
+func (e *Engine) step(ctx context.Context, r *Rollout) error {
+	known, err := e.evidence(ctx, r)
 	if err != nil {
 		return err
 	}
