@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -24,6 +26,7 @@ func newCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "candor-client",
 		Short:         "The handset agent: polls, decides, installs, proves, and reports only if asked to",
+		Version:       version(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
@@ -33,7 +36,40 @@ func newCommand() *cobra.Command {
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "log to standard error what is done")
 	root.AddCommand(runCommand(o), onceCommand(o), statusCommand(o), doctorCommand(o), watchCommand(o), installCommand(o), receiptsCommand(o), consentCommand(o), labCommand(o), createCommand(o), tufCommand())
 	root.AddCommand(ownerCommands(o)...)
+	known(root)
 	return root
+}
+
+// known makes an error of the name of a command that there is not. cobra shows
+// help instead, and ends as if all had been done: an owner who types "consent of"
+// would believe that reports are off.
+func known(c *cobra.Command) {
+	if !c.HasSubCommands() {
+		return
+	}
+	for _, sub := range c.Commands() {
+		known(sub)
+	}
+	c.SuggestionsMinimumDistance = 2
+	c.Args = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		hint := fmt.Sprintf("see `%s --help`", cmd.CommandPath())
+		if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+			hint = "did you mean " + strings.Join(near, " or ") + "?"
+		}
+		return fmt.Errorf("nothing was done: %s has no command %q; %s", cmd.CommandPath(), args[0], hint)
+	}
+	c.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+}
+
+// version is what Go knows of the sources that this program was built from.
+func version() string {
+	if b, ok := debug.ReadBuildInfo(); ok && b.Main.Version != "" {
+		return b.Main.Version
+	}
+	return "unknown"
 }
 
 func (o *options) log(w io.Writer) *slog.Logger {

@@ -78,8 +78,8 @@ func TestExitStatusIsZeroOrOne(t *testing.T) {
 	t.Parallel()
 	missing := filepath.Join(t.TempDir(), "missing.yaml")
 	for want, commands := range map[int][][]string{
-		0: {{"--help"}, {"tuf", "--help"}, {}},
-		1: {{"frobnicate"}, {"--frobnicate"}, {"status", "--config", missing}, {"tuf", "init"}, {"tuf", "refresh"}, {"retry", "x"}},
+		0: {{"--help"}, {"--version"}, {"tuf", "--help"}, {}, {"consent"}},
+		1: {{"frobnicate"}, {"consent", "of"}, {"lab", "of"}, {"tuf", "refrech"}, {"--frobnicate"}, {"status", "--config", missing}, {"tuf", "init"}, {"tuf", "refresh"}, {"retry", "x"}},
 	} {
 		for _, args := range commands {
 			if got := run(args); got != want {

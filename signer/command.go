@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"runtime/debug"
 	"time"
 
 	"github.com/candor-ota/candor/signer/ceremony"
@@ -41,6 +42,7 @@ func newCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:           "candor-signer",
 		Short:         "Sign firmware releases offline, and drive their rollouts",
+		Version:       version(),
 		Long:          longHelp + exitTable(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
@@ -63,6 +65,14 @@ func newCommand() *cobra.Command {
 	cmd.AddCommand(a.lintCommand(), a.expiringCommand(), a.retireCommand(), a.archiveCommand())
 	asUsage(cmd)
 	return cmd
+}
+
+// version is what Go knows of the sources that this program was built from.
+func version() string {
+	if b, ok := debug.ReadBuildInfo(); ok && b.Main.Version != "" {
+		return b.Main.Version
+	}
+	return "unknown"
 }
 
 // asUsage marks errors of flags and argument counts as wrong use.
