@@ -55,6 +55,7 @@ type app struct {
 	now      func() time.Time
 	data     string
 	json     bool
+	patience time.Duration // of an end, for tests; 0: shutdownTime
 }
 
 func (a *app) dir() (config.Dir, error) {

@@ -92,7 +92,7 @@ func serve(t *testing.T, dir string) (at addresses, cancel func(), done <-chan e
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	read, write := io.Pipe()
-	a := &app{out: write, err: io.Discard, now: time.Now}
+	a := &app{out: write, err: io.Discard, now: time.Now, patience: time.Second}
 	c := a.command()
 	c.SetArgs([]string{"run", "--data", dir, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--json"})
 	ended := make(chan error, 1)

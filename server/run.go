@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -17,9 +16,6 @@ import (
 	"github.com/candor-ota/candor/server/observe"
 	"github.com/candor-ota/candor/server/publish"
 )
-
-// shutdownTime is how long requests under way may take to end.
-const shutdownTime = 20 * time.Second
 
 // overrides are the flags that win over config.yaml.
 type overrides struct{ listen, admin, cert, key string }
@@ -190,10 +186,8 @@ func (a *app) serve(ctx context.Context, service *api.API, f config.File, log *s
 		}
 	}
 	cancel()
-	last, done := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
-	defer done()
 	service.EndStreams()
-	err = errors.Join(err, front.Shutdown(last), shut(last), back.Shutdown(last))
+	err = errors.Join(err, a.finish(ctx, log, front.Shutdown, shut, back.Shutdown), front.Close(), back.Close())
 	<-renewal
 	return err
 }
