@@ -178,7 +178,7 @@ func (d *drama) eventually(what string, complaint func() string) {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	begun := time.Now()
-	for limit := time.After(10*time.Second + d.servers.patience()); ; {
+	for limit := time.After(time.Minute + d.servers.patience()); ; {
 		wrong := complaint()
 		if wrong == "" {
 			d.figures.agreed = max(d.figures.agreed, time.Since(begun))

@@ -95,7 +95,7 @@ func newCluster(t *testing.T) *cluster {
 	return c
 }
 
-func (c *cluster) patience() time.Duration { return 20 * time.Second }
+func (c *cluster) patience() time.Duration { return time.Minute }
 
 func (c *cluster) kill() error {
 	for c.dead = c.drama.random.IntN(len(c.replicas.All)); c.dead == c.frozen; {
@@ -312,8 +312,8 @@ func (c *cluster) rest() {
 }
 
 // TestReplicasFollowAndTakeOver says how fast: from a change's answer at one
-// server until the others show it, and how long a change waits that finds the
-// lease with a publisher that has just died.
+// server until the others show it, and how much longer than usual a change takes
+// that finds the lease with a publisher that has just died.
 func TestReplicasFollowAndTakeOver(t *testing.T) {
 	c := newCluster(t)
 	one, must := c.replicas.All[0], c.drama.must
@@ -327,7 +327,9 @@ func TestReplicasFollowAndTakeOver(t *testing.T) {
 		return data
 	}
 	var lags []time.Duration
+	var usual time.Duration // the longest that a change took until all showed it
 	for i := range 30 {
+		asked := time.Now()
 		_, err := one.Change(ctx, r.ID, []string{"pause", "resume"}[i%2], "measured")
 		must(err)
 		begun, want := time.Now(), stamp(one)
@@ -338,7 +340,7 @@ func TestReplicasFollowAndTakeOver(t *testing.T) {
 				}
 			}
 		}
-		lags = append(lags, time.Since(begun))
+		lags, usual = append(lags, time.Since(begun)), max(usual, time.Since(asked))
 	}
 	slices.Sort(lags)
 	ledger, err := postgres.Open(ctx, postgres.Config{URL: c.engine.URL(c.database), Password: c.engine.Password, Connections: 4})
@@ -352,7 +354,7 @@ func TestReplicasFollowAndTakeOver(t *testing.T) {
 	_, err = one.Change(ctx, r.ID, "pause", "the publisher died")
 	must(err)
 	t.Logf("followed after %s (median), %s (most of %d)", lags[len(lags)/2], lags[len(lags)-1], len(lags))
-	storetest.Recovered(t, "the publisher died with its lease", died)
+	storetest.RecoveredBeyond(t, "the publisher died with its lease", usual, died)
 	must(c.engine.Kill())
 	if _, err := one.Change(ctx, r.ID, "resume", ""); err == nil || !strings.Contains(err.Error(), "503") {
 		t.Errorf("without a ledger: %v", err)
@@ -360,7 +362,7 @@ func TestReplicasFollowAndTakeOver(t *testing.T) {
 	stamp(one) // handsets go on
 	must(c.engine.Start(ctx))
 	ended := time.Now()
-	for err = errors.New("not yet"); err != nil && time.Since(ended) < 2*storetest.RecoveryBound; {
+	for err = errors.New("not yet"); err != nil && time.Since(ended) < time.Minute; {
 		_, err = one.Change(ctx, r.ID, "resume", "the ledger is back")
 	}
 	must(err)
@@ -369,7 +371,7 @@ func TestReplicasFollowAndTakeOver(t *testing.T) {
 			want = stamp(one)
 		}
 	}
-	storetest.Recovered(t, "PostgreSQL crashed under three servers: a change is made, published and followed", ended)
+	storetest.RecoveredBeyond(t, "PostgreSQL crashed under three servers: a change is made, published and followed", usual, ended)
 }
 
 // TestReplicaWithOtherSecretsOrRulesIsNoticed changes what one of three servers

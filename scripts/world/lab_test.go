@@ -97,7 +97,7 @@ func propose(t *testing.T, w *world.World, channel manifests.Name, hashes []mani
 // halted waits until the engine has halted a rollout by itself.
 func halted(t *testing.T, w *world.World, id string) world.Rollout {
 	t.Helper()
-	tick, deadline := time.NewTicker(100*time.Millisecond), time.After(30*time.Second)
+	tick, deadline := time.NewTicker(100*time.Millisecond), time.After(5*time.Minute)
 	defer tick.Stop()
 	for {
 		r, err := w.Look(ctx, id)

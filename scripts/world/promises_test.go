@@ -269,7 +269,7 @@ func TestKilledServerKeepsReleasesRolloutsAndVotes(t *testing.T) {
 	p := accepted(t, phone(t, w, "", true), 42)
 	once(t, p)
 	votes := func() world.Counts {
-		deadline, tick := time.After(time.Minute), time.NewTicker(200*time.Millisecond)
+		deadline, tick := time.After(5*time.Minute), time.NewTicker(200*time.Millisecond)
 		defer tick.Stop()
 		for {
 			once(t, p)

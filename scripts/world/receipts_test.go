@@ -54,7 +54,7 @@ func TestReceiptsNeverLeaveTheHandset(t *testing.T) {
 	openToAll(t, w, 42)
 	l, address := newWire(t, w)
 	p := accepted(t, phone(t, w, address, true), 42)
-	tick, deadline := time.NewTicker(200*time.Millisecond), time.After(time.Minute)
+	tick, deadline := time.NewTicker(200*time.Millisecond), time.After(5*time.Minute)
 	defer tick.Stop()
 	for votes := 0; votes < 2; { // each waits a random part of a second
 		once(t, p)

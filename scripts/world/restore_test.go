@@ -22,7 +22,7 @@ import (
 // until lets phones poll until the counts of a build are as wanted.
 func until(t *testing.T, w *world.World, build manifests.Build, what string, wanted func(world.Counts) bool, phones ...*world.Phone) world.Counts {
 	t.Helper()
-	deadline, tick := time.After(4*time.Minute), time.NewTicker(200*time.Millisecond)
+	deadline, tick := time.After(5*time.Minute), time.NewTicker(200*time.Millisecond)
 	defer tick.Stop()
 	for {
 		for _, p := range phones {

@@ -24,3 +24,15 @@ func RecoveredIn(t testing.TB, cause string, took time.Duration) {
 		t.Errorf("%s: it took %s to go on", cause, took)
 	}
 }
+
+// RecoveredBeyond is Recovered where what goes on takes a while by itself. usual
+// is how long that took on this machine before the cause, and no part of what
+// the cause has cost.
+func RecoveredBeyond(t testing.TB, cause string, usual time.Duration, ended time.Time) {
+	t.Helper()
+	took := time.Since(ended)
+	t.Logf("recovery: %s: %s (at most %s beyond the usual %s)", cause, took.Round(time.Millisecond), RecoveryBound, usual.Round(time.Millisecond))
+	if took > RecoveryBound+usual {
+		t.Errorf("%s: it took %s to go on", cause, took)
+	}
+}
