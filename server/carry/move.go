@@ -32,6 +32,9 @@ type Moved struct {
 // last row that arrived when it is run again; again begins anew. say is told
 // of each table.
 func MoveLedger(ctx context.Context, from, to Ledger, again bool, say func(Count)) (Moved, error) {
+	if err := Ready(ctx, from); err != nil {
+		return Moved{}, fmt.Errorf("the source: %w", err)
+	}
 	source, err := identity(ctx, from)
 	if err != nil {
 		return Moved{}, err

@@ -252,6 +252,9 @@ func TestMoveIntoSomethingElseRefused(t *testing.T) {
 	if _, err := carry.MoveLedger(t.Context(), b, c, false, quiet); !errors.Is(err, carry.ErrTaken) {
 		t.Errorf("what another move began: %v", err)
 	}
+	if _, err := carry.MoveLedger(t.Context(), c, newSQLite(t), false, quiet); !errors.Is(err, carry.ErrFilling) {
+		t.Errorf("half a ledger was moved on: %v", err)
+	}
 }
 
 func TestSourceThatIsWrittenToMeanwhileIsNoticed(t *testing.T) {

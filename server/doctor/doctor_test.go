@@ -185,6 +185,10 @@ func TestEachThingThatBreaksIsFound(t *testing.T) {
 		"ledger of an older program": {func(h *house) {
 			h.sql(`DELETE FROM goose_db_version WHERE version_id = (SELECT max(version_id) FROM goose_db_version)`)
 		}, "ledger", Warn, "brings them to"},
+		"ledger that is half moved": {func(h *house) {
+			h.sql(`CREATE TABLE filling (source TEXT NOT NULL PRIMARY KEY)`)
+			h.sql(`INSERT INTO filling (source) VALUES ('another')`)
+		}, "ledger", Fail, "is not whole"},
 		"tree gone": {func(h *house) { h.must(os.RemoveAll(h.dir.Tree())) }, "blobs", Fail, "tree"},
 		"file gone": {func(h *house) { h.must(os.Remove(h.aFile())) }, "published", Fail, "snapshot.json"},
 		"file is another": {func(h *house) {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/candor-ota/candor/server/carry"
 	"github.com/candor-ota/candor/server/publish"
 	"github.com/candor-ota/candor/server/store"
 )
@@ -77,6 +78,10 @@ func (v *visit) stores(ctx context.Context) {
 			v.say("ledger", Warn, "it was read, but not closed: "+err.Error(), "look at its disk or network")
 		}
 	}()
+	if err := carry.Ready(ctx, ledger); err != nil {
+		v.say("ledger", Fail, err.Error(), "run the command again that was interrupted; nothing is served from it until then")
+		return
+	}
 	v.say("ledger", OK, fmt.Sprintf("it can be read, keeps what it acknowledges, and its tables have version %d", has), "")
 	v.published(ctx, ledger, blobs)
 	v.votes(ctx, ledger)
