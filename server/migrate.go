@@ -63,6 +63,20 @@ func (o *opened) Close() error {
 	return errors.Join(errs...)
 }
 
+// openLedger opens the ledger of a place.
+func (o *opened) openLedger(ctx context.Context, p place) error {
+	l, err := p.dir.OpenLedger(ctx, p.file)
+	if err != nil {
+		return err
+	}
+	o.closer = append(o.closer, l)
+	var ok bool
+	if o.ledger, ok = l.(carry.Ledger); !ok {
+		return fmt.Errorf("the ledger of %s cannot be carried", p.dir)
+	}
+	return nil
+}
+
 // open opens the ledger and the store of blobs of a place.
 func (p place) open(ctx context.Context) (_ *opened, err error) {
 	o := &opened{}
@@ -71,14 +85,8 @@ func (p place) open(ctx context.Context) (_ *opened, err error) {
 			err = errors.Join(err, o.Close())
 		}
 	}()
-	l, err := p.dir.OpenLedger(ctx, p.file)
-	if err != nil {
+	if err := o.openLedger(ctx, p); err != nil {
 		return nil, err
-	}
-	o.closer = append(o.closer, l)
-	var ok bool
-	if o.ledger, ok = l.(carry.Ledger); !ok {
-		return nil, fmt.Errorf("the ledger of %s cannot be carried", p.dir)
 	}
 	if o.blobs, err = p.dir.OpenBlobs(ctx, p.file); err != nil {
 		return nil, err
@@ -229,7 +237,17 @@ func (a *app) carryAll(ctx context.Context, from, to place, again bool) (done mi
 	// A folder is opened by one only, so what stays is opened once.
 	target := &opened{ledger: source.ledger, blobs: source.blobs}
 	defer func() { err = errors.Join(err, target.Close()) }()
-	if !from.sameBlobs(to) {
+	movesLedger, movesBlobs := !from.sameLedger(to), !from.sameBlobs(to)
+	// All that may be wrong is looked for before hours are spent on objects.
+	if movesLedger {
+		if err := target.openLedger(ctx, to); err != nil {
+			return done, err
+		}
+		if err := carry.Fits(ctx, source.ledger, target.ledger); err != nil {
+			return done, err
+		}
+	}
+	if movesBlobs {
 		if target.blobs, err = to.dir.OpenBlobs(ctx, to.file); err != nil {
 			return done, err
 		}
@@ -240,17 +258,8 @@ func (a *app) carryAll(ctx context.Context, from, to place, again bool) (done mi
 		}
 		done.Blobs = &o
 	}
-	if !from.sameLedger(to) {
-		l, err := to.dir.OpenLedger(ctx, to.file)
-		if err != nil {
-			return done, err
-		}
-		target.closer = append(target.closer, l)
-		ledger, ok := l.(carry.Ledger)
-		if !ok {
-			return done, errors.New("the target's ledger cannot be filled")
-		}
-		m, err := carry.MoveLedger(ctx, source.ledger, ledger, again, func(carry.Count) {})
+	if movesLedger {
+		m, err := carry.MoveLedger(ctx, source.ledger, target.ledger, again, func(carry.Count) {})
 		if err != nil {
 			return done, err
 		}

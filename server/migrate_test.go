@@ -132,3 +132,40 @@ func TestMoveNeedsTheSameKeys(t *testing.T) {
 		}
 	}
 }
+
+// The objects of a large house take hours: that its ledger cannot follow is said
+// before the first.
+func TestMoveThatCannotEndDoesNotBegin(t *testing.T) {
+	from, other, half := grown(t), grown(t), made(t)
+	copyKeys := func(to string) {
+		keys := config.Dir(to).Keys()
+		if err := errors.Join(os.RemoveAll(keys), os.CopyFS(keys, os.DirFS(from.Keys()))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	copyKeys(string(other))
+	copyKeys(half)
+	b, err := disk.Open(other.Tree())
+	if err != nil {
+		t.Fatal(err)
+	}
+	image := layout.BlobFile(manifests.SumSHA256([]byte("an image")))
+	if err := errors.Join(b.Delete(t.Context(), image), b.Close()); err != nil {
+		t.Fatal(err)
+	}
+	next := filepath.Join(half, "next.yaml")
+	text := fmt.Sprintf("ledger: {postgres: {url: %q, passwordFile: %q}}\n", "postgres://candor@127.0.0.1:1/none?sslmode=disable", from.VoteMaster())
+	if err := os.WriteFile(next, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for to, want := range map[string]string{string(other): "holds something else", next: "PostgreSQL cannot be reached"} {
+		if _, err := command(t, "migrate-store", "--from", string(from), "--to", to); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v", err)
+		}
+	}
+	for _, d := range []config.Dir{other, config.Dir(half)} {
+		if _, err := os.Stat(filepath.Join(d.Tree(), image)); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("the image was moved to %s: %v", d, err)
+		}
+	}
+}

@@ -78,9 +78,39 @@ func MoveLedger(ctx context.Context, from, to Ledger, again bool, say func(Count
 	return moved, to.Fill(ctx, "end the move", func(f *relational.Filling) error { return f.End(ctx) })
 }
 
+// Fits tells at once what would stop a move of a ledger after the hours that its
+// objects take: a source that is not whole, a target that holds something else.
+func Fits(ctx context.Context, from, to Ledger) error {
+	if err := Ready(ctx, from); err != nil {
+		return fmt.Errorf("the source: %w", err)
+	}
+	source, err := identity(ctx, from)
+	if err != nil {
+		return err
+	}
+	mark, err := to.FilledFrom(ctx)
+	if err != nil {
+		return err
+	}
+	if mark != "" {
+		if mark != source {
+			return fmt.Errorf("the target ledger is being filled from another one: %w", ErrTaken)
+		}
+		return nil
+	}
+	there, err := identity(ctx, to)
+	if err == nil && there != emptyLedger && there != source {
+		err = fmt.Errorf("the target ledger is another one: it %w", ErrTaken)
+	}
+	return err
+}
+
+// emptyLedger is the identity of one in which nothing has happened.
+const emptyLedger = "empty"
+
 // identity names a ledger by its first audit entry, which no other has.
 func identity(ctx context.Context, l Ledger) (string, error) {
-	name := "empty"
+	name := emptyLedger
 	err := l.View(ctx, func(v *relational.View) error {
 		err := v.Rows(ctx, table("audit"), []string{"hash"}, nil, func(r relational.Row) error {
 			hash, ok := r[0].([]byte)
