@@ -341,6 +341,20 @@ func TestDatabaseThatForgetsIsFound(t *testing.T) {
 	h.finds(use(""), "ledger", Fail, "PostgreSQL")
 }
 
+// Whoever has two troubles is not told of the second when the first is mended.
+func TestLedgerIsExaminedWithoutBlobs(t *testing.T) {
+	plenty(t)
+	h := installed(t)
+	h.must(os.RemoveAll(h.dir.Tree()))
+	found := h.examine("")
+	h.finds(found, "blobs", Fail, "tree")
+	h.finds(found, "ledger", OK, "it can be read")
+	h.must(os.Remove(h.dir.Ledger()))
+	found = h.examine("")
+	h.finds(found, "blobs", Fail, "tree")
+	h.finds(found, "ledger", Fail, "no such file")
+}
+
 // TestVotesThatWaitForTheirEngineersAreNamed is the state that a restore leaves.
 func TestVotesThatWaitForTheirEngineersAreNamed(t *testing.T) {
 	plenty(t)

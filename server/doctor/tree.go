@@ -52,10 +52,9 @@ type removing interface {
 // stores examines ledger, blobs, and that they say the same.
 func (v *visit) stores(ctx context.Context) {
 	blobs, end := v.blobs(ctx)
-	if blobs == nil {
-		return
+	if blobs != nil {
+		defer end()
 	}
-	defer end()
 	has, knows, err := v.Dir.LedgerSchema(ctx, v.file)
 	switch {
 	case err != nil:
@@ -83,6 +82,9 @@ func (v *visit) stores(ctx context.Context) {
 		return
 	}
 	v.say("ledger", OK, fmt.Sprintf("it can be read, keeps what it acknowledges, and its tables have version %d", has), "")
+	if blobs == nil {
+		return
+	}
 	v.published(ctx, ledger, blobs)
 	v.votes(ctx, ledger)
 	v.leftovers(ctx, ledger, blobs)
