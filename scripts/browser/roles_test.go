@@ -146,6 +146,21 @@ func TestSignOutEverywhereEndsTheOtherBrowsersView(t *testing.T) {
 	}
 }
 
+// Who ends a session by keyboard goes on at the list that it was in, though the
+// button that was pressed is gone with it.
+func TestAnEndedSessionLeavesTheKeyboardAtTheList(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	here, there := s.as("olga", "/account"), s.as("olga", "/", `: 401$`)
+	s.live(there)
+	s.click(here, "button", "^End session")
+	s.click(here, "button", "^End it$")
+	must(t, here.Gone("button", "^End session"))
+	must(t, here.Until("the keyboard to be at the list", func() (bool, error) {
+		return browser.Eval[bool](here, "document.activeElement.textContent === 'Where you are signed in'")
+	}))
+}
+
 // A token signs in for as long as it is one.
 func TestARevokedTokenEndsItsSession(t *testing.T) {
 	t.Parallel()
