@@ -26,13 +26,27 @@ import (
 // neither.
 func build(t *testing.T, size int) *imagetest.Built {
 	t.Helper()
+	b := built[size]
+	if b == nil {
+		b = imagetest.Build("system", half(size))
+		built[size] = b
+	}
+	own := *b
+	own.Files = maps.Clone(b.Files)
+	return &own
+}
+
+// built are made once; nothing writes to their bytes.
+var built = map[int]*imagetest.Built{}
+
+func half(size int) []byte {
 	r := rand.New(rand.NewPCG(1, uint64(size)))
 	plain := make([]byte, size)
 	for i := range plain[:size/2] {
 		plain[i] = byte(r.Uint32())
 	}
 	copy(plain[size*3/4:], plain[:size/4]) // repeats
-	return imagetest.Build("system", plain)
+	return plain
 }
 
 // source serves index and pack from memory, and spoils them on request.
