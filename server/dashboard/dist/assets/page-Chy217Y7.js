@@ -1,0 +1,1 @@
+import{Lt as e,Qt as t,en as n,zt as r}from"./parts-D9KOE_uN.js";import{t as i}from"./guide-CarLXQLY.js";var a=r(`<h1 class="svelte-agqhpo">From nothing to a first handset</h1> <!>`,1);function o(r){var o=a(),s=n(t(o),2);i(s,{}),e(r,o)}export{o as default};

@@ -1,1 +1,0 @@
-import{Lt as e,Qt as t,en as n,zt as r}from"./parts-bD8DGx53.js";import{t as i}from"./guide-BQKi4-tC.js";var a=r(`<h1 class="svelte-agqhpo">From nothing to a first handset</h1> <!>`,1);function o(r){var o=a(),s=n(t(o),2);i(s,{}),e(r,o)}export{o as default};
