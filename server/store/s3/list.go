@@ -2,6 +2,7 @@ package s3
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 
@@ -14,6 +15,10 @@ const (
 	listPage   = 1000 // the most that services give at once
 	listAnswer = 4    // times the answer time: some services walk through all there is for each page
 )
+
+// errOrder is a service on which no list could be relied: it would begin anew
+// for ever, or leave something out.
+var errOrder = errors.New("the service does not give names in the order of their bytes, each once (directory buckets of S3 Express do not; use an ordinary one)")
 
 // List pages through the bucket. Each page is asked for by itself, from the last
 // name on, so that one that failed is repeated, and whoever takes hours from one
@@ -31,6 +36,10 @@ func (b *Blobs) List(ctx context.Context, prefix string) iter.Seq2[store.Info, e
 				return
 			}
 			for _, o := range page {
+				if o.Key <= after {
+					yield(store.Info{}, fmt.Errorf("list %q in bucket %s: %w: %q after %q", prefix, b.bucket, errOrder, o.Key, after))
+					return
+				}
 				after = o.Key
 				info := b.info(o)
 				if info.Key == probeKey || store.CheckKey(info.Key) != nil {

@@ -48,11 +48,16 @@ func (l *leisurely) RoundTrip(r *http.Request) (*http.Response, error) {
 	case r.Method == http.MethodPut || r.Method == http.MethodPost: // against a condition
 		status = http.StatusPreconditionFailed
 	}
+	return reply(r, status, body), nil
+}
+
+// reply is what a service that is played says to r.
+func reply(r *http.Request, status int, body string) *http.Response {
 	return &http.Response{
 		StatusCode: status, Status: fmt.Sprint(status), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: r,
 		Header: http.Header{"Etag": {`"e"`}, "Last-Modified": {"Sat, 01 Jan 2000 00:00:00 GMT"}, "Content-Length": {fmt.Sprint(len(body))}},
 		Body:   io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)),
-	}, nil
+	}
 }
 
 // Some services copy the parts into one file: an image of 10 GB then takes
