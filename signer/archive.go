@@ -11,6 +11,7 @@ import (
 
 	"github.com/candor-ota/candor/manifests/archive"
 	"github.com/candor-ota/candor/signer/ceremony"
+	"github.com/candor-ota/candor/signer/cli"
 	"github.com/candor-ota/candor/signer/keyring"
 	"github.com/spf13/cobra"
 )
@@ -61,7 +62,7 @@ Exit status 1 if anything does not hold.`,
 			return nil
 		},
 	}
-	return group("archive", "Check releases that have left their list", verify)
+	return cli.Group("archive", "Check releases that have left their list", verify)
 }
 
 func readArchive(ctx context.Context, from string) ([]byte, error) {
@@ -72,7 +73,7 @@ func readArchive(ctx context.Context, from string) ([]byte, error) {
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, from, nil)
 	if err != nil {
-		return nil, usageError{err}
+		return nil, cli.Wrong(err)
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/layout"
 	"github.com/candor-ota/candor/signer/attest"
+	"github.com/candor-ota/candor/signer/cli"
 	"github.com/candor-ota/candor/signer/importer"
 	"github.com/candor-ota/candor/signer/keyring"
 )
@@ -36,9 +37,9 @@ func (f *attachFlags) register(cmd *cobra.Command) {
 func (f *attachFlags) check() error {
 	switch {
 	case f.make && f.provenance != "":
-		return usagef("give --provenance FILE or --make-provenance, not both")
+		return cli.Usagef("give --provenance FILE or --make-provenance, not both")
 	case f.make != (f.builder != ""):
-		return usagef("--make-provenance and --builder-id go together")
+		return cli.Usagef("--make-provenance and --builder-id go together")
 	}
 	return nil
 }
@@ -111,7 +112,7 @@ func (a *app) buildTime() (time.Time, error) {
 	}
 	seconds, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || seconds < 0 {
-		return time.Time{}, usagef("%s is %.40q; expected Unix seconds, such as `git log -1 --format=%%ct` prints", epochVariable, text)
+		return time.Time{}, cli.Usagef("%s is %.40q; expected Unix seconds, such as `git log -1 --format=%%ct` prints", epochVariable, text)
 	}
 	return time.Unix(seconds, 0).UTC(), nil
 }
@@ -155,7 +156,7 @@ func (f buildFlags) sources(file string) ([]string, error) {
 	for _, s := range images {
 		parts, err := filepath.Glob(s.path)
 		if err != nil {
-			return nil, usagef("--image %s: %w", s.path, err)
+			return nil, cli.Usagef("--image %s: %w", s.path, err)
 		}
 		for _, part := range parts {
 			kind, err := importer.Detect(part)

@@ -10,6 +10,7 @@ import (
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/vote"
 	"github.com/candor-ota/candor/signer/bundle"
+	"github.com/candor-ota/candor/signer/cli"
 )
 
 // bundled is the result of bundle as --json prints it.
@@ -36,7 +37,7 @@ seen newer metadata or a halt. The same tree gives the same bytes.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			at := treeFlags{tree, server}.settled()
 			if out == "" || (at.server == "") == (at.dir == "") {
-				return usagef("--out, and one of --server and --tree, are needed")
+				return cli.Usagef("--out, and one of --server and --tree, are needed")
 			}
 			o, err := a.bundleOptions(product, build, from)
 			if err != nil {
@@ -61,7 +62,7 @@ seen newer metadata or a halt. The same tree gives the same bytes.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&server, "server", "", "address of the server, or of its CDN (or "+serverVariable+")")
+	f.StringVar(&server, "server", "", "address of the server, or of its CDN (or "+cli.ServerVariable+")")
 	f.StringVar(&tree, "tree", "", "directory that holds the published tree")
 	f.StringVar(&product, "product", "", "product of the release")
 	f.StringVar(&build, "build", "", "build of the release")
@@ -73,15 +74,15 @@ seen newer metadata or a halt. The same tree gives the same bytes.`,
 func (a *app) bundleOptions(product, build string, from []string) (bundle.Options, error) {
 	p, err := manifests.ParseProduct(product)
 	if err != nil {
-		return bundle.Options{}, usagef("--product: %w", err)
+		return bundle.Options{}, cli.Usagef("--product: %w", err)
 	}
-	b, err := buildOf(build)
+	b, err := cli.Build(build)
 	if err != nil {
 		return bundle.Options{}, err
 	}
 	o := bundle.Options{Ref: vote.Ref{Product: p, Build: b}, Now: a.now()}
 	for _, s := range from {
-		old, err := buildOf(s)
+		old, err := cli.Build(s)
 		if err != nil {
 			return o, err
 		}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/candor-ota/candor/signer/ceremony"
+	"github.com/candor-ota/candor/signer/cli"
 	"github.com/candor-ota/candor/signer/keyring"
 	"github.com/spf13/cobra"
 )
@@ -73,7 +74,7 @@ func (p *people) read() (ceremony.PeopleChange, error) {
 	for _, r := range p.replace {
 		i := strings.LastIndex(r, "=") // a file name seldom has one, a person never
 		if i < 1 {
-			return out, usagef("--replace %q: give it as NAME=FILE", r)
+			return out, cli.Usagef("--replace %q: give it as NAME=FILE", r)
 		}
 		k, err := keyring.ReadPublic(r[i+1:])
 		if err != nil {

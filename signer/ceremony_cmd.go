@@ -6,12 +6,13 @@ import (
 
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/signer/ceremony"
+	"github.com/candor-ota/candor/signer/cli"
 	"github.com/candor-ota/candor/signer/keyring"
 	"github.com/spf13/cobra"
 )
 
 func (a *app) ceremonyCommand() *cobra.Command {
-	return group("ceremony", "Plan a ceremony on paper, and keep what happened", a.ceremonyPlan(), a.ceremonyTranscript(), a.ceremonyVerify())
+	return cli.Group("ceremony", "Plan a ceremony on paper, and keep what happened", a.ceremonyPlan(), a.ceremonyTranscript(), a.ceremonyVerify())
 }
 
 func (a *app) ceremonyPlan() *cobra.Command {
@@ -44,7 +45,7 @@ engineers of a product.`,
 			}
 			if o.Occasion == ceremony.OccasionProduct {
 				if o.Product, err = manifests.ParseProduct(product); err != nil {
-					return usageError{fmt.Errorf("--product: %w", err)}
+					return cli.Wrong(fmt.Errorf("--product: %w", err))
 				}
 			}
 			var state *ceremony.State

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/candor-ota/candor/signer/ceremony"
+	"github.com/candor-ota/candor/signer/cli"
 	"github.com/candor-ota/candor/signer/keyring"
 	"github.com/spf13/cobra"
 )
@@ -43,7 +44,7 @@ func newCommand() *cobra.Command {
 		Use:           "candor-signer",
 		Short:         "Sign firmware releases offline, and drive their rollouts",
 		Version:       version(),
-		Long:          longHelp + exitTable(),
+		Long:          longHelp + cli.Table(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          cobra.NoArgs,
@@ -63,7 +64,7 @@ func newCommand() *cobra.Command {
 	cmd.AddCommand(a.rootCommand(), a.ceremonyCommand(), a.explainCommand(), a.incidentCommand())
 	cmd.AddCommand(a.votesCommand())
 	cmd.AddCommand(a.lintCommand(), a.expiringCommand(), a.retireCommand(), a.archiveCommand())
-	asUsage(cmd)
+	cli.AsUsage(cmd)
 	return cmd
 }
 
@@ -75,36 +76,13 @@ func version() string {
 	return "unknown"
 }
 
-// asUsage marks errors of flags and argument counts as wrong use.
-func asUsage(cmd *cobra.Command) {
-	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	if check := cmd.Args; check != nil {
-		cmd.Args = func(c *cobra.Command, args []string) error {
-			if err := check(c, args); err != nil {
-				return usageError{err}
-			}
-			return nil
-		}
-	}
-	for _, sub := range cmd.Commands() {
-		asUsage(sub)
-	}
-}
-
-// group is a command that only holds others.
-func group(use, short string, subs ...*cobra.Command) *cobra.Command {
-	cmd := &cobra.Command{Use: use, Short: short, Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
-	cmd.AddCommand(subs...)
-	return cmd
-}
-
 // anchor is the root to trust: --root, or what the key directory has accepted.
 // Both must agree when both are there.
 func (a *app) anchor() (keyring.Anchor, error) {
 	have, err := a.ring().Anchor()
 	if a.rootFile == "" {
 		if errors.Is(err, fs.ErrNotExist) {
-			return keyring.Anchor{}, usagef("no trusted root yet: give --root 1.root.json, a file that you got from a root holder")
+			return keyring.Anchor{}, cli.Usagef("no trusted root yet: give --root 1.root.json, a file that you got from a root holder")
 		}
 		return have, err
 	}

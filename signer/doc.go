@@ -14,5 +14,5 @@
 //
 // Failure. Every refusal names the file, role or field and what to do. Output
 // for people goes to standard output, progress and questions to standard
-// error. The exit statuses are in exit.go.
+// error. The exit statuses are in package cli.
 package main

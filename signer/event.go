@@ -11,6 +11,7 @@ import (
 
 	"github.com/candor-ota/candor/manifests/api"
 	"github.com/candor-ota/candor/signer/ceremony"
+	"github.com/candor-ota/candor/signer/cli"
 	"github.com/candor-ota/candor/signer/operate"
 	"github.com/spf13/cobra"
 )
@@ -34,12 +35,12 @@ For a machine without a network: event export ID --out FILE, carry the file,
 event sign FILE there, carry it back, event import FILE.`
 
 func (a *app) eventCommand() *cobra.Command {
-	var at connection
-	cmd := group("event", "Pass proposals on, sign, reject and publish them",
+	var at cli.Connection
+	cmd := cli.Group("event", "Pass proposals on, sign, reject and publish them",
 		a.eventOpen(&at), a.eventList(&at), a.eventShow(&at), a.eventSign(&at), a.eventReject(&at), a.eventRemark(&at), a.eventStatus(&at),
 		a.eventMerge(), a.eventExport(&at), a.eventImport(&at), a.eventPublish(&at), a.eventRenew(&at))
 	cmd.Long = eventHelp
-	at.flags(cmd)
+	at.Flags(cmd)
 	return cmd
 }
 
@@ -63,7 +64,7 @@ func (f *found) place() string {
 var eventID = regexp.MustCompile(`^[0-9a-f]{8,64}$`)
 
 // find reads the proposal that an argument names: a file, or an ID.
-func (a *app) find(ctx context.Context, arg string, at *connection) (*found, error) {
+func (a *app) find(ctx context.Context, arg string, at *cli.Connection) (*found, error) {
 	_, err := os.Stat(arg)
 	switch {
 	case err == nil:
@@ -74,7 +75,7 @@ func (a *app) find(ctx context.Context, arg string, at *connection) (*found, err
 	case !eventID.MatchString(arg):
 		return nil, fmt.Errorf("%s: there is no such file, and it is not the ID of an event (8 to 64 hex digits; `event list` shows them)", arg)
 	}
-	client, err := at.open()
+	client, err := at.Open()
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +121,7 @@ func fetchEvent(ctx context.Context, client *operate.Client, id string) (*ceremo
 	return p, nil
 }
 
-func (a *app) eventOpen(at *connection) *cobra.Command {
+func (a *app) eventOpen(at *cli.Connection) *cobra.Command {
 	var blobs string
 	cmd := &cobra.Command{
 		Use:   "open FILE --server URL --token-file FILE [--blobs DIR]",
@@ -152,8 +153,8 @@ well be when the event is published. After an interruption run it again.`,
 }
 
 // bring opens the server and a proposal in a file, which is verified first.
-func (a *app) bring(at *connection, file string) (*operate.Client, *ceremony.Proposal, error) {
-	client, err := at.open()
+func (a *app) bring(at *cli.Connection, file string) (*operate.Client, *ceremony.Proposal, error) {
+	client, err := at.Open()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -173,7 +174,7 @@ func openEvent(ctx context.Context, client *operate.Client, p *ceremony.Proposal
 	return client.OpenEvent(ctx, data)
 }
 
-func (a *app) eventImport(at *connection) *cobra.Command {
+func (a *app) eventImport(at *cli.Connection) *cobra.Command {
 	return &cobra.Command{
 		Use:   "import FILE --server URL --token-file FILE",
 		Short: "Bring signatures and rejections in a file back to the server",
@@ -199,7 +200,7 @@ already changes nothing, so after an interruption run it again.`,
 	}
 }
 
-func (a *app) eventExport(at *connection) *cobra.Command {
+func (a *app) eventExport(at *cli.Connection) *cobra.Command {
 	var out string
 	cmd := &cobra.Command{
 		Use:   "export ID --out FILE",
@@ -210,14 +211,14 @@ takes what is new.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if out == "" {
-				return usagef("--out: name the file")
+				return cli.Usagef("--out: name the file")
 			}
 			f, err := a.find(cmd.Context(), args[0], at)
 			if err != nil {
 				return err
 			}
 			if f.file != "" {
-				return usagef("%s is a file already; export takes the ID of an event on the server", args[0])
+				return cli.Usagef("%s is a file already; export takes the ID of an event on the server", args[0])
 			}
 			if _, err := a.accept(f.Proposal); err != nil {
 				return err
@@ -258,7 +259,7 @@ func (a *app) eventMerge() *cobra.Command {
 		Args:  cobra.ExactArgs(2),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if out == "" {
-				return usagef("--out: name the file of the joined proposal")
+				return cli.Usagef("--out: name the file of the joined proposal")
 			}
 			first, err := ceremony.Read(args[0])
 			if err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/candor-ota/candor/manifests/api"
 	"github.com/candor-ota/candor/manifests/layout"
 	"github.com/candor-ota/candor/signer/ceremony"
+	"github.com/candor-ota/candor/signer/cli"
 	"github.com/candor-ota/candor/signer/keyring"
 	"github.com/candor-ota/candor/signer/operate"
 	"github.com/candor-ota/candor/signer/submit"
@@ -30,7 +31,7 @@ type published struct {
 	Snapshot int64    `json:"snapshot"`
 }
 
-func (a *app) eventPublish(at *connection) *cobra.Command {
+func (a *app) eventPublish(at *cli.Connection) *cobra.Command {
 	var blobs string
 	cmd := &cobra.Command{
 		Use:   "publish FILE|ID --server URL --token-file FILE [--blobs DIR]",
@@ -49,8 +50,8 @@ After an interruption run the same command again; it carries on where it stopped
 	return cmd
 }
 
-func (a *app) publish(ctx context.Context, arg string, at *connection, blobs string) error {
-	client, err := at.open()
+func (a *app) publish(ctx context.Context, arg string, at *cli.Connection, blobs string) error {
+	client, err := at.Open()
 	if err != nil {
 		return err
 	}
@@ -62,7 +63,7 @@ func (a *app) publish(ctx context.Context, arg string, at *connection, blobs str
 	if err != nil {
 		return err
 	}
-	result := published{Server: at.address()}
+	result := published{Server: at.Address()}
 	if blobs != "" {
 		if result.Blobs, result.Bytes, err = a.uploadBlobs(ctx, client, f.Proposal, blobs); err != nil {
 			return err
@@ -80,7 +81,7 @@ func (a *app) publish(ctx context.Context, arg string, at *connection, blobs str
 	result.proposalInfo = infoOfProposal(f.place(), f.Proposal)
 	result.Accepted, result.Snapshot = receipt.Accepted, receipt.Snapshot
 	return a.print(result, fmt.Sprintf("published %s on %s: %d metadata files, %d documents, %d blobs (%d bytes)",
-		f.place(), at.address(), len(done.Metadata), len(done.Targets), result.Blobs, result.Bytes))
+		f.place(), at.Address(), len(done.Metadata), len(done.Targets), result.Blobs, result.Bytes))
 }
 
 // over tells that the event is not open any more: it may be published, which is
@@ -129,13 +130,4 @@ func (a *app) uploadBlobs(ctx context.Context, service *operate.Client, p *cerem
 
 func opener(path string) func() (io.ReadSeekCloser, error) {
 	return func() (io.ReadSeekCloser, error) { return os.Open(path) }
-}
-
-// buildOf is a build number of the command line.
-func buildOf(arg string) (manifests.Build, error) {
-	b, err := manifests.ParseBuild(arg)
-	if err != nil {
-		return 0, usageError{err}
-	}
-	return b, nil
 }

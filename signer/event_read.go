@@ -10,10 +10,11 @@ import (
 
 	"github.com/candor-ota/candor/manifests/api"
 	"github.com/candor-ota/candor/signer/ceremony"
+	"github.com/candor-ota/candor/signer/cli"
 	"github.com/spf13/cobra"
 )
 
-func (a *app) eventList(at *connection) *cobra.Command {
+func (a *app) eventList(at *cli.Connection) *cobra.Command {
 	var product string
 	var all bool
 	cmd := &cobra.Command{
@@ -24,7 +25,7 @@ with --all also those that are over. What the list says is the server's word:
 show and sign check each event for themselves.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			client, err := at.open()
+			client, err := at.Open()
 			if err != nil {
 				return err
 			}
@@ -107,7 +108,7 @@ func eventLines(v api.Event) []string {
 	return lines
 }
 
-func (a *app) eventStatus(at *connection) *cobra.Command {
+func (a *app) eventStatus(at *cli.Connection) *cobra.Command {
 	return &cobra.Command{
 		Use:   "status FILE|ID",
 		Short: "Tell who has signed or rejected, and who still may sign",
@@ -150,7 +151,7 @@ type shownEvent struct {
 	Lines   []string `json:"lines"`
 }
 
-func (a *app) eventShow(at *connection) *cobra.Command {
+func (a *app) eventShow(at *cli.Connection) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show FILE|ID",
 		Short: "Show exactly what is signed, old against new",
@@ -164,7 +165,7 @@ shows before it asks.`,
 				return err
 			}
 			trusted, lines := true, []string{}
-			if _, err := a.accept(f.Proposal); errors.As(err, new(usageError)) || errors.Is(err, fs.ErrNotExist) {
+			if _, err := a.accept(f.Proposal); cli.StatusOf(err) == cli.Usage || errors.Is(err, fs.ErrNotExist) {
 				trusted = false
 				lines = append(lines, "NOT CHECKED AGAINST A ROOT: you trust none yet (--root names one); anybody can have made this")
 			} else if err != nil {

@@ -5,10 +5,11 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/candor-ota/candor/signer/cli"
 	"github.com/spf13/cobra"
 )
 
-func (a *app) eventReject(at *connection) *cobra.Command {
+func (a *app) eventReject(at *cli.Connection) *cobra.Command {
 	var key, reason string
 	cmd := &cobra.Command{
 		Use:   `reject FILE|ID --key NAME --reason "…"`,
@@ -22,7 +23,7 @@ shown apart, and ends the event only if you opened it or are an admin.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if reason == "" {
-				return usagef("--reason: say why")
+				return cli.Usagef("--reason: say why")
 			}
 			p, err := a.find(cmd.Context(), args[0], at)
 			if err != nil {
@@ -32,7 +33,7 @@ shown apart, and ends the event only if you opened it or are an admin.`,
 			case key != "":
 				err = a.rejectFound(cmd.Context(), p, key, reason)
 			case p.file != "":
-				err = usagef("--key: a rejection in a file is signed; `key list` shows your keys")
+				err = cli.Usagef("--key: a rejection in a file is signed; `key list` shows your keys")
 			default:
 				_, err = p.client.Remark(cmd.Context(), p.id, reason, true)
 			}
@@ -68,7 +69,7 @@ func (a *app) rejectFound(ctx context.Context, p *found, name, reason string) er
 	return p.keep(ctx)
 }
 
-func (a *app) eventRemark(at *connection) *cobra.Command {
+func (a *app) eventRemark(at *cli.Connection) *cobra.Command {
 	var text string
 	cmd := &cobra.Command{
 		Use:   `remark ID --text "…"`,
@@ -76,9 +77,9 @@ func (a *app) eventRemark(at *connection) *cobra.Command {
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if text == "" {
-				return usagef("--text: say something")
+				return cli.Usagef("--text: say something")
 			}
-			client, err := at.open()
+			client, err := at.Open()
 			if err != nil {
 				return err
 			}

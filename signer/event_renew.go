@@ -4,10 +4,11 @@ import (
 	"errors"
 
 	"github.com/candor-ota/candor/signer/ceremony"
+	"github.com/candor-ota/candor/signer/cli"
 	"github.com/spf13/cobra"
 )
 
-func (a *app) eventRenew(at *connection) *cobra.Command {
+func (a *app) eventRenew(at *cli.Connection) *cobra.Command {
 	var out string
 	cmd := &cobra.Command{
 		Use:   "renew FILE|ID --server URL --out FILE",
@@ -19,7 +20,7 @@ signature is taken over, since everybody signs what the change is now.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if out == "" {
-				return usagef("--out: name the file of the new proposal")
+				return cli.Usagef("--out: name the file of the new proposal")
 			}
 			f, err := a.find(cmd.Context(), args[0], at)
 			if err != nil {
@@ -28,7 +29,7 @@ signature is taken over, since everybody signs what the change is now.`,
 			if _, err := a.accept(f.Proposal); err != nil {
 				return err
 			}
-			state, err := a.load(cmd.Context(), stateFlags{treeFlags: treeFlags{server: at.address()}})
+			state, err := a.load(cmd.Context(), stateFlags{treeFlags: treeFlags{server: at.Address()}})
 			if err != nil {
 				return err
 			}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/signer/ceremony"
+	"github.com/candor-ota/candor/signer/cli"
 	"github.com/candor-ota/candor/signer/keyring"
 	"github.com/spf13/cobra"
 )
@@ -24,7 +25,7 @@ type signFlags struct {
 	yes          bool
 }
 
-func (a *app) eventSign(at *connection) *cobra.Command {
+func (a *app) eventSign(at *cli.Connection) *cobra.Command {
 	var f signFlags
 	cmd := &cobra.Command{
 		Use:   "sign FILE|ID --key NAME",
@@ -46,7 +47,7 @@ again.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if f.key == "" {
-				return usagef("--key: name the key to sign with; `key list` shows yours")
+				return cli.Usagef("--key: name the key to sign with; `key list` shows yours")
 			}
 			p, err := a.find(cmd.Context(), args[0], at)
 			if err != nil {
@@ -160,7 +161,7 @@ func (a *app) confirm(p *ceremony.Proposal, yes bool) error {
 	}
 	line, err := bufio.NewReader(a.in).ReadString('\n')
 	if err != nil && strings.TrimSpace(line) == "" {
-		return usagef("nothing typed; not signed (--yes signs without typing)")
+		return cli.Usagef("nothing typed; not signed (--yes signs without typing)")
 	}
 	if !manifests.SameWords(line, p.Words()) {
 		return errors.New("the words differ; not signed")

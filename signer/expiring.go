@@ -8,6 +8,7 @@ import (
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/lint"
 	"github.com/candor-ota/candor/signer/ceremony"
+	"github.com/candor-ota/candor/signer/cli"
 	"github.com/spf13/cobra"
 )
 
@@ -31,7 +32,7 @@ is needed; run it daily.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			window, err := manifests.ParseDuration(within)
 			if err != nil {
-				return usagef("--within: %v", err)
+				return cli.Usagef("--within: %v", err)
 			}
 			src, err := from.source()
 			if err != nil {
@@ -53,7 +54,7 @@ is needed; run it daily.`,
 				return err
 			}
 			if slices.ContainsFunc(list, func(d ceremony.Due) bool { return d.Due }) {
-				return exitError{errDue, exitWaits}
+				return cli.Exit(errDue, cli.Waits)
 			}
 			return nil
 		},

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/candor-ota/candor/signer/ceremony"
+	"github.com/candor-ota/candor/signer/cli"
 	"github.com/candor-ota/candor/signer/explain"
 	"github.com/candor-ota/candor/signer/keyring"
 )
@@ -53,9 +54,9 @@ proposal only waits for people who have yet to sign, and 6 if nobody answered.`,
 			}
 			switch {
 			case out.Waits:
-				return exitError{ceremony.ErrIncomplete, exitPeople}
+				return cli.Exit(ceremony.ErrIncomplete, cli.People)
 			case out.Unreached():
-				return exitError{errUnreached, exitNetwork}
+				return cli.Exit(errUnreached, cli.Network)
 			case !out.Holds:
 				return errRefused
 			}
@@ -75,7 +76,7 @@ func (a *app) explainOptions(f explainFlags) (explain.Options, error) {
 	if f.at != "" {
 		at, err := time.Parse(time.RFC3339, f.at)
 		if err != nil {
-			return o, usagef("--at %q is not a time such as 2026-01-31T12:00:00Z", f.at)
+			return o, cli.Usagef("--at %q is not a time such as 2026-01-31T12:00:00Z", f.at)
 		}
 		o.Now = at
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/candor-ota/candor/manifests/diagnosis"
 	"github.com/candor-ota/candor/manifests/diagnosis/diagnosistest"
+	"github.com/candor-ota/candor/signer/cli"
 	"github.com/candor-ota/candor/signer/explain"
 )
 
@@ -63,15 +64,15 @@ func TestExitStatusesAreDocumented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, s := range exitStatuses {
-		if s.status != i {
-			t.Errorf("line %d of the table is about %d", i, s.status)
+	for i, s := range cli.Statuses {
+		if s.Status != i {
+			t.Errorf("line %d of the table is about %d", i, s.Status)
 		}
-		if !strings.Contains(string(page), exitLine(s)) {
-			t.Errorf("README.md lacks the line\n%s", exitLine(s))
+		if !strings.Contains(string(page), s.String()) {
+			t.Errorf("README.md lacks the line\n%s", s.String())
 		}
 	}
-	if !strings.Contains(newCommand().Long, exitTable()) {
+	if !strings.Contains(newCommand().Long, cli.Table()) {
 		t.Error("the help does not show the table")
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/signer/build"
 	"github.com/candor-ota/candor/signer/ceremony"
+	"github.com/candor-ota/candor/signer/cli"
 )
 
 // slotPath is one SLOT=PATH of the command line.
@@ -31,7 +32,7 @@ func slotPaths(args []string) ([]slotPath, error) {
 			return nil, err
 		}
 		if slices.ContainsFunc(out, func(s slotPath) bool { return s.slot == next.slot }) {
-			return nil, usagef("--image: slot %s is given twice", next.slot)
+			return nil, cli.Usagef("--image: slot %s is given twice", next.slot)
 		}
 		out = append(out, next)
 	}
@@ -44,7 +45,7 @@ func slotPathOf(flag, arg string) (slotPath, error) {
 	name, path, ok := strings.Cut(arg, "=")
 	slot, err := manifests.ParseName(name)
 	if !ok || err != nil || path == "" {
-		return slotPath{}, usagef("%s %q: expected SLOT=PATH, such as system=system.img", flag, arg)
+		return slotPath{}, cli.Usagef("%s %q: expected SLOT=PATH, such as system=system.img", flag, arg)
 	}
 	s := slotPath{slot: slot, path: path}
 	if _, missing := os.Stat(path); missing != nil {
@@ -95,15 +96,15 @@ func (a *app) lookAtImages(ctx context.Context, p *ceremony.Proposal, f signFlag
 	}
 	switch {
 	case len(f.from) > 0 && (release == nil || f.builder || f.withoutImage):
-		return "", usagef("--from goes with --image or --payload: patches are computed again from your own copies")
+		return "", cli.Usagef("--from goes with --image or --payload: patches are computed again from your own copies")
 	case release == nil && ways > 0:
-		return "", usagef("--image, --payload, --builder and --without-image are for releases; this proposal is of kind %s", p.Kind)
+		return "", cli.Usagef("--image, --payload, --builder and --without-image are for releases; this proposal is of kind %s", p.Kind)
 	case release == nil:
 		return ceremony.ImageNone, nil
 	case ways == 0:
 		return "", fmt.Errorf("%w (--image SLOT=PATH, --payload FILE or --builder)", ceremony.ErrNoImage)
 	case ways > 1:
-		return "", usagef("choose one of --image (or --payload), --builder and --without-image")
+		return "", cli.Usagef("choose one of --image (or --payload), --builder and --without-image")
 	case f.withoutImage:
 		return ceremony.ImageWithout, nil
 	case f.builder:
@@ -145,7 +146,7 @@ func (a *app) recompute(ctx context.Context, release *manifests.Release, f signF
 	}
 	for _, s := range own {
 		if !slices.ContainsFunc(release.Images, func(m manifests.Image) bool { return m.Slot == s.slot }) {
-			return usagef("--image %s=…: the release has no slot %s", s.slot, s.slot)
+			return cli.Usagef("--image %s=…: the release has no slot %s", s.slot, s.slot)
 		}
 	}
 	from, err := a.older(ctx, raws, olderOnes, slotsOf(release))

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/candor-ota/candor/manifests"
+	"github.com/candor-ota/candor/signer/cli"
 	"github.com/candor-ota/candor/signer/importer"
 )
 
@@ -33,12 +34,12 @@ func (f *payloadFlags) names() ([]manifests.Name, error) {
 	for _, s := range f.list {
 		name, err := manifests.ParseName(s)
 		if err != nil {
-			return nil, usagef("--only: %w", err)
+			return nil, cli.Usagef("--only: %w", err)
 		}
 		out = append(out, name)
 	}
 	if len(out) > 0 && f.file == "" && len(f.list) > 0 {
-		return nil, usagef("--only chooses from a --payload")
+		return nil, cli.Usagef("--only chooses from a --payload")
 	}
 	return out, nil
 }
@@ -77,12 +78,12 @@ func (i *importing) all(ctx context.Context, images []slotPath, p payloadFlags) 
 	}
 	for _, s := range partitions {
 		if slices.ContainsFunc(out, func(o slotPath) bool { return o.slot == s.slot }) {
-			return nil, usagef("slot %s is given twice, by --image and by --payload; leave it out with --only", s.slot)
+			return nil, cli.Usagef("slot %s is given twice, by --image and by --payload; leave it out with --only", s.slot)
 		}
 		out = append(out, s)
 	}
 	if len(out) > manifests.MaxImages {
-		return nil, usagef("--payload %s: %d images; a release has at most %d, choose with --only", p.file, len(out), manifests.MaxImages)
+		return nil, cli.Usagef("--payload %s: %d images; a release has at most %d, choose with --only", p.file, len(out), manifests.MaxImages)
 	}
 	return out, nil
 }
@@ -177,7 +178,7 @@ type imported struct {
 }
 
 func (a *app) imageCommand() *cobra.Command {
-	return group("image", "Turn Android's images into raw ones", a.imageImport())
+	return cli.Group("image", "Turn Android's images into raw ones", a.imageImport())
 }
 
 func (a *app) imageImport() *cobra.Command {
@@ -202,7 +203,7 @@ look at what they will use.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if out == "" {
-				return usagef("--out: name the directory to write to")
+				return cli.Usagef("--out: name the directory to write to")
 			}
 			o := importer.Options{Dir: out, Holes: holes}
 			f := payloadFlags{file: args[0], list: only}
@@ -212,7 +213,7 @@ look at what they will use.`,
 			}
 			if name != "" {
 				if o.Name, err = manifests.ParseName(name); err != nil {
-					return usagef("--name: %w", err)
+					return cli.Usagef("--name: %w", err)
 				}
 			}
 			made, err := a.importFiles(cmd.Context(), args, o)

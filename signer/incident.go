@@ -7,6 +7,7 @@ import (
 
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/signer/ceremony"
+	"github.com/candor-ota/candor/signer/cli"
 	"github.com/candor-ota/candor/signer/incident"
 	"github.com/spf13/cobra"
 )
@@ -46,7 +47,7 @@ and its keys are replaced.`, false, true},
 }
 
 func (a *app) incidentCommand() *cobra.Command {
-	cmd := group("incident", "Lead through a bad day: a stolen or lost key, a bad release, a server that was owned")
+	cmd := cli.Group("incident", "Lead through a bad day: a stolen or lost key, a bad release, a server that was owned")
 	cmd.Long = `Lead through a bad day. Each command reads what is published, verifies it from
 the root that you trust, and prints what to do, in order: each step with the
 commands to copy, who gives them, why, and how to see that it worked; what all
@@ -91,12 +92,12 @@ func (a *app) incident(cmd *cobra.Command, kind incident.Kind, f *incidentFlags)
 	if f.product != "" {
 		var err error
 		if c.Product, err = manifests.ParseProduct(f.product); err != nil {
-			return usageError{err}
+			return cli.Wrong(err)
 		}
 	}
 	if f.build != 0 {
 		var err error
-		if c.Build, err = buildOf(fmt.Sprint(f.build)); err != nil {
+		if c.Build, err = cli.Build(fmt.Sprint(f.build)); err != nil {
 			return err
 		}
 	}
@@ -107,7 +108,7 @@ func (a *app) incident(cmd *cobra.Command, kind incident.Kind, f *incidentFlags)
 	plan, err := incident.Make(situation, c)
 	if err != nil {
 		if errors.Is(err, incident.ErrCase) {
-			return usageError{err}
+			return cli.Wrong(err)
 		}
 		return err
 	}
@@ -135,7 +136,7 @@ func (a *app) printPlan(p *incident.Plan) error {
 		return err
 	}
 	if p.Checked && !p.Done {
-		return exitError{errOpenSteps, exitWaits}
+		return cli.Exit(errOpenSteps, cli.Waits)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"github.com/candor-ota/candor/signer/ceremony"
+	"github.com/candor-ota/candor/signer/cli"
 	"github.com/spf13/cobra"
 )
 
@@ -20,7 +21,7 @@ with --online. Each root holder then signs the proposal with "event sign".`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if online == "" {
-				return usagef("--online: the file of public keys that candor-server init exported")
+				return cli.Usagef("--online: the file of public keys that candor-server init exported")
 			}
 			keys, err := readPublics(rootKeys)
 			if err != nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/candor-ota/candor/signer/cli"
 	"github.com/candor-ota/candor/signer/keyring"
 	"github.com/spf13/cobra"
 )
@@ -39,7 +40,7 @@ func (i keyInfo) lines() []string {
 }
 
 func (a *app) keyCommand() *cobra.Command {
-	return group("key", "Make, add and show keys", a.keyNew(), a.keyAdd(), a.keyImport(), a.keyList(), a.keyShow())
+	return cli.Group("key", "Make, add and show keys", a.keyNew(), a.keyAdd(), a.keyImport(), a.keyList(), a.keyShow())
 }
 
 func (a *app) keyNew() *cobra.Command {
@@ -53,7 +54,7 @@ A passphrase that is lost cannot be recovered, and neither can the key.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if k.Holder == "" {
-				return usagef("--holder: say whose key this is")
+				return cli.Usagef("--holder: say whose key this is")
 			}
 			k.Name = args[0]
 			passphrase, err := a.pass.choose(cmd.Context(), k.Name)

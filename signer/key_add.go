@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/candor-ota/candor/signer/cli"
 	"github.com/candor-ota/candor/signer/keyring"
 	"github.com/candor-ota/candor/signer/keyring/kms"
 	"github.com/candor-ota/candor/signer/keyring/program"
@@ -48,7 +49,7 @@ it signs like any other key. Ed25519 and P-256 keys can be added.
 				return err
 			}
 			if f.holder == "" {
-				return usagef("--holder: say whose key this is")
+				return cli.Usagef("--holder: say whose key this is")
 			}
 			public, err := a.ring().Add(cmd.Context(), keyring.KeyElsewhere{Name: args[0], Holder: f.holder, At: at, Timeout: f.timeout}, &a.pass)
 			if err != nil {
@@ -83,19 +84,19 @@ func (f addFlags) location(given func(flag string) bool) (keyring.Location, erro
 			continue
 		}
 		if at.Kind != "" {
-			return keyring.Location{}, usagef("a key lives in one place: give one of --ssh-agent, --pkcs11, --kms and --command")
+			return keyring.Location{}, cli.Usagef("a key lives in one place: give one of --ssh-agent, --pkcs11, --kms and --command")
 		}
 		w, err := words()
 		if err != nil {
-			return keyring.Location{}, usagef("--%s: %w", flag, err)
+			return keyring.Location{}, cli.Usagef("--%s: %w", flag, err)
 		}
 		at = keyring.Location{Kind: kinds[flag], Words: w}
 	}
 	switch {
 	case at.Kind == "":
-		return at, usagef("say where the key lives: --ssh-agent, --pkcs11 URI, --kms URL or --command 'PROGRAM ARGS'; `key new` makes one in a file")
+		return at, cli.Usagef("say where the key lives: --ssh-agent, --pkcs11 URI, --kms URL or --command 'PROGRAM ARGS'; `key new` makes one in a file")
 	case f.match != "" && !f.agent:
-		return at, usagef("--match goes with --ssh-agent")
+		return at, cli.Usagef("--match goes with --ssh-agent")
 	}
 	return at, nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 
+	"github.com/candor-ota/candor/signer/cli"
 	"github.com/candor-ota/candor/signer/keyring"
 	"github.com/spf13/cobra"
 )
@@ -23,7 +24,7 @@ seen that the new one signs.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if k.Holder == "" || from == "" {
-				return usagef("--from and --holder: the PEM file, and whose key it is")
+				return cli.Usagef("--from and --holder: the PEM file, and whose key it is")
 			}
 			k.Name = args[0]
 			data, err := keyring.ReadFile(from, keyring.MaxPEM)

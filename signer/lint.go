@@ -7,6 +7,7 @@ import (
 
 	"github.com/candor-ota/candor/manifests/lint"
 	"github.com/candor-ota/candor/signer/ceremony"
+	"github.com/candor-ota/candor/signer/cli"
 	"github.com/candor-ota/candor/signer/keyring"
 	"github.com/spf13/cobra"
 )
@@ -72,7 +73,7 @@ func (a *app) lint(ctx context.Context, from treeFlags, files []string) (*ceremo
 		return ceremony.LintTree(ctx, src, anchor, a.now()), nil
 	}
 	if from != (treeFlags{}) {
-		return nil, usagef("give files, or one of --server and --from-dir")
+		return nil, cli.Usagef("give files, or one of --server and --from-dir")
 	}
 	all := &ceremony.LintReport{Findings: lint.Findings{}}
 	for _, name := range files {

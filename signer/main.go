@@ -8,21 +8,14 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/candor-ota/candor/signer/cli"
 	"github.com/candor-ota/candor/signer/operate"
 )
-
-// usageError is a mistake in the command line, as opposed to a refusal.
-type usageError struct{ err error }
-
-func (e usageError) Error() string { return e.err.Error() }
-func (e usageError) Unwrap() error { return e.err }
-
-func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
 func main() {
 	if err := harden(); err != nil {
 		fmt.Fprintln(os.Stderr, "candor-signer:", err)
-		os.Exit(exitFailure)
+		os.Exit(cli.Failure)
 	}
 	os.Exit(run(os.Args[1:]))
 }
@@ -35,14 +28,14 @@ func run(args []string) int {
 	cmd.SetArgs(args)
 	err := cmd.ExecuteContext(ctx)
 	if err == nil {
-		return exitDone
+		return cli.Done
 	}
-	fmt.Fprintln(os.Stderr, "candor-signer:", clean(err.Error()))
+	fmt.Fprintln(os.Stderr, "candor-signer:", cli.Clean(err.Error()))
 	if refused := (*operate.Refusal)(nil); errors.As(err, &refused) && refused.Next() != "" {
 		fmt.Fprintln(os.Stderr, "next:", refused.Next())
 	}
-	status := statusOf(err)
-	if status == exitUsage {
+	status := cli.StatusOf(err)
+	if status == cli.Usage {
 		fmt.Fprintln(os.Stderr, "Try `candor-signer --help`.")
 	}
 	return status

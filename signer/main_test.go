@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/candor-ota/candor/signer/cli"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -49,8 +50,8 @@ func TestExitStatusTellsWrongUseFromRefusal(t *testing.T) {
 	keys := "--keys=" + t.TempDir()
 	for want, args := range map[int][]string{
 		0:           {keys, "key", "list"},
-		exitFailure: {keys, "key", "show", "nobody"},
-		exitUsage:   {keys, "key", "show"},
+		cli.Failure: {keys, "key", "show", "nobody"},
+		cli.Usage:   {keys, "key", "show"},
 	} {
 		if got := run(args); got != want {
 			t.Errorf("%v: exit status %d, expected %d", args, got, want)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/candor-ota/candor/signer/cli"
 	"github.com/candor-ota/candor/signer/keyring"
 	"golang.org/x/term"
 )
@@ -41,7 +42,7 @@ func (p *passphrases) Tries() int {
 func (p *passphrases) Ask(ctx context.Context, q keyring.Question) (string, error) {
 	switch {
 	case p.file != "" && p.fd >= 0:
-		return "", usagef("give --passphrase-file or --passphrase-fd, not both")
+		return "", cli.Usagef("give --passphrase-file or --passphrase-fd, not both")
 	case p.file != "":
 		f, err := os.Open(p.file)
 		if err != nil {
@@ -56,7 +57,7 @@ func (p *passphrases) Ask(ctx context.Context, q keyring.Question) (string, erro
 	if q.Again {
 		again = "That is not it. "
 	}
-	return ask(ctx, fmt.Sprintf("%s%s of %s: ", again, title(q.What), clean(q.Of)))
+	return ask(ctx, fmt.Sprintf("%s%s of %s: ", again, title(q.What), cli.Clean(q.Of)))
 }
 
 func (p *passphrases) fromDescriptor() (string, error) {
@@ -65,7 +66,7 @@ func (p *passphrases) fromDescriptor() (string, error) {
 	}
 	f := os.NewFile(uintptr(p.fd), "passphrase")
 	if f == nil {
-		return "", usagef("--passphrase-fd %d: not an open file descriptor", p.fd)
+		return "", cli.Usagef("--passphrase-fd %d: not an open file descriptor", p.fd)
 	}
 	text, err := firstLine(f)
 	if err = errors.Join(err, f.Close()); err != nil {
@@ -95,11 +96,11 @@ func (p *passphrases) choose(ctx context.Context, key string) (string, error) {
 // gives the terminal back as it was.
 func ask(ctx context.Context, question string) (string, error) {
 	if !term.IsTerminal(int(os.Stdin.Fd())) {
-		return "", usagef("%snobody is there to ask: standard input is no terminal; give --passphrase-file or --passphrase-fd", question)
+		return "", cli.Usagef("%snobody is there to ask: standard input is no terminal; give --passphrase-file or --passphrase-fd", question)
 	}
 	tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
 	if err != nil {
-		return "", usagef("no terminal to ask for a passphrase: give --passphrase-file or --passphrase-fd")
+		return "", cli.Usagef("no terminal to ask for a passphrase: give --passphrase-file or --passphrase-fd")
 	}
 	text, err := askOn(ctx, tty, question)
 	if err = errors.Join(err, tty.Close()); err != nil {

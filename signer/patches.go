@@ -8,6 +8,7 @@ import (
 
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/signer/build"
+	"github.com/candor-ota/candor/signer/cli"
 )
 
 // patchInfo is one patch of a build as --json prints it.
@@ -54,7 +55,7 @@ func (a *app) older(ctx context.Context, raws *importing, from []slotPath, slots
 	var out []olderImage
 	for _, s := range from {
 		if !slices.Contains(slots, s.slot) {
-			return nil, usagef("--from %s=%s: the release has no slot %s", s.slot, s.path, s.slot)
+			return nil, cli.Usagef("--from %s=%s: the release has no slot %s", s.slot, s.path, s.slot)
 		}
 	}
 	for _, s := range from {
@@ -67,7 +68,7 @@ func (a *app) older(ctx context.Context, raws *importing, from []slotPath, slots
 			return nil, fmt.Errorf("--from %s: %w", s.path, err)
 		}
 		if i := slices.IndexFunc(out, func(b olderImage) bool { return b.slot == o.slot && b.sum == o.sum }); i >= 0 {
-			return nil, usagef("--from: %s and %s are the same image of slot %s", out[i].given, o.given, o.slot)
+			return nil, cli.Usagef("--from: %s and %s are the same image of slot %s", out[i].given, o.given, o.slot)
 		}
 		out = append(out, o)
 	}
@@ -82,7 +83,7 @@ func (a *app) buildPatches(ctx context.Context, from []olderImage, sources []slo
 		i := slices.IndexFunc(images, func(m manifests.Image) bool { return m.Slot == o.slot })
 		source := slices.IndexFunc(sources, func(s slotPath) bool { return s.slot == o.slot })
 		if o.sum == images[i].SHA256 {
-			return nil, usagef("--from %s=%s: that is the image of this release itself", o.slot, o.given)
+			return nil, cli.Usagef("--from %s=%s: that is the image of this release itself", o.slot, o.given)
 		}
 		progress, finish := a.bar("patching from", o.given)
 		made, err := build.Patch(ctx, build.PatchOptions{From: o.path, Source: sources[source].path, Image: images[i], Dir: dir, Progress: progress})

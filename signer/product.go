@@ -3,11 +3,12 @@ package main
 import (
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/signer/ceremony"
+	"github.com/candor-ota/candor/signer/cli"
 	"github.com/spf13/cobra"
 )
 
 func (a *app) productCommand() *cobra.Command {
-	return group("product", "Add and retire products, and change their engineers", a.productAdd(), a.productPeople(), a.productRetire())
+	return cli.Group("product", "Add and retire products, and change their engineers", a.productAdd(), a.productPeople(), a.productRetire())
 }
 
 func (a *app) productAdd() *cobra.Command {
@@ -26,7 +27,7 @@ engineer's key must not be a root holder's key.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			product, err := manifests.ParseProduct(args[0])
 			if err != nil {
-				return usageError{err}
+				return cli.Wrong(err)
 			}
 			keys, err := readPublics(engineers)
 			if err != nil {
@@ -71,7 +72,7 @@ key was stolen, replace it, look at what it signed, and leave out with
 		RunE: func(cmd *cobra.Command, args []string) error {
 			product, err := manifests.ParseProduct(args[0])
 			if err != nil {
-				return usageError{err}
+				return cli.Wrong(err)
 			}
 			change, err := who.read()
 			if err != nil {
@@ -104,7 +105,7 @@ handset, also of other products.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			product, err := manifests.ParseProduct(args[0])
 			if err != nil {
-				return usageError{err}
+				return cli.Wrong(err)
 			}
 			f.out = orElse(f.out, args[0]+"-retire.proposal.json")
 			return a.propose(cmd, f, func(s *ceremony.State) (*ceremony.Proposal, error) {

@@ -11,6 +11,7 @@ import (
 	"github.com/candor-ota/candor/manifests/strict"
 	"github.com/candor-ota/candor/manifests/vote"
 	"github.com/candor-ota/candor/signer/ceremony"
+	"github.com/candor-ota/candor/signer/cli"
 	"github.com/candor-ota/candor/signer/keyring"
 	"github.com/spf13/cobra"
 )
@@ -40,7 +41,7 @@ type built struct {
 }
 
 func (a *app) releaseCommand() *cobra.Command {
-	return group("release", "Build releases", a.releaseBuild())
+	return cli.Group("release", "Build releases", a.releaseBuild())
 }
 
 func (a *app) releaseBuild() *cobra.Command {
@@ -62,7 +63,7 @@ Nothing is uploaded; "event open" and "event publish" do that.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if f.out == "" || len(f.images) == 0 && f.payload.file == "" {
-				return usagef("--out and one of --image and --payload are needed")
+				return cli.Usagef("--out and one of --image and --payload are needed")
 			}
 			if err := f.attach.check(); err != nil {
 				return err

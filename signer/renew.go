@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/signer/ceremony"
+	"github.com/candor-ota/candor/signer/cli"
 	"github.com/spf13/cobra"
 )
 
@@ -30,7 +31,7 @@ alone, in time or after it has expired.`,
 			} else {
 				var product manifests.Product
 				if product, err = manifests.ParseProduct(args[0]); err != nil {
-					return usageError{err}
+					return cli.Wrong(err)
 				}
 				p, err = ceremony.RenewReleases(state, product, a.now())
 			}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/signer/ceremony"
+	"github.com/candor-ota/candor/signer/cli"
 	"github.com/spf13/cobra"
 )
 
@@ -32,10 +33,10 @@ come back; what it carries can, as a new, higher build.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			product, err := manifests.ParseProduct(args[0])
 			if err != nil {
-				return usageError{err}
+				return cli.Wrong(err)
 			}
 			if (len(args) == 1) == (keep == "") || keep != "" && keep != keepNeeded && keep != "stepping-stones,current" {
-				return usagef("give --keep %s, or the builds to retire", keepNeeded)
+				return cli.Usagef("give --keep %s, or the builds to retire", keepNeeded)
 			}
 			state, err := a.load(cmd.Context(), stateFlags{treeFlags: from})
 			if err != nil {
@@ -60,7 +61,7 @@ come back; what it carries can, as a new, higher build.`,
 			if keep == "" {
 				r.Gone = nil
 				for _, text := range args[1:] {
-					build, err := buildOf(text)
+					build, err := cli.Build(text)
 					if err != nil {
 						return err
 					}

@@ -1,84 +1,30 @@
 package main
 
 import (
-	"errors"
+	"os"
+	"time"
 
-	"github.com/candor-ota/candor/manifests"
-	"github.com/candor-ota/candor/signer/operate"
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/candor-ota/candor/signer/keyring"
+	"github.com/candor-ota/candor/signer/rollouts"
 )
 
-const rolloutHelp = `Drive rollouts: write a plan, look at what it would do, have it approved, start
-it, watch it, and stop it.
+// operator is what the commands of rollouts take from this program.
+type operator struct{ *app }
 
-  candor-signer rollout stages --fleet 1000000 --max-harmed 200 --soak 24h
-  candor-signer rollout validate plan.yaml
-  candor-signer rollout preview plan.yaml --fleet 1000000
-  candor-signer rollout create plan.yaml          # prints the rollout's ID
-  candor-signer rollout propose ID                # then somebody else: approve ID
-  candor-signer rollout start ID
-  candor-signer rollout watch ID
-  candor-signer rollout halt ID --reason "bricks" # takes one person, asks nothing
+func (a *app) rolloutCommand() *cobra.Command { return rollouts.Command(operator{a}) }
 
-The server and your token are named by --server and --token-file, or by
-CANDOR_SERVER and CANDOR_TOKEN_FILE; the token itself is never an argument.
+func (o operator) Print(v any, lines ...string) error { return o.print(v, lines...) }
+func (o operator) Tell(lines ...string) error         { return o.tell(lines...) }
+func (o operator) Now() time.Time                     { return o.now() }
+func (o operator) Anchor() (keyring.Anchor, error)    { return o.anchor() }
 
-Shares and rates are in percent, and stages count from 1. In plans and in what
---json prints they are those of the API: parts per million (10000 is 1 %), and
-stages count from 0.
-
-Exit status:
-  0  done
-  1  refused or failed; nothing was changed, unless the message says otherwise
-  2  wrong use of the command
-  3  not yet: too early, not enough votes, or somebody else has to agree; the
-     code in brackets says which. Also a watch that ran out of time
-  4  a watched rollout was halted`
-
-// rollouts are the commands of operators.
-type rollouts struct {
-	*app
-	at connection
-}
-
-func (a *app) rolloutCommand() *cobra.Command {
-	r := &rollouts{app: a}
-	cmd := group("rollout", "Drive rollouts: plan, approve, start, watch, halt",
-		r.listCommand(), r.showCommand(), r.createCommand(), r.validateCommand(), r.previewCommand(), r.stagesCommand(), r.editCommand(),
-		r.watchCommand(), r.timelineCommand(), r.templateCommand(), r.rescueCommand(), r.evidenceCommand(), r.labCommand())
-	for i := range steps {
-		cmd.AddCommand(r.stepCommand(&steps[i]))
+func (o operator) Terminal() *os.File {
+	f, ok := o.out.(*os.File)
+	if !ok || o.json || !term.IsTerminal(int(f.Fd())) {
+		return nil
 	}
-	cmd.Long = rolloutHelp
-	r.at.flags(cmd)
-	return cmd
-}
-
-// idOf is a rollout's ID of the command line.
-func idOf(arg string) (manifests.Name, error) {
-	id, err := manifests.ParseName(arg)
-	if err != nil {
-		return "", usagef("rollout ID: %w", err)
-	}
-	return id, nil
-}
-
-// target makes a client, and reads the ID that a command is about.
-func (r *rollouts) target(arg string) (*operate.Client, manifests.Name, error) {
-	id, err := idOf(arg)
-	if err != nil {
-		return nil, "", err
-	}
-	client, err := r.at.open()
-	return client, id, err
-}
-
-// notYet gives a refusal that will pass by itself, or by the word of somebody
-// else, an exit status of its own.
-func notYet(err error) error {
-	var refused *operate.Refusal
-	if errors.As(err, &refused) && refused.Waits() {
-		return exitError{err, exitWaits}
-	}
-	return err
+	return f
 }

@@ -2,11 +2,12 @@ package main
 
 import (
 	"github.com/candor-ota/candor/signer/ceremony"
+	"github.com/candor-ota/candor/signer/cli"
 	"github.com/spf13/cobra"
 )
 
 func (a *app) rootCommand() *cobra.Command {
-	return group("root", "Change who and what the root of trust names", a.rootPeople(), a.rootRotateOnline(), a.rootAdopt(), a.rootAttach())
+	return cli.Group("root", "Change who and what the root of trust names", a.rootPeople(), a.rootRotateOnline(), a.rootAdopt(), a.rootAttach())
 }
 
 func (a *app) rootRotateOnline() *cobra.Command {
@@ -27,7 +28,7 @@ every year or two. No handset needs to be touched.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if online == "" {
-				return usagef("--online: the file of public keys that candor-server keys new wrote")
+				return cli.Usagef("--online: the file of public keys that candor-server keys new wrote")
 			}
 			service, err := ceremony.ReadOnline(online)
 			if err != nil {
@@ -63,7 +64,7 @@ Root and targets are signed by the same people, unless --only or
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if only != "" && only != "root" && only != "targets" {
-				return usagef("--only %q: root or targets", only)
+				return cli.Usagef("--only %q: root or targets", only)
 			}
 			change, err := who.read()
 			if err != nil {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/candor-ota/candor/manifests/layout"
 	"github.com/candor-ota/candor/signer/ceremony"
+	"github.com/candor-ota/candor/signer/cli"
 	"github.com/candor-ota/candor/signer/keyring"
 	"github.com/spf13/cobra"
 )
@@ -30,7 +31,7 @@ tool the file that --unsigned writes; "root attach" takes the signature from it.
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if online == "" || len(roots) == 0 {
-				return usagef("--from and --online: every root of the old system, and the public keys of the new service")
+				return cli.Usagef("--from and --online: every root of the old system, and the public keys of the new service")
 			}
 			o := ceremony.AdoptOptions{TargetsVersion: version}
 			for _, name := range roots {
@@ -100,7 +101,7 @@ that do not hold, or of other keys, are left alone.`,
 			}
 			if len(args) == 1 {
 				if write == "" {
-					return usagef("give the root file that was signed, or --write FILE")
+					return cli.Usagef("give the root file that was signed, or --write FILE")
 				}
 				return writeRoot(p, write)
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/candor-ota/candor/signer/ceremony"
+	"github.com/candor-ota/candor/signer/cli"
 	"github.com/spf13/cobra"
 )
 
@@ -13,12 +14,12 @@ type treeFlags struct{ dir, server string }
 
 func (f *treeFlags) register(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.dir, "from-dir", "", "published tree in this directory")
-	cmd.Flags().StringVar(&f.server, "server", "", "address of the server that publishes, or of its CDN (or "+serverVariable+")")
+	cmd.Flags().StringVar(&f.server, "server", "", "address of the server that publishes, or of its CDN (or "+cli.ServerVariable+")")
 }
 
 func (f treeFlags) settled() treeFlags {
 	if f.dir == "" {
-		f.server = (&connection{server: f.server}).address()
+		f.server = (&cli.Connection{Server: f.server}).Address()
 	}
 	return f
 }
@@ -26,7 +27,7 @@ func (f treeFlags) settled() treeFlags {
 func (f treeFlags) source() (ceremony.Source, error) {
 	f = f.settled()
 	if (f.dir == "") == (f.server == "") {
-		return nil, usagef("give one of --server and --from-dir: where the published tree is")
+		return nil, cli.Usagef("give one of --server and --from-dir: where the published tree is")
 	}
 	return source(f.dir, f.server)
 }
@@ -54,7 +55,7 @@ func (a *app) load(ctx context.Context, f stateFlags) (*ceremony.State, error) {
 		}
 	}
 	if given != 1 {
-		return nil, usagef("give one of --server, --from-dir and --from-proposal: where the metadata in force is")
+		return nil, cli.Usagef("give one of --server, --from-dir and --from-proposal: where the metadata in force is")
 	}
 	anchor, err := a.anchor()
 	if err != nil {

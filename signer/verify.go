@@ -8,6 +8,7 @@ import (
 
 	"github.com/candor-ota/candor/manifests/image"
 	"github.com/candor-ota/candor/signer/ceremony"
+	"github.com/candor-ota/candor/signer/cli"
 	"github.com/candor-ota/candor/signer/keyring"
 	"github.com/spf13/cobra"
 )
@@ -54,7 +55,7 @@ if anything does not hold.`,
 				return err
 			}
 			switch {
-			case unreached(report.Ended):
+			case cli.Unreached(report.Ended):
 				return report.Ended
 			case !report.Holds:
 				return errDoesNotHold

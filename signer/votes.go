@@ -3,11 +3,12 @@ package main
 import (
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/signer/ceremony"
+	"github.com/candor-ota/candor/signer/cli"
 	"github.com/spf13/cobra"
 )
 
 func (a *app) votesCommand() *cobra.Command {
-	return group("votes", "Say under which keys votes on a release count", a.votesSpare())
+	return cli.Group("votes", "Say under which keys votes on a release count", a.votesSpare())
 }
 
 func (a *app) votesSpare() *cobra.Command {
@@ -47,8 +48,8 @@ switch is for good, and each release has one set of spare keys.`,
 func releaseOf(args []string) (manifests.Product, manifests.Build, error) {
 	product, err := manifests.ParseProduct(args[0])
 	if err != nil {
-		return "", 0, usageError{err}
+		return "", 0, cli.Wrong(err)
 	}
-	build, err := buildOf(args[1])
+	build, err := cli.Build(args[1])
 	return product, build, err
 }

@@ -1,4 +1,4 @@
-package main
+package rollouts
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/api"
 	"github.com/candor-ota/candor/manifests/rollout"
+	"github.com/candor-ota/candor/signer/cli"
 	"github.com/candor-ota/candor/signer/operate"
 	"github.com/spf13/cobra"
 )
@@ -17,7 +18,7 @@ func (r *rollouts) listCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "list", Short: "List rollouts, the newest first", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			client, err := r.at.open()
+			client, err := r.at.Open()
 			if err != nil {
 				return err
 			}
@@ -191,15 +192,15 @@ func entryLines(e *api.TimelineEntry) []string {
 	if e.Why != nil {
 		head += ": " + *e.Why
 	}
-	lines := []string{line(head)}
+	lines := []string{cli.Line(head)}
 	state, _ := d["state"].(string)
 	stage, counted := d["stage"].(float64)
 	ppm, open := d["sharePPM"].(float64)
 	if state != "" && counted && open {
-		lines = append(lines, line(fmt.Sprintf("    -> %s, stage %d, %s", state, int(stage)+1, percent(int(ppm)))))
+		lines = append(lines, cli.Line(fmt.Sprintf("    -> %s, stage %d, %s", state, int(stage)+1, percent(int(ppm)))))
 	}
 	if v, ok := d["verdict"].(map[string]any); ok {
-		lines = append(lines, line(fmt.Sprintf("    votes: %v: %v", v["outcome"], v["sentence"])))
+		lines = append(lines, cli.Line(fmt.Sprintf("    votes: %v: %v", v["outcome"], v["sentence"])))
 	}
 	return lines
 }
@@ -221,7 +222,7 @@ func (r *rollouts) planCommand(name, short string, ask planSource) *cobra.Comman
 		Use: name + " ID --build N", Short: short, Args: cobra.ExactArgs(1),
 		Long: short + ".\nIt is YAML, to be looked at, edited and given to create.",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			build, err := buildOf(to)
+			build, err := cli.Build(to)
 			if err != nil {
 				return err
 			}

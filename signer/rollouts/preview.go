@@ -1,4 +1,4 @@
-package main
+package rollouts
 
 import (
 	"fmt"
@@ -8,6 +8,7 @@ import (
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/api"
 	"github.com/candor-ota/candor/manifests/rollout"
+	"github.com/candor-ota/candor/signer/cli"
 	"github.com/candor-ota/candor/signer/operate"
 	"github.com/spf13/cobra"
 )
@@ -33,7 +34,7 @@ channel and epoch may be given too.`,
 				return err
 			}
 			if fleet < 1 {
-				return usagef("--fleet: say how many handsets there are")
+				return cli.Usagef("--fleet: say how many handsets there are")
 			}
 			q := operate.Question{Plan: plan, Fleet: fleet, OptIn: optIn.ppm}
 			if handset != "" {
@@ -41,7 +42,7 @@ channel and epoch may be given too.`,
 					return err
 				}
 			}
-			client, err := r.at.open()
+			client, err := r.at.Open()
 			if err != nil {
 				return err
 			}
@@ -69,16 +70,16 @@ func handsetOf(s string) (*api.SampleHandset, error) {
 	for _, part := range strings.Split(s, ",") {
 		name, value, ok := strings.Cut(strings.TrimSpace(part), "=")
 		if !ok || value == "" || seen[name] {
-			return nil, usagef("--handset: %q; write model=…,build=…,position=…, each once", part)
+			return nil, cli.Usagef("--handset: %q; write model=…,build=…,position=…, each once", part)
 		}
 		seen[name] = true
 		if err := setHandset(h, name, value); err != nil {
-			return nil, usagef("--handset: %s: %w", name, err)
+			return nil, cli.Usagef("--handset: %s: %w", name, err)
 		}
 	}
 	for _, name := range []string{"model", "build", "position"} {
 		if !seen[name] {
-			return nil, usagef("--handset: %s is missing; write model=…,build=…,position=…", name)
+			return nil, cli.Usagef("--handset: %s is missing; write model=…,build=…,position=…", name)
 		}
 	}
 	return h, nil
@@ -181,14 +182,14 @@ that a bad build may harm, and each is left only when the votes prove that the
 next keeps it too. Prints YAML, to be pasted into a plan.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if w.Fleet < 1 || w.MaxHarmed < 1 {
-				return usagef("--fleet and --max-harmed: say how many handsets there are, and how many a bad build may harm")
+				return cli.Usagef("--fleet and --max-harmed: say how many handsets there are, and how many a bad build may harm")
 			}
 			var err error
 			if w.Soak, err = manifests.ParseDuration(soak); err != nil {
-				return usagef("--soak: %w", err)
+				return cli.Usagef("--soak: %w", err)
 			}
 			w.OptIn, w.Failures = optIn.ppm, failures.ppm
-			client, err := r.at.open()
+			client, err := r.at.Open()
 			if err != nil {
 				return err
 			}

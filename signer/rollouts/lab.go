@@ -1,4 +1,4 @@
-package main
+package rollouts
 
 import (
 	"fmt"
@@ -6,11 +6,12 @@ import (
 	"strings"
 
 	"github.com/candor-ota/candor/manifests"
+	"github.com/candor-ota/candor/signer/cli"
 	"github.com/spf13/cobra"
 )
 
 func (r *rollouts) labCommand() *cobra.Command {
-	cmd := group("lab", "Show what lab handsets report by name, and mute those that are wrong",
+	cmd := cli.Group("lab", "Show what lab handsets report by name, and mute those that are wrong",
 		r.labListCommand(), r.labMuteCommand(true), r.labMuteCommand(false))
 	cmd.Long = `Lab handsets report by name, and one failure of theirs halts a rollout. One that
 is broken itself is muted, with a reason: the engine no longer listens to it.`
@@ -24,13 +25,13 @@ func (r *rollouts) labListCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p, err := manifests.ParseProduct(product)
 			if err != nil {
-				return usagef("--product: %w", err)
+				return cli.Usagef("--product: %w", err)
 			}
-			build, err := buildOf(to)
+			build, err := cli.Build(to)
 			if err != nil {
 				return err
 			}
-			client, err := r.at.open()
+			client, err := r.at.Open()
 			if err != nil {
 				return err
 			}
@@ -84,12 +85,12 @@ func (r *rollouts) labMuteCommand(mute bool) *cobra.Command {
 		Long: short + ".\nKEY is its device key, 64 hexadecimal digits, as lab list prints it.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !deviceKeyForm.MatchString(args[0]) {
-				return usagef("KEY is the device key that lab list prints: 64 hexadecimal digits")
+				return cli.Usagef("KEY is the device key that lab list prints: 64 hexadecimal digits")
 			}
 			if strings.TrimSpace(reason) == "" {
-				return usagef(`say why: --reason "…"`)
+				return cli.Usagef(`say why: --reason "…"`)
 			}
-			client, err := r.at.open()
+			client, err := r.at.Open()
 			if err != nil {
 				return err
 			}

@@ -1,4 +1,4 @@
-package main
+package rollouts
 
 import (
 	"bytes"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/rollout"
+	"github.com/candor-ota/candor/signer/cli"
 )
 
 // planYAML writes a plan as its author would: a field on each line, a stage on
@@ -70,7 +71,7 @@ func encodeYAML(doc *yaml.Node) ([]byte, error) {
 // plan.
 func stagesYAML(stages []rollout.Stage, budget rollout.Budget, sentence string) []string {
 	lines := []string{}
-	for _, l := range strings.Split(clean(sentence), "\n") {
+	for _, l := range strings.Split(cli.Clean(sentence), "\n") {
 		lines = append(lines, "# "+l)
 	}
 	lines = append(lines, "stages:")

@@ -1,10 +1,9 @@
-package main
+package rollouts
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -12,9 +11,9 @@ import (
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/api"
 	"github.com/candor-ota/candor/manifests/rollout"
+	"github.com/candor-ota/candor/signer/cli"
 	"github.com/candor-ota/candor/signer/operate"
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 )
 
 // watch follows one rollout.
@@ -49,16 +48,16 @@ A server that cannot be reached is waited for.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			w.until = rollout.State(until)
 			if until != "" && !slices.Contains(untils, w.until) {
-				return usagef("--until: %q; use active, complete, halted or held", until)
+				return cli.Usagef("--until: %q; use active, complete, halted or held", until)
 			}
 			if w.every < 100*time.Millisecond || w.timeout < 0 {
-				return usagef("--every is at least 100ms, --timeout not below 0")
+				return cli.Usagef("--every is at least 100ms, --timeout not below 0")
 			}
 			var err error
 			if w.client, w.id, err = r.target(args[0]); err != nil {
 				return err
 			}
-			if f, ok := r.out.(*os.File); ok && !r.json && term.IsTerminal(int(f.Fd())) {
+			if f := r.Terminal(); f != nil {
 				w.screen = &screen{out: f, size: func() (int, int) { return sizeOf(f) }}
 			}
 			return w.run(cmd.Context())
@@ -98,7 +97,7 @@ func (w *watch) run(ctx context.Context) error {
 			return err
 		case !away:
 			away = true
-			if err := w.tell(clean(err.Error()) + "; still trying"); err != nil {
+			if err := w.Tell(cli.Clean(err.Error()) + "; still trying"); err != nil {
 				return err
 			}
 			if w.screen != nil {
@@ -118,7 +117,7 @@ func (w *watch) ended(outer context.Context, last *api.Rollout) error {
 		words = "it is " + where(last)
 	}
 	if outer.Err() == nil {
-		return exitError{fmt.Errorf("rollout %s: not there after %s; %s", w.id, w.timeout, words), exitWaits}
+		return cli.Exit(fmt.Errorf("rollout %s: not there after %s; %s", w.id, w.timeout, words), cli.Waits)
 	}
 	if w.until == "" && last != nil {
 		return nil // somebody has seen enough
@@ -133,7 +132,7 @@ func (w *watch) over(r *api.Rollout) (bool, error) {
 	case state == w.until, state == rollout.Complete && w.until == rollout.Active:
 		return true, nil
 	case state == rollout.Halted:
-		return true, exitError{fmt.Errorf("rollout %s was halted: %s", w.id, text(r.Reason)), exitHalted}
+		return true, cli.Exit(fmt.Errorf("rollout %s was halted: %s", w.id, text(r.Reason)), cli.Halted)
 	case state == rollout.Complete && w.until == rollout.Halted: // it still may be
 		return false, nil
 	case state == rollout.Complete || state == rollout.Superseded || state == rollout.Abandoned:
@@ -148,12 +147,12 @@ func (w *watch) over(r *api.Rollout) (bool, error) {
 // show shows what was seen now, if it differs from what was seen before.
 func (w *watch) show(before, now *api.Rollout) error {
 	if w.screen != nil {
-		return w.screen.draw(viewLines(now, w.now()))
+		return w.screen.draw(viewLines(now, w.Now()))
 	}
 	if before != nil && traits(before) == traits(now) {
 		return nil
 	}
-	return w.say(now, changeLine(now, w.now()))
+	return w.say(now, changeLine(now, w.Now()))
 }
 
 // traits are what makes a line worth printing; the countdown is none.
@@ -182,7 +181,7 @@ func changeLine(r *api.Rollout, now time.Time) string {
 	if words != "" {
 		words = ": " + words
 	}
-	return line(fmt.Sprintf("%s  %s%s", manifests.At(now), where(r), words))
+	return cli.Line(fmt.Sprintf("%s  %s%s", manifests.At(now), where(r), words))
 }
 
 // viewLines are the live view.
@@ -199,7 +198,7 @@ func viewLines(r *api.Rollout, now time.Time) []string {
 		lines = append(lines, fmt.Sprintf("stage %d lacks the word of %d more", r.Stage+2, *n))
 	}
 	for i := range lines {
-		lines[i] = line(lines[i])
+		lines[i] = cli.Line(lines[i])
 	}
 	return lines
 }

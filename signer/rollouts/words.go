@@ -1,4 +1,4 @@
-package main
+package rollouts
 
 import (
 	"bytes"
@@ -11,22 +11,8 @@ import (
 
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/api"
-	"github.com/candor-ota/candor/manifests/strict"
+	"github.com/candor-ota/candor/signer/cli"
 )
-
-// clean makes a text of somebody else's fit for a terminal: what would move
-// the cursor or turn the reading direction is shown as a question mark.
-func clean(s string) string {
-	return strings.Map(func(r rune) rune {
-		if strict.CheckText("", string(r)) != nil {
-			return '\ufffd'
-		}
-		return r
-	}, s)
-}
-
-// line is clean on one line.
-func line(s string) string { return strings.ReplaceAll(clean(s), "\n", " ") }
 
 // text is a text that may be absent.
 func text(s *string) string {
@@ -72,7 +58,7 @@ func table(rows [][]string) ([]string, error) {
 	w := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
 	for _, row := range rows {
 		for i := range row {
-			row[i] = strings.ReplaceAll(line(row[i]), "\t", " ")
+			row[i] = strings.ReplaceAll(cli.Line(row[i]), "\t", " ")
 		}
 		if _, err := fmt.Fprintln(w, strings.Join(row, "\t")); err != nil {
 			return nil, err

@@ -1,4 +1,4 @@
-package main
+package rollouts
 
 import (
 	"errors"
@@ -8,6 +8,7 @@ import (
 	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/manifests/api"
 	"github.com/candor-ota/candor/manifests/rollout"
+	"github.com/candor-ota/candor/signer/cli"
 	"github.com/candor-ota/candor/signer/keyring"
 	"github.com/candor-ota/candor/signer/operate"
 	"github.com/spf13/cobra"
@@ -39,7 +40,7 @@ release by the server. manifests/examples has plans to begin with.`,
 			if err != nil {
 				return err
 			}
-			client, err := r.at.open()
+			client, err := r.at.Open()
 			if err != nil {
 				return err
 			}
@@ -47,7 +48,7 @@ release by the server. manifests/examples has plans to begin with.`,
 			if err != nil {
 				return err
 			}
-			return errors.Join(r.say(made, made.Id), r.tell(clean("next: candor-signer rollout propose "+made.Id)))
+			return errors.Join(r.say(made, made.Id), r.Tell(cli.Clean("next: candor-signer rollout propose "+made.Id)))
 		},
 	}
 }
@@ -106,8 +107,8 @@ the one that the server has, and its pace.`,
 				}
 				out.Against = append(out.Against, release)
 			}
-			if r.at.server != "" {
-				client, err := r.at.open()
+			if r.at.Server != "" {
+				client, err := r.at.Open()
 				if err != nil {
 					return err
 				}
@@ -115,7 +116,7 @@ the one that the server has, and its pace.`,
 				if err != nil {
 					return err
 				}
-				out.Against, out.Warnings = append(out.Against, "the release on "+r.at.server), append(out.Warnings, preview.Warnings...)
+				out.Against, out.Warnings = append(out.Against, "the release on "+r.at.Server), append(out.Warnings, preview.Warnings...)
 			}
 			lines := []string{fmt.Sprintf("%s: build %d of %s, %s: holds", args[0], plan.Build, plan.Product, stagesInWords(plan))}
 			for _, against := range out.Against[1:] {

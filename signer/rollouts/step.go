@@ -1,10 +1,11 @@
-package main
+package rollouts
 
 import (
 	"fmt"
 	"strings"
 
 	"github.com/candor-ota/candor/manifests/api"
+	"github.com/candor-ota/candor/signer/cli"
 	"github.com/candor-ota/candor/signer/operate"
 	"github.com/spf13/cobra"
 )
@@ -57,16 +58,16 @@ func (r *rollouts) stepCommand(s *step) *cobra.Command {
 		Long: s.short + ".\n" + s.long,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if (s.reason || in.BreakGlass) && strings.TrimSpace(in.Reason) == "" {
-				return usagef(`say why: --reason "…"; owners and colleagues read it`)
+				return cli.Usagef(`say why: --reason "…"; owners and colleagues read it`)
 			}
 			if cmd.Flags().Changed("up-to") {
 				if upTo < 1 {
-					return usagef("--up-to: stages count from 1")
+					return cli.Usagef("--up-to: stages count from 1")
 				}
 				in.UpTo = new(upTo - 1)
 			}
 			if in.IfMatch < 0 || in.IfMatch == 0 && cmd.Flags().Changed("if-match") {
-				return usagef("--if-match: give the version that `rollout show` printed")
+				return cli.Usagef("--if-match: give the version that `rollout show` printed")
 			}
 			client, id, err := r.target(args[0])
 			if err != nil {
@@ -120,13 +121,13 @@ func (r *rollouts) stepDone(s *step, done *api.Rollout) error {
 	if err := r.say(done, lines...); err != nil || !waits {
 		return err
 	}
-	return exitError{fmt.Errorf("the wish to resume %s is recorded; somebody else has to say `candor-signer rollout approve %s` [%s]", done.Id, done.Id, api.CodeApprovalNeeded), exitWaits}
+	return cli.Exit(fmt.Errorf("the wish to resume %s is recorded; somebody else has to say `candor-signer rollout approve %s` [%s]", done.Id, done.Id, api.CodeApprovalNeeded), cli.Waits)
 }
 
 // say is print for texts that come from a server.
 func (r *rollouts) say(v any, lines ...string) error {
 	for i := range lines {
-		lines[i] = clean(lines[i])
+		lines[i] = cli.Clean(lines[i])
 	}
-	return r.print(v, lines...)
+	return r.Print(v, lines...)
 }

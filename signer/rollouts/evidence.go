@@ -1,4 +1,4 @@
-package main
+package rollouts
 
 import (
 	"errors"
@@ -7,6 +7,7 @@ import (
 
 	"github.com/candor-ota/candor/manifests"
 	format "github.com/candor-ota/candor/manifests/evidence"
+	"github.com/candor-ota/candor/signer/cli"
 	"github.com/candor-ota/candor/signer/evidence"
 	"github.com/candor-ota/candor/signer/keyring"
 	"github.com/spf13/cobra"
@@ -35,7 +36,7 @@ audit log with every decision and the numbers behind it.
   candor-signer rollout evidence verify FILE --root 1.root.json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if file == "" {
-				return usagef("-o FILE: say where to write it")
+				return cli.Usagef("-o FILE: say where to write it")
 			}
 			client, id, err := r.target(args[0])
 			if err != nil {
@@ -67,7 +68,7 @@ chain of the audit log, every verdict again from its own numbers, and who
 approved what. Says what holds and what no such file can prove. Exit status 1 if
 anything does not hold.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			anchor, err := r.anchor()
+			anchor, err := r.Anchor()
 			if err != nil {
 				return err
 			}
@@ -102,11 +103,11 @@ func reportLines(b *format.Bundle, report *evidence.Report) []string {
 		if !f.Holds {
 			mark = "  FAILS "
 		}
-		lines = append(lines, mark+line(f.Subject+": "+f.Words))
+		lines = append(lines, mark+cli.Line(f.Subject+": "+f.Words))
 	}
 	lines = append(lines, "", "Not covered:")
 	for _, n := range report.NotCovered {
-		lines = append(lines, "  "+line(n))
+		lines = append(lines, "  "+cli.Line(n))
 	}
 	verdict := "All that was checked holds."
 	if !report.Holds {
