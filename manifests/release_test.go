@@ -227,6 +227,15 @@ func TestDurationsAndTimesHaveOneForm(t *testing.T) {
 			t.Errorf("%q reads as %s, %v", good, d, err)
 		}
 	}
+	for d, want := range map[time.Duration]string{
+		-time.Hour: "0 s", 0: "0 s", 400 * time.Millisecond: "0 s", 59 * time.Second: "59 s", 59*time.Second + 600*time.Millisecond: "1 m",
+		61 * time.Second: "1 m 1 s", 7 * time.Hour: "7 h", 3*time.Hour + 10*time.Minute + 9*time.Second: "3 h 10 m",
+		48 * time.Hour: "2 d", 48*time.Hour + 59*time.Minute: "2 d", 223*time.Hour + time.Minute: "9 d 7 h",
+	} {
+		if got := manifests.Span(d); got != want {
+			t.Errorf("%s reads as %q, not %q", d, got, want)
+		}
+	}
 	for _, bad := range []string{"2026-01-01", "2026-01-01T00:00:00+00:00", "2026-01-01T00:00:00.5Z", "2026-02-30T00:00:00Z"} {
 		var at manifests.Time
 		if err := at.UnmarshalText([]byte(bad)); err == nil {

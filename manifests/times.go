@@ -73,3 +73,23 @@ func (d Duration) String() string {
 	}
 	return strconv.FormatInt(int64(d.Duration/time.Second), 10) + "s"
 }
+
+// Span is a length of time for people, in its two largest units: 3 h 10 m. Its
+// parts are not for machines, which take a Duration.
+func Span(d time.Duration) string {
+	d = max(d, 0).Round(time.Second)
+	for _, unit := range []struct {
+		size, part    time.Duration
+		name, smaller string
+	}{{24 * time.Hour, time.Hour, "d", "h"}, {time.Hour, time.Minute, "h", "m"}, {time.Minute, time.Second, "m", "s"}} {
+		if d < unit.size {
+			continue
+		}
+		whole, rest := d/unit.size, d%unit.size/unit.part
+		if rest == 0 {
+			return fmt.Sprintf("%d %s", whole, unit.name)
+		}
+		return fmt.Sprintf("%d %s %d %s", whole, unit.name, rest, unit.smaller)
+	}
+	return fmt.Sprintf("%d s", d/time.Second)
+}

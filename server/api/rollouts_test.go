@@ -103,7 +103,7 @@ func TestGoodBuildWalksToTheWholeFleetByItself(t *testing.T) {
 	w.as(auth.Admin, id, "approve", "")
 	w.cast(42, healthy, 250)
 	w.tick()
-	if got := w.look(id); got.Stage != 0 || !strings.Contains(got.Outlook.Sentence, "next stage in 1 d 0 h") {
+	if got := w.look(id); got.Stage != 0 || !strings.Contains(got.Outlook.Sentence, "next stage in 1 d ") {
 		t.Fatalf("stage %d: %s", got.Stage, got.Outlook.Sentence)
 	}
 	w.wait(25 * time.Hour)

@@ -101,7 +101,7 @@ func haltBoundOf(r *rollout.Rollout) *contract.HaltBound {
 	at := r.HaltedAt.Add(publish.TimestampLife + pollEvery + wait)
 	return &contract.HaltBound{At: at, Sentence: fmt.Sprintf(
 		"A handset that sees the halt no longer installs it, nor restarts into it. One that is kept from seeing it stops by %s at the latest, if its clock runs: %s until the last word from before the halt expires, %s to the next poll, %s of restarts put off.",
-		manifests.At(at), rollout.Span(publish.TimestampLife), rollout.Span(pollEvery), rollout.Span(wait))}
+		manifests.At(at), manifests.Span(publish.TimestampLife), manifests.Span(pollEvery), manifests.Span(wait))}
 }
 
 func outlookOf(d rollout.Decision) *contract.Outlook {

@@ -178,7 +178,7 @@ func sentence(v verdict.Verdict, waits []Wait, now time.Time, next string) strin
 	case len(waits) == 0:
 		join(next + " now")
 	case other == 0:
-		join(next + " in " + Span(until.Sub(now)) + " unless halted")
+		join(next + " in " + manifests.Span(until.Sub(now)) + " unless halted")
 	default:
 		for _, w := range waits {
 			if w.Code != api.CodeUndecided && w.Until.IsZero() {
@@ -186,23 +186,8 @@ func sentence(v verdict.Verdict, waits []Wait, now time.Time, next string) strin
 			}
 		}
 		if !until.IsZero() {
-			join(next + " in " + Span(until.Sub(now)) + " at the earliest")
+			join(next + " in " + manifests.Span(until.Sub(now)) + " at the earliest")
 		}
 	}
 	return text
-}
-
-// Span writes a time for people: 3 h 10 m.
-func Span(d time.Duration) string {
-	d = d.Round(time.Second)
-	days, hours, minutes, seconds := int(d.Hours())/24, int(d.Hours())%24, int(d.Minutes())%60, int(d.Seconds())%60
-	switch {
-	case days > 0:
-		return fmt.Sprintf("%d d %d h", days, hours)
-	case hours > 0:
-		return fmt.Sprintf("%d h %d m", hours, minutes)
-	case minutes > 0:
-		return fmt.Sprintf("%d m %d s", minutes, seconds)
-	}
-	return fmt.Sprintf("%d s", max(seconds, 0))
 }

@@ -280,7 +280,7 @@ func TestScheduledBeginsByItselfAtItsTimeAndNotBefore(t *testing.T) {
 	}
 	known := at(0).Evidence
 	early := rollout.Next(&r, known, after(4))
-	if early.Action != "" || !strings.Contains(early.Sentence, "in 1 h 0 m") {
+	if early.Action != "" || !strings.Contains(early.Sentence, "in 1 h unless") {
 		t.Errorf("%+v", early)
 	}
 	due := rollout.Next(&r, known, after(5))

@@ -86,5 +86,5 @@ func votesFor(pass manifests.SharePPM) uint32 {
 // StagesInWords says what stages that Stages chose keep.
 func StagesInWords(w Wish, stages []policy.Stage) string {
 	return fmt.Sprintf("%d stages keep a bad build from harming more than %d of %d handsets, if %s of the owners report; %s of soak at least",
-		len(stages), w.Budget.MaxHarmed, w.Budget.Fleet, w.OptIn, Span(time.Duration(len(stages))*w.Soak.Duration))
+		len(stages), w.Budget.MaxHarmed, w.Budget.Fleet, w.OptIn, manifests.Span(time.Duration(len(stages))*w.Soak.Duration))
 }

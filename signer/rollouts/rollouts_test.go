@@ -91,7 +91,7 @@ func watched() *api.Rollout {
 func TestLiveViewSaysAllThatMatters(t *testing.T) {
 	view := strings.Join(viewLines(watched(), noon.Add(time.Hour)), "\n")
 	for _, want := range []string{
-		"[#.......................................]  active, stage 1 of 2, 1 %", "soak: 23 h 0 m left of 1d",
+		"[#.......................................]  active, stage 1 of 2, 1 %", "soak: 23 h left of 1d",
 		"2 failures in 412 outcomes; next stage in 3 h 10 m unless halted.", "undecided failures: 2 failures", "waits     stage 1 soaks [soaking]",
 		"stage 2 lacks the word of 1 more",
 	} {

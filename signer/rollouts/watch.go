@@ -224,5 +224,5 @@ func soakLeft(r *api.Rollout, now time.Time) (string, bool) {
 	if left <= 0 {
 		return "over", true
 	}
-	return fmt.Sprintf("%s left of %s", span(left), soak), true
+	return fmt.Sprintf("%s left of %s", manifests.Span(left), soak), true
 }

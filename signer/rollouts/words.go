@@ -37,21 +37,6 @@ func number(n int64) string {
 // moment is a time for people, in UTC.
 func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
 
-// span is a length of time for people: 3 h 10 m.
-func span(d time.Duration) string {
-	d = max(d, 0).Round(time.Second)
-	days, hours, minutes := int(d.Hours())/24, int(d.Hours())%24, int(d.Minutes())%60
-	switch {
-	case days > 0:
-		return fmt.Sprintf("%d d %d h", days, hours)
-	case hours > 0:
-		return fmt.Sprintf("%d h %d m", hours, minutes)
-	case minutes > 0:
-		return fmt.Sprintf("%d m %d s", minutes, int(d.Seconds())%60)
-	}
-	return fmt.Sprintf("%d s", int(d.Seconds()))
-}
-
 // table lines up columns; the first row is their names.
 func table(rows [][]string) ([]string, error) {
 	var out bytes.Buffer
