@@ -10,6 +10,7 @@ import (
 
 	"github.com/minio/minio-go/v7"
 
+	"github.com/candor-ota/candor/manifests"
 	"github.com/candor-ota/candor/server/store"
 )
 
@@ -115,11 +116,13 @@ func (b *Blobs) single(ctx context.Context, key string, data []byte) error {
 	return b.named(key, err)
 }
 
-// put sends an object in one request.
+// put sends an object in one request. The hash of its bytes is signed with it:
+// a service that would take what came of a sender that died for the whole sees
+// that it is not.
 func (b *Blobs) put(ctx context.Context, key string, data []byte, opts minio.PutObjectOptions) (tag store.ETag, err error) {
-	opts.DisableMultipart = true
+	sum := manifests.SumSHA256(data).String()
 	err = b.send(ctx, data, func(ctx context.Context, body io.Reader) error {
-		info, err := b.core.Client.PutObject(ctx, b.bucket, b.prefix+key, body, int64(len(data)), opts)
+		info, err := b.core.PutObject(ctx, b.bucket, b.prefix+key, body, int64(len(data)), "", sum, opts)
 		tag = store.ETag(info.ETag)
 		return err
 	})
@@ -162,8 +165,9 @@ func (b *Blobs) multipart(ctx context.Context, o store.Object, part []byte, rest
 
 func (b *Blobs) sendPart(ctx context.Context, key, id string, number int, data []byte) (minio.CompletePart, error) {
 	out := minio.CompletePart{PartNumber: number}
+	signed := minio.PutObjectPartOptions{Sha256Hex: manifests.SumSHA256(data).String()} // as in put
 	err := b.send(ctx, data, func(ctx context.Context, body io.Reader) error {
-		p, err := b.core.PutObjectPart(ctx, b.bucket, key, id, number, body, int64(len(data)), minio.PutObjectPartOptions{})
+		p, err := b.core.PutObjectPart(ctx, b.bucket, key, id, number, body, int64(len(data)), signed)
 		out.ETag, out.ChecksumCRC32C, out.ChecksumCRC64NVME = p.ETag, p.ChecksumCRC32C, p.ChecksumCRC64NVME
 		return err
 	})

@@ -140,7 +140,7 @@ func (b *Blobs) connect(ctx context.Context, c Config) error {
 func (c Config) client(endpoint string) (*minio.Client, error) {
 	return minio.New(endpoint, &minio.Options{
 		Creds: c.credentials(), Region: c.Region,
-		Secure: true, Transport: c.Transport, TrailingHeaders: true, BucketLookup: minio.BucketLookupAuto,
+		Secure: true, Transport: c.Transport, BucketLookup: minio.BucketLookupAuto,
 		MaxRetries: 1,
 	})
 }
