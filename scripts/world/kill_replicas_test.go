@@ -127,7 +127,8 @@ const freeze = 8 * time.Second
 func (c *cluster) disturb() {
 	c.t.Helper()
 	c.thaw(false)
-	if c.frozen < 0 && c.drama.chance(4) {
+	// At random, and once in every 25 kills whatever chance says.
+	if c.frozen < 0 && (c.drama.chance(4) || c.drama.figures.kills >= 25*(c.figures.pauses+1)) {
 		c.frozen = c.drama.random.IntN(len(c.replicas.All))
 		one := c.replicas.All[c.frozen]
 		c.drama.must(one.Pause())
