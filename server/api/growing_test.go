@@ -78,19 +78,26 @@ func (w *world) history(of string, from, n int) {
 	}
 }
 
-// What people and machines ask for again and again reads as much of a long
-// history as of a short one.
-func TestWhatIsReadDoesNotGrowWithTheHistory(t *testing.T) {
-	var l *tallied
-	w := newWorld(t, func(w *world) {
+// newTallied makes a world whose reads are counted, with two releases and an
+// abandoned rollout, of which history makes many.
+func newTallied(t *testing.T) (w *world, l *tallied, old string) {
+	t.Helper()
+	w = newWorld(t, func(w *world) {
 		w.around = func(inner store.Ledger) store.Ledger {
 			l = &tallied{Ledger: inner}
 			return l
 		}
 	})
 	w.prepare(1042, 1043)
-	old := w.change(w.rollout(1042).Id, "abandon", "never mind").Id
+	old = w.change(w.rollout(1042).Id, "abandon", "never mind").Id
 	w.wait(time.Minute)
+	return w, l, old
+}
+
+// What people and machines ask for again and again reads as much of a long
+// history as of a short one.
+func TestWhatIsReadDoesNotGrowWithTheHistory(t *testing.T) {
+	w, l, old := newTallied(t)
 	beta := plan(1043)
 	beta["channel"] = "beta"
 	id := get[contract.Rollout](w, auth.Operator, "POST", "/v1/rollouts", beta).Id
@@ -132,16 +139,7 @@ func TestWhatIsReadDoesNotGrowWithTheHistory(t *testing.T) {
 // The engine looks every ten seconds, asks at each token for a young handset,
 // and settles at each change: it reads the rollouts that these are about.
 func TestEngineReadsWhatItNeedsHoweverLongTheHistory(t *testing.T) {
-	var l *tallied
-	w := newWorld(t, func(w *world) {
-		w.around = func(inner store.Ledger) store.Ledger {
-			l = &tallied{Ledger: inner}
-			return l
-		}
-	})
-	w.prepare(1042, 1043)
-	old := w.change(w.rollout(1042).Id, "abandon", "never mind").Id
-	w.wait(time.Minute)
+	w, l, old := newTallied(t)
 	id := w.rollout(1043).Id
 	w.change(id, "start", "")
 	rival := w.rollout(1043).Id
